@@ -1,0 +1,1 @@
+"""The tests mirror bot/ and cogs/; the end-to-end ones run the real bot on the sandbox."""
