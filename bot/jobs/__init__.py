@@ -1,0 +1,1 @@
+"""One request for one video, from asked to posted."""

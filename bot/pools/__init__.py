@@ -1,0 +1,1 @@
+"""The community's money: limits, and the append-only ledger of credits."""

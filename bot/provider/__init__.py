@@ -1,0 +1,1 @@
+"""What makes the videos: the port, and UlazAI behind it."""

@@ -1,0 +1,1 @@
+"""A Discord on loopback: gateway, REST, and the people at the page."""

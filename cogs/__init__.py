@@ -1,0 +1,1 @@
+"""What members see: the commands, and the Discord side of delivery."""
