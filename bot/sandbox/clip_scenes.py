@@ -130,7 +130,7 @@ def _caption(prompt: str, size: tuple[int, int]) -> Image.Image:
     margin = text_size
     text = _plain(prompt)
     font = _font_for(text, text_size)
-    small_font = ImageFont.load_default(max(10, text_size // 2))
+    small_font = _own_font(max(10, text_size // 2))
     lines = _wrap(
         _showable(prompt, font), font, width - 2 * margin, max(2, height // 2 // (text_size * 4 // 3))
     )
@@ -158,16 +158,25 @@ def _scrim(size: tuple[int, int], depth: int) -> Image.Image:
 
 
 @lru_cache(maxsize=32)
+def _own_font(text_size: int) -> _Font:
+    font = ImageFont.load_default(text_size)
+    if isinstance(font, ImageFont.FreeTypeFont):
+        # The other layout engine gives up with an error on some sequences of letters.
+        return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
+    return font
+
+
+@lru_cache(maxsize=32)
 def _wider_font(name: str, text_size: int) -> _Font | None:
     try:
-        return ImageFont.truetype(name, text_size)
+        return ImageFont.truetype(name, text_size, layout_engine=ImageFont.Layout.BASIC)
     except OSError:
         return None
 
 
 def _font_for(text: str, text_size: int) -> _Font:
     """Pillow's own font, or one of the system's if the text has letters the former lacks."""
-    own = ImageFont.load_default(text_size)
+    own = _own_font(text_size)
     if all(_with_glyphs(own, letter) for letter in set(text) if letter.isalnum()):
         return own
     found = (_wider_font(name, text_size) for name in _WIDER_FONTS)
