@@ -1,0 +1,129 @@
+"""The settings: read once, from the environment and `.env`, and checked together."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.errors import SettingsError
+
+_HTTP_URL = TypeAdapter(AnyHttpUrl)
+
+
+def _base_url(value: str) -> str:
+    url = _HTTP_URL.validate_python(value)
+    if url.query or url.fragment or url.username or url.password:
+        raise ValueError("must be an address without query, fragment or password")
+    return value.strip().rstrip("/")
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be one word of plain characters")
+    return SecretStr(text)
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Secret = Annotated[SecretStr, AfterValidator(_secret)]
+
+
+class Settings(BaseSettings):
+    """What the operator decides. Names in the environment are the upper-case ones."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    discord_token: Secret = Field(description="The bot's token, from the Discord developer portal.")
+    discord_api_url: BaseUrl = Field(
+        default="https://discord.com/api/v10",
+        description="Discord's HTTP API, or a REST proxy or Discord-compatible server in its place.",
+    )
+    ulazai_api_key: Secret = Field(description="The key of the UlazAI account whose credits are shared.")
+    ulazai_base_url: BaseUrl = Field(default="https://ulazai.com", description="Where UlazAI's API is.")
+    database_url: str = Field(
+        default="sqlite:///data/reelpool.db", description="The SQLite file that holds jobs and books."
+    )
+    limit_active_jobs: int = Field(default=3, ge=0, description="Open jobs per member and server; 0: no limit.")
+    limit_window_credits: int = Field(
+        default=550, ge=0, description="Credits per member, server and window; 0: no limit."
+    )
+    limit_window_hours: float = Field(
+        default=24,
+        ge=0,
+        le=24 * 366,
+        description="Length of the rolling window in hours; 0: no credit limit.",
+    )
+    poll_min_interval_seconds: float = Field(
+        default=2.0, ge=0.05, le=300, description="The shortest time between two looks at the same job."
+    )
+    provider_out_of_credits: Literal["fail", "wait"] = Field(
+        default="fail",
+        description="What a job does when the UlazAI account is empty: end with its credits back, or wait.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or machines.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format", "provider_out_of_credits", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite_file(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError as error:
+            raise ValueError("must look like sqlite:///data/reelpool.db") from error
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+            raise ValueError("must name a SQLite file, like sqlite:///data/reelpool.db")
+        return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file itself."""
+        return Path(make_url(self.database_url).database or "")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The words that must never be seen anywhere."""
+        return (self.discord_token.get_secret_value(), self.ulazai_api_key.get_secret_value())
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: some are missing or wrong; it names every one of them and never shows a value.
+    """
+    try:
+        # The fields come from the environment: only the settings library knows that.
+        return Settings()  # type: ignore[call-arg, unused-ignore]
+    except ValidationError as error:
+        faults = [_fault(str(item["loc"][0]), item["type"], item["msg"]) for item in error.errors()]
+        raise SettingsError(faults) from None
+
+
+def _fault(field: str, kind: str, message: str) -> str:
+    name = field.upper()
+    if kind == "missing":
+        return f"{name} is missing. {Settings.model_fields[field].description}"
+    return f"{name}: {message.removeprefix('Value error, ')}"

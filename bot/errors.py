@@ -1,0 +1,193 @@
+"""Every error of our own.
+
+    ReelpoolError
+    ├── SettingsError            the settings are wrong; every fault in one message
+    ├── StorageError             the database can't be opened, read or written
+    ├── DiscordUnavailableError  Discord refused the bot's token or could not be reached at start
+    ├── RefusedError             a request of a member's that is not taken; nothing was spent
+    │   ├── PromptError
+    │   ├── PictureError
+    │   ├── PlaceError           not here: a direct message, or permissions are missing
+    │   ├── LimitReachedError
+    │   ├── DuplicateRequestError
+    │   └── NotCancellableError
+    ├── TransitionError          a job was not in a state from which it could be moved
+    ├── ProviderError
+    │   ├── NotStartedError      it is certain that nothing was started or spent
+    │   │   ├── ProviderRejectedError      400
+    │   │   ├── ProviderKeyError           401
+    │   │   ├── ProviderOutOfCreditsError  402
+    │   │   ├── ProviderNotFoundError      404
+    │   │   ├── ProviderBusyError          429
+    │   │   └── ProviderUnreachableError   the connection was never made
+    │   └── ProviderUnclearError anything else: it may have been started and paid
+    ├── DownloadError            a file could not be fetched, or is not one that we fetch
+    └── DeliveryError
+        ├── PlaceRefusedError    Discord will not take this message in this place
+        └── DeliveryDelayedError Discord is away or busy: the same place, later
+
+Each carries its data. `user_text` is what a member may be shown: plain words, and what to do.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+class ReelpoolError(Exception):
+    """The root of every error of our own."""
+
+    @property
+    def user_text(self) -> str:
+        """One or two sentences for a member."""
+        return "Something went wrong on my side. Look at `/usage` before you try again."
+
+
+class SettingsError(ReelpoolError):
+    """The settings are wrong; `faults` names each of them."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(("The settings need attention:", *(f"  - {fault}" for fault in faults))))
+
+
+class StorageError(ReelpoolError):
+    """The database can't be opened, read or written."""
+
+    @property
+    def user_text(self) -> str:
+        """Says that nothing was spent."""
+        return "I can't write to my database right now, so I took nothing. Please try again in a few minutes."
+
+
+class DiscordUnavailableError(ReelpoolError):
+    """Discord refused the bot's token or could not be reached at start."""
+
+
+class RefusedError(ReelpoolError):
+    """A member's request is not taken; the message is written for that member."""
+
+    @property
+    def user_text(self) -> str:
+        """The refusal itself."""
+        return str(self)
+
+
+class PromptError(RefusedError):
+    """The prompt can't be used."""
+
+
+class PictureError(RefusedError):
+    """The picture can't be animated."""
+
+
+class PlaceError(RefusedError):
+    """The command can't be used in this place."""
+
+
+class LimitReachedError(RefusedError):
+    """A limit would be overrun.
+
+    Attributes:
+        limit: what is limited, in words ("open jobs", "credits in 24 hours").
+        used: how much of it is used.
+        allowed: how much of it there is.
+        room_at: when there is expected to be room again; None if there never will be.
+    """
+
+    def __init__(self, text: str, *, limit: str, used: int, allowed: int, room_at: datetime | None) -> None:
+        super().__init__(text)
+        self.limit, self.used, self.allowed, self.room_at = limit, used, allowed, room_at
+
+
+class DuplicateRequestError(RefusedError):
+    """This very interaction has been taken already."""
+
+    def __init__(self) -> None:
+        super().__init__("I have this request already; `/usage` shows how far it is.")
+
+
+class NotCancellableError(RefusedError):
+    """The job can't be cancelled any more, or is not the member's."""
+
+
+class TransitionError(ReelpoolError):
+    """A job was not in a state from which it could be moved."""
+
+    def __init__(self, job_id: int, target: str) -> None:
+        super().__init__(f"job {job_id} can't become {target} from where it is")
+        self.job_id, self.target = job_id, target
+
+
+class ProviderError(ReelpoolError):
+    """The provider did not do what was asked."""
+
+    @property
+    def user_text(self) -> str:
+        """Says that it is the provider's trouble."""
+        return "UlazAI could not make this video."
+
+
+class NotStartedError(ProviderError):
+    """It is certain that nothing was started or spent."""
+
+
+class ProviderRejectedError(NotStartedError):
+    """400: the input is invalid; the message is the provider's own."""
+
+    @property
+    def user_text(self) -> str:
+        """The provider's reason."""
+        return f"UlazAI did not accept this request: {self}"
+
+
+class ProviderKeyError(NotStartedError):
+    """401: the key is missing, wrong or revoked."""
+
+
+class ProviderOutOfCreditsError(NotStartedError):
+    """402: the account has too few purchased credits."""
+
+    def __init__(self, needed: int | None = None, balance: int | None = None) -> None:
+        super().__init__(f"the account has too few credits (needed {needed}, there are {balance})")
+        self.needed, self.balance = needed, balance
+
+    @property
+    def user_text(self) -> str:
+        """Whom to ask."""
+        return "This bot's UlazAI account has run out of credits. Please tell a moderator."
+
+
+class ProviderNotFoundError(NotStartedError):
+    """404: the task is unknown, or the address is not the provider's."""
+
+
+class ProviderBusyError(NotStartedError):
+    """429: too many requests; `retry_after_seconds` is the provider's own wish, if it said one."""
+
+    def __init__(self, retry_after_seconds: float | None = None) -> None:
+        super().__init__("too many requests")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderUnreachableError(NotStartedError):
+    """The connection was never made, so nothing was sent."""
+
+
+class ProviderUnclearError(ProviderError):
+    """No answer, or one that can't be read: the request may have been carried out."""
+
+
+class DownloadError(ReelpoolError):
+    """A file could not be fetched, or is not one that we fetch."""
+
+
+class DeliveryError(ReelpoolError):
+    """A message could not be posted."""
+
+
+class PlaceRefusedError(DeliveryError):
+    """Discord will not take this message in this place: try the next one."""
+
+
+class DeliveryDelayedError(DeliveryError):
+    """Discord is away or busy: try the same place again, later."""
