@@ -1,0 +1,142 @@
+"""Is this request acceptable, and what does it cost? Pure rules, asked before a credit is held.
+
+Prices: UlazAI's developer documentation. Pictures: what hosts of Kling 2.6 document.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
+
+from PIL import Image, UnidentifiedImageError
+
+from bot.errors import PictureError, PromptError
+from bot.provider.models import GenerationRequest
+
+MAX_PROMPT = 2000
+DURATIONS_SECONDS = (5, 10)
+ASPECT_RATIOS = ("16:9", "9:16", "1:1")
+SHARE_DISCOUNT = 10
+
+MAX_PICTURE_BYTES = 10 * 1024 * 1024
+MIN_PICTURE_SIDE = 300
+MAX_PICTURE_ASPECT = 2.5
+# The header of a picture with much metadata (a camera's, a colour profile's) still ends within this.
+PICTURE_HEADER_BYTES = 512 * 1024
+
+_PRICE_OF_FIVE_SECONDS = 55
+_ANIMATABLE = ("JPEG", "PNG")
+# Pillow calls a JPEG with a second picture inside, as phones make them, MPO.
+_READABLE = (*_ANIMATABLE, "MPO", "GIF", "WEBP", "BMP", "TIFF")
+_CONTENT_TYPES = ("image/jpeg", "image/jpg", "image/png")
+_ADVICE = "Please use a JPEG or PNG."
+
+
+def list_price(request: GenerationRequest) -> int:
+    """Return the list price in credits; what is really taken is in the provider's answer."""
+    price = _PRICE_OF_FIVE_SECONDS * request.duration_seconds // 5
+    if request.sound:
+        price *= 2
+    return price - SHARE_DISCOUNT if request.share else price
+
+
+def clean_prompt(prompt: str) -> str:
+    """Return the prompt without characters that can't be shown, stored or sent.
+
+    Raises:
+        PromptError: nothing is left of it, or more than 2000 characters.
+    """
+    text = "".join(char for char in prompt if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
+    text = text.strip()
+    if not any(unicodedata.category(char)[0] in "LNPS" for char in text):
+        raise PromptError("Please describe the video: the prompt is empty.")
+    if len(text) > MAX_PROMPT:
+        raise PromptError(f"Your prompt has {len(text)} characters; please shorten it to {MAX_PROMPT}.")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What Discord reports of an attachment.
+
+    Attributes:
+        content_type: the media type, where it is known.
+        width: in pixels; None if Discord does not take it for a picture.
+        height: in pixels; None if Discord does not take it for a picture.
+    """
+
+    url: str
+    size_bytes: int
+    content_type: str | None
+    width: int | None
+    height: int | None
+
+
+def check_picture(picture: Picture) -> None:
+    """Judge a picture by what Discord reports of it.
+
+    Raises:
+        PictureError: it can't be animated.
+    """
+    kind = (picture.content_type or "").partition(";")[0].strip().lower()
+    if kind and not kind.startswith("image/"):
+        raise PictureError(f"That file is no picture. {_ADVICE}")
+    if kind and kind not in _CONTENT_TYPES:
+        raise PictureError(f"I can't animate {_name(kind.removeprefix('image/'))} pictures. {_ADVICE}")
+    if picture.size_bytes > MAX_PICTURE_BYTES:
+        megabytes = picture.size_bytes / 1024 / 1024
+        raise PictureError(f"That picture has {megabytes:.1f} MB; please use one of at most 10 MB.")
+    if picture.width and picture.height:
+        _check_sides(picture.width, picture.height)
+
+
+def check_picture_header(header: bytes, *, complete: bool) -> bool:
+    """Judge a picture by its first bytes.
+
+    Args:
+        header: the bytes from the file's beginning.
+        complete: there are no more, or no more are wanted.
+
+    Returns:
+        Whether these bytes were enough to tell.
+
+    Raises:
+        PictureError: it can't be animated.
+    """
+    try:
+        with Image.open(BytesIO(header), formats=_READABLE) as image:
+            kind, (width, height) = image.format or "", image.size
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        if not complete:
+            return False
+        raise PictureError(f"That file is no picture that I can read. {_ADVICE}") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError("That picture has too many pixels; please use a smaller one.") from error
+    if kind not in (*_ANIMATABLE, "MPO"):
+        raise PictureError(f"I can't animate {_name(kind)} pictures. {_ADVICE}")
+    _check_sides(width, height)
+    return True
+
+
+def picture_expires_at(url: str) -> datetime | None:
+    """Return when a picture's address stops working, as Discord signs it into `ex` (hexadecimal seconds)."""
+    try:
+        (seconds,) = parse_qs(urlsplit(url).query)["ex"]
+        return datetime.fromtimestamp(int(seconds, 16), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _check_sides(width: int, height: int) -> None:
+    if min(width, height) < MIN_PICTURE_SIDE:
+        raise PictureError(f"That picture is {width} × {height} pixels; both sides need at least {MIN_PICTURE_SIDE}.")
+    if max(width, height) > MAX_PICTURE_ASPECT * min(width, height):
+        raise PictureError(
+            f"That picture is too {'wide' if width > height else 'tall'} ({width} × {height}): "
+            "one side may be at most 2.5 times the other. Please crop it."
+        )
+
+
+def _name(kind: str) -> str:
+    return {"webp": "WebP"}.get(kind.lower(), kind.upper()[:20])

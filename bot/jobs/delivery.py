@@ -1,0 +1,94 @@
+"""What is to be posted about a job, under which nonce, and down which ladder of places."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.errors import PlaceRefusedError
+from bot.jobs.models import Job
+from bot.jobs.polling import Watch
+
+
+class Place(StrEnum):
+    """Where an outcome can be posted, the best first."""
+
+    THREAD = "thread"
+    CHANNEL = "channel"
+    DIRECT = "direct message"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job is doing, for its card.
+
+    Attributes:
+        watch: of a job that the provider is working on.
+        waiting: why a queued job is not sent yet, in words for the member.
+        retry_at: when it will be tried again.
+    """
+
+    job: Job
+    watch: Watch | None = None
+    waiting: str | None = None
+    retry_at: datetime | None = None
+
+
+class Notifier(Protocol):
+    """The side of Discord: posts outcomes and keeps cards up to date."""
+
+    async def post_outcome(self, job: Job, place: Place) -> int:
+        """Post how a job ended and return the message's id. With the same nonce, it is posted once.
+
+        Raises:
+            PlaceRefusedError: not possible in this place.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def fresh_picture(self, job: Job) -> str:
+        """Return a fresh address of the job's picture.
+
+        Raises:
+            PlaceRefusedError: Discord does not have the picture any more.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    def show(self, standing: Standing) -> None:
+        """Bring the job's card up to date, soon. Never fails and never waits."""
+        ...
+
+
+def places(job: Job) -> Iterator[Place]:
+    """Yield the places for a job's outcome, the best first."""
+    if job.thread_id or job.card_message_id:
+        yield Place.THREAD
+    yield Place.CHANNEL
+    yield Place.DIRECT
+
+
+def nonce(job: Job) -> str:
+    """Return the word under which Discord posts a job's outcome only once: fixed per job and outcome.
+
+    Discord allows 25 characters. The time keeps the jobs of a new database apart from those of an older one.
+    """
+    return f"{job.id % 10**9:x}-{int(job.created_at.timestamp() * 1000):x}-{job.state[:2]}"
+
+
+async def deliver(job: Job, notifier: Notifier) -> int | None:
+    """Post a job's outcome in the first place that takes it.
+
+    Returns:
+        The message's id, or None if no place takes it.
+
+    Raises:
+        DeliveryDelayedError: not possible now.
+    """
+    for place in places(job):
+        try:
+            return await notifier.post_outcome(job, place)
+        except PlaceRefusedError:
+            continue
+    return None

@@ -1,0 +1,102 @@
+"""A job: one request for one video, from asked to posted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.provider.models import Estimate, GenerationRequest
+
+
+class JobState(StrEnum):
+    """Where a job stands between asked and done. Being delivered is not a state: it has columns of its own."""
+
+    AWAITING_APPROVAL = "awaiting_approval"
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    UNCONFIRMED = "unconfirmed"
+
+
+OPEN_STATES = (JobState.QUEUED, JobState.SUBMITTING, JobState.PROCESSING)
+"""States in which a job is being worked on and takes one of its member's places."""
+
+UNPAID_STATES = (JobState.FAILED, JobState.CANCELLED, JobState.DENIED, JobState.EXPIRED)
+"""States in which a job counts towards no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and where: Discord's ids.
+
+    Attributes:
+        interaction_id: of the command, so that the same one is never taken twice.
+        in_thread: the command was used inside a thread, which then gets the result.
+    """
+
+    interaction_id: int
+    guild_id: int
+    channel_id: int
+    member_id: int
+    in_thread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of the jobs table.
+
+    Attributes:
+        held_credits: the list price, held when the job was taken.
+        charged_credits: what the provider took; None until it has taken something.
+        refunded_credits: what came back of the charge of a job that failed.
+        account_credits: the provider account's balance after this job, where it was said.
+        failure: why there is no video, in words for the member.
+        card_message_id: of the status card.
+        thread_id: of the thread that gets the result, once there is one.
+        kept_at: when every place had refused the result, which is kept for `/history` only.
+    """
+
+    id: int
+    asker: Asker
+    request: GenerationRequest
+    state: JobState
+    held_credits: int
+    created_at: datetime
+    charged_credits: int | None = None
+    refunded_credits: int | None = None
+    account_credits: int | None = None
+    task_id: str | None = None
+    estimate: Estimate | None = None
+    video_url: str | None = None
+    failure: str | None = None
+    submitted_at: datetime | None = None
+    finished_at: datetime | None = None
+    card_message_id: int | None = None
+    thread_id: int | None = None
+    result_message_id: int | None = None
+    delivered_at: datetime | None = None
+    kept_at: datetime | None = None
+
+    @property
+    def credits(self) -> int:
+        """What the job costs as far as is known: the charge, else the hold."""
+        return self.held_credits if self.charged_credits is None else self.charged_credits
+
+    @property
+    def credits_kept(self) -> int:
+        """What the provider took and did not give back."""
+        return (self.charged_credits or 0) - (self.refunded_credits or 0)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still being worked on."""
+        return self.state in OPEN_STATES
+
+    @property
+    def awaits_delivery(self) -> bool:
+        """Whether it has an outcome that its member has not been told."""
+        return self.finished_at is not None and self.delivered_at is None and self.kept_at is None

@@ -1,0 +1,57 @@
+"""What is due when: a heap over the open jobs. Plans live in memory; facts are in the database."""
+
+import asyncio
+import heapq
+from datetime import datetime
+
+from bot.clock import Clock
+
+# However wrong a plan or a clock may be, somebody looks again after this long.
+_LONGEST_SLEEP_SECONDS = 30.0
+
+
+class Schedule:
+    """Holds at most one time per job; the earliest comes first, and at the same time the oldest job."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._heap: list[tuple[datetime, int]] = []
+        self._due: dict[int, datetime] = {}
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def put(self, job_id: int, due: datetime) -> None:
+        """Plan a job, in place of an earlier plan for it."""
+        self._due[job_id] = due
+        heapq.heappush(self._heap, (due, job_id))
+        self._changed.set()
+
+    def pop_due(self) -> list[int]:
+        """Take out the jobs whose time has come."""
+        now = self._clock.now()
+        found = []
+        while self._heap and self._heap[0][0] <= now:
+            due, job_id = heapq.heappop(self._heap)
+            # A plan that was replaced is still in the heap: only the newest counts.
+            if self._due.get(job_id) == due:
+                del self._due[job_id]
+                found.append(job_id)
+        return found
+
+    async def wait(self) -> None:
+        """Sleep until something is due, or may be."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        self._changed.clear()
+        pause = _LONGEST_SLEEP_SECONDS
+        if self._heap:
+            pause = min(pause, (self._heap[0][0] - self._clock.now()).total_seconds())
+        if pause <= 0:
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._changed.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,124 @@
+"""The SQLite file: one writer at a time, many readers, and its migrations."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Self
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bot.errors import StorageError
+
+_BUSY_TIMEOUT_SECONDS = 5
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    # A commit must outlive a power cut: a request is only paid after its row is on the disk.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}",
+)
+
+
+class Database:
+    """The bot's database. Use `transaction()` to write and `reading()` to read."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._readers = engine.execution_options(read_only=True)
+        # SQLite has one writer; waiting here is fair and does not block its thread.
+        self._writer = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str) -> AsyncIterator[Self]:
+        """Open the file at `url`, bring its tables up to date, and close it at the end.
+
+        Raises:
+            StorageError: it can't be opened, is damaged, or was written by a newer version.
+        """
+        _make_folder(Path(make_url(url).database or ""))
+        engine = create_async_engine(url, pool_size=4, max_overflow=0)
+        event.listen(engine.sync_engine, "connect", _set_up_connection)
+        event.listen(engine.sync_engine, "begin", _begin)
+        try:
+            with _database_errors():
+                async with engine.begin() as connection:
+                    await connection.run_sync(_migrate)
+            yield cls(engine)
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One write transaction: all of it happens or none. Do not await the network inside.
+
+        Raises:
+            StorageError: the file can't be written.
+        """
+        with _database_errors():
+            async with self._writer, self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view for reading.
+
+        Raises:
+            StorageError: the file can't be read.
+        """
+        with _database_errors():
+            async with self._readers.begin() as connection:
+                yield connection
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"can't make the folder of {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        # A broken rule of the tables is our own mistake and must stay visible as such.
+        if isinstance(error.orig, sqlite3.IntegrityError):
+            raise
+        raise StorageError(str(error.orig)) from error
+    except CommandError as error:
+        raise StorageError(f"the database does not fit this version: {error}") from error
+
+
+def _set_up_connection(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    del record
+    # Python's driver would otherwise begin transactions by itself, and later than we need.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes its lock at once: a limit that was read can't change before it is used.
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "bot.storage:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,102 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import IntegrityError
+
+from bot.errors import StorageError
+from bot.jobs.models import JobState
+from bot.pools.models import EntryKind
+from bot.provider.models import GenerationMode
+from bot.storage import schema
+from bot.storage.database import Database
+
+DEPOSIT = "INSERT INTO ledger_entries (guild_id, kind, credits, created_at) VALUES (1, 'deposit', 5, '2026-01-01')"
+
+
+def url_of(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """Each table, index and trigger with the parts of its definition, in no order."""
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
+    return {name: {part.strip(" ,") for part in sql.splitlines()} for name, sql in rows}
+
+
+async def test_schema_equals_migrations(tmp_path: Path) -> None:
+    async with Database.open(url_of(tmp_path / "migrated.db")):
+        pass
+    declared = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    with declared.begin() as connection:
+        schema.metadata.create_all(connection)
+        for trigger in schema.LEDGER_TRIGGERS:
+            connection.exec_driver_sql(trigger)
+    declared.dispose()
+    with sqlite3.connect(tmp_path / "migrated.db") as migrated, sqlite3.connect(tmp_path / "declared.db") as model:
+        found, wanted = tables(migrated), tables(model)
+    migrated.close()
+    model.close()
+    assert found == wanted
+
+
+def test_enums_equal_what_the_tables_allow() -> None:
+    assert tuple(JobState) == schema.JOB_STATES
+    assert tuple(EntryKind) == schema.ENTRY_KINDS
+    assert tuple(GenerationMode) == schema.MODES
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger_entries SET credits = 6", "DELETE FROM ledger_entries"])
+async def test_the_ledger_is_append_only(tmp_path: Path, statement: str) -> None:
+    async with Database.open(url_of(tmp_path / "a.db")) as database:
+        async with database.transaction() as connection:
+            await connection.execute(text(DEPOSIT))
+        with pytest.raises(IntegrityError, match="append-only"):
+            async with database.transaction() as connection:
+                await connection.execute(text(statement))
+
+
+async def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    async with Database.open(url_of(tmp_path / "a.db")) as database:
+        with pytest.raises(RuntimeError):
+            async with database.transaction() as connection:
+                await connection.execute(text(DEPOSIT))
+                raise RuntimeError
+        async with database.reading() as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM ledger_entries")) == 0
+
+
+async def test_commits_outlive_a_power_cut(tmp_path: Path) -> None:
+    def pragmas(connection: Connection) -> list[object]:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+
+    async with Database.open(url_of(tmp_path / "a.db")) as database, database.reading() as connection:
+        assert await connection.run_sync(pragmas) == ["wal", 2, 1]
+
+
+async def test_a_newer_database_is_refused_and_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with Database.open(url_of(path)) as database, database.transaction() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="does not fit this version"):
+        async with Database.open(url_of(path)):
+            pass
+    assert path.read_bytes() == before
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(b"these are not the bytes of a database, nor ever were" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        async with Database.open(url_of(path)):
+            pass
+
+
+async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="can't make the folder"):
+        async with Database.open(url_of(tmp_path / "file" / "a.db")):
+            pass
