@@ -1,7 +1,5 @@
 """What the sandbox's clips show: drifting colours or the member's picture, with the prompt written on it."""
 
-from __future__ import annotations
-
 import colorsys
 import hashlib
 import io
@@ -131,9 +129,7 @@ def _caption(prompt: str, size: tuple[int, int]) -> Image.Image:
     text = _plain(prompt)
     font = _font_for(text, text_size)
     small_font = _own_font(max(10, text_size // 2))
-    lines = _wrap(
-        _showable(prompt, font), font, width - 2 * margin, max(2, height // 2 // (text_size * 4 // 3))
-    )
+    lines = _wrap(_showable(prompt, font), font, width - 2 * margin, max(2, height // 2 // (text_size * 4 // 3)))
     layer = _scrim(size, (len(lines) + 2) * text_size * 2)
     draw = ImageDraw.Draw(layer)
     top = height - margin * 2 - len(lines) * text_size * 4 // 3
@@ -147,9 +143,7 @@ def _caption(prompt: str, size: tuple[int, int]) -> Image.Image:
 def _scrim(size: tuple[int, int], depth: int) -> Image.Image:
     """A layer that darkens towards the bottom, so that white text can be read on any picture."""
     depth = min(depth, size[1])
-    shade = (
-        Image.linear_gradient("L").resize((size[0], depth)).point([value * 3 // 4 for value in range(256)])
-    )
+    shade = Image.linear_gradient("L").resize((size[0], depth)).point([value * 3 // 4 for value in range(256)])
     layer = Image.new("RGBA", size, (0, 0, 0, 0))
     alpha = Image.new("L", size, 0)
     alpha.paste(shade, (0, size[1] - depth))

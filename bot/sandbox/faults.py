@@ -4,8 +4,6 @@ A `FaultPlan` is an aiohttp middleware. It stands in front of the real handlers 
 spoils what would have happened. With no fault planned it costs one comparison per request.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

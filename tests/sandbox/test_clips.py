@@ -1,7 +1,5 @@
 """The sandbox's clips, decoded again as a player would."""
 
-from __future__ import annotations
-
 import io
 import time
 from dataclasses import dataclass
@@ -44,9 +42,7 @@ def audio_seconds(clip: bytes) -> float:
     with av.open(io.BytesIO(clip), "r") as container:
         if not container.streams.audio:
             return 0.0
-        return sum(
-            frame.samples / frame.sample_rate for frame in container.decode(container.streams.audio[0])
-        )
+        return sum(frame.samples / frame.sample_rate for frame in container.decode(container.streams.audio[0]))
 
 
 def rgb_bytes(frame: av.VideoFrame) -> bytes:

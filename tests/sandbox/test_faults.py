@@ -1,20 +1,15 @@
 """Each fault, seen from a client over a real socket."""
 
-from __future__ import annotations
-
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from bot.sandbox.faults import Fault, FaultPlan
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 REAL_ANSWER = {"real": True}
 
@@ -68,9 +63,7 @@ async def test_nothing_planned_changes_nothing(server: Server) -> None:
 
 
 async def test_status_and_json_body_replace_the_answer_without_effect(server: Server) -> None:
-    server.faults.add(
-        "GET", "/thing", Fault(status=503, body={"error": "busy"}, headers={"Retry-After": "2"})
-    )
+    server.faults.add("GET", "/thing", Fault(status=503, body={"error": "busy"}, headers={"Retry-After": "2"}))
     async with server.session.get(server.url + "/thing") as response:
         assert response.status == 503
         assert response.headers["Retry-After"] == "2"
