@@ -10,7 +10,8 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import IO, Self
+from io import BufferedRandom
+from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,7 +23,6 @@ from bot.errors import DownloadError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
 _CHUNK_BYTES = 64 * 1024
-_IN_MEMORY_BYTES = 4 * 1024 * 1024
 _MP4_BRAND = b"ftyp"
 _WEBM_MAGIC = b"\x1a\x45\xdf\xa3"
 
@@ -111,7 +111,7 @@ class Downloader:
             with attempt:
                 await self._show_header(url, is_enough, max_bytes)
 
-    async def video(self, url: str, max_bytes: int) -> IO[bytes]:
+    async def video(self, url: str, max_bytes: int) -> BufferedRandom:
         """Fetch a video into a temporary file, which the caller closes.
 
         Raises:
@@ -131,11 +131,11 @@ class Downloader:
                     return
         is_enough(bytes(header), True)
 
-    async def _fetch_video(self, url: str, max_bytes: int) -> IO[bytes]:
+    async def _fetch_video(self, url: str, max_bytes: int) -> BufferedRandom:
         async with self._open(url) as response:
             if (response.content_length or 0) > max_bytes:
                 raise DownloadError(f"the video has {response.content_length} bytes")
-            file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
             try:
                 await _copy(response, file, max_bytes)
             except BaseException:
@@ -171,7 +171,7 @@ def _tries() -> AsyncIterator[stamina.Attempt]:
     return stamina.retry_context(on=_TemporaryTroubleError, attempts=3, wait_initial=0.2, timeout=60).__aiter__()
 
 
-async def _copy(response: aiohttp.ClientResponse, file: IO[bytes], max_bytes: int) -> None:
+async def _copy(response: aiohttp.ClientResponse, file: BufferedRandom, max_bytes: int) -> None:
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         file.write(chunk)
         if file.tell() > max_bytes:

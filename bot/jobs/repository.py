@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+
 from sqlalchemy import ColumnElement, RowMapping, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection

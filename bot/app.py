@@ -1,0 +1,124 @@
+"""The composition root: opens everything in order, runs the bot, and closes it all in reverse."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+import discord
+import stamina
+import structlog
+
+from bot.client import Services, VideoBot
+from bot.clock import SystemClock
+from bot.config import Settings
+from bot.downloads import DISCORD_FILE_HOSTS, Downloader, host_of
+from bot.errors import DiscordUnavailableError
+from bot.jobs.repository import JobRepository
+from bot.jobs.service import JobService
+from bot.jobs.worker import Worker
+from bot.pools.models import Limits
+from bot.provider.ulazai import UlazaiProvider
+from bot.storage.database import Database
+
+_log = structlog.get_logger(__name__)
+
+# Together well within the ten seconds in which a stop must be over.
+_GRACE_SECONDS = 6.0
+_CLOSE_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
+    """Open the database, the connections and the services, and yield the bot, not yet logged in.
+
+    Raises:
+        StorageError: the database can't be opened.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database.open(settings.database_url))
+        provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))
+        discord_host, provider_host = host_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
+        downloader = await stack.enter_async_context(
+            Downloader({discord_host, provider_host}, {discord_host, *DISCORD_FILE_HOSTS})
+        )
+        repository = JobRepository(database, clock)
+        worker = Worker(
+            repository,
+            provider,
+            clock,
+            poll_min_interval_seconds=settings.poll_min_interval_seconds,
+            wait_for_credits=settings.provider_out_of_credits == "wait",
+        )
+        services = Services(JobService(repository, _limits(settings)), worker, downloader, clock)
+        bot = VideoBot(services, settings.discord_api_url)
+        stack.push_async_callback(_close, bot, worker)
+        yield bot
+
+
+async def run(settings: Settings) -> None:
+    """Run the bot until it is told to stop by SIGTERM, SIGINT or cancellation.
+
+    Raises:
+        StorageError: the database can't be opened.
+        DiscordUnavailableError: Discord refuses the token, or can't be reached at start.
+    """
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    async with open_bot(settings) as bot:
+        running = asyncio.create_task(_run_bot(bot, settings), name="bot")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        if not running.done():
+            _log.info("stopping")
+            running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    _log.info("stopped")
+
+
+async def _run_bot(bot: VideoBot, settings: Settings) -> None:
+    try:
+        async for attempt in stamina.retry_context(
+            on=_is_passing, attempts=8, timeout=300, wait_initial=1, wait_max=60
+        ):
+            with attempt:
+                await bot.login(settings.discord_token.get_secret_value())
+    except discord.LoginFailure as error:
+        raise DiscordUnavailableError(
+            "Discord refused DISCORD_TOKEN: copy it again from the developer portal."
+        ) from error
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        raise DiscordUnavailableError(f"Discord can't be reached ({type(error).__name__}): {error}") from error
+    await bot.connect()
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, discord.DiscordServerError | aiohttp.ClientError | OSError)
+
+
+async def _close(bot: VideoBot, worker: Worker) -> None:
+    await worker.stop(_GRACE_SECONDS)
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await bot.close()
+    except TimeoutError:
+        _log.warning("Discord's connection did not close in time")
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no such handlers; there Ctrl-C cancels the main task.
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)

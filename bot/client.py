@@ -1,0 +1,149 @@
+"""The Discord client: starts up, loads the cogs, and turns every error into one private reply."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+import structlog
+import yarl
+from discord import app_commands
+from discord.ext import commands
+
+from bot.clock import Clock
+from bot.command_sync import commands_differ
+from bot.downloads import Downloader
+from bot.errors import PlaceError, ReelpoolError
+from bot.jobs.service import JobService
+from bot.jobs.worker import Worker
+
+_log = structlog.get_logger(__name__)
+
+EXTENSIONS = ("cogs.delivery", "cogs.video")
+"""The cogs, loaded in this order."""
+
+NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError)
+"""What discord.py lets through when a connection is cut."""
+
+PERMISSIONS = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    create_public_threads=True,
+    send_messages_in_threads=True,
+    embed_links=True,
+    attach_files=True,
+    read_message_history=True,
+)
+"""What the bot asks for when it is invited; the README says why each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the cogs work with."""
+
+    jobs: JobService
+    worker: Worker
+    downloader: Downloader
+    clock: Clock
+
+
+class VideoBot(commands.AutoShardedBot):
+    """The bot. It needs no privileged intent, and keeps no messages and no members in memory."""
+
+    def __init__(self, services: Services, api_url: str) -> None:
+        # Where discord.py sends its requests is a value of the class; nothing else takes an address.
+        discord.http.Route.BASE = api_url
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            tree_cls=CommandTree,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        )
+        self.services = services
+
+    async def setup_hook(self) -> None:
+        """Run between login and the gateway: load the cogs and register the commands."""
+        await self._find_gateway()
+        for extension in EXTENSIONS:
+            await self.load_extension(extension)
+        await self._sync_commands()
+        _log.info("invite the bot with this link", url=self.invite_url)
+
+    async def on_ready(self) -> None:
+        """Say once that everything is in place."""
+        _log.info("ready", user=str(self.user), servers=len(self.guilds), jobs=len(self.services.worker))
+
+    @property
+    def invite_url(self) -> str:
+        """The link that adds the bot to a server with exactly what it needs."""
+        return discord.utils.oauth_url(
+            self.application_id or 0, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
+        )
+
+    async def _find_gateway(self) -> None:
+        # After an invalid session discord.py goes back to a built-in address: make that the API's own one.
+        _, address, _ = await self.http.get_bot_gateway()
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
+
+    async def _sync_commands(self) -> None:
+        wanted: list[Mapping[str, Any]] = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        try:
+            registered = await self.http.get_global_commands(self.application_id or 0)
+        except discord.HTTPException:
+            registered = []
+        if not commands_differ(registered, wanted):
+            _log.info("commands are registered already", commands=len(wanted))
+            return
+        await self.tree.sync()
+        _log.info("commands registered", commands=len(wanted))
+
+
+class CommandTree(app_commands.CommandTree[VideoBot]):
+    """The commands, with one place for what is true of all of them."""
+
+    async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
+        """Refuse commands outside servers, where there is no pool to pay from.
+
+        Raises:
+            PlaceError: the command was used in a direct message.
+        """
+        if interaction.guild_id is None:
+            raise PlaceError("I only work in servers: please use this command in a server's channel.")
+        return True
+
+    async def on_error(
+        self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Tell the member what went wrong, in one or two sentences that only they see."""
+        await report_error(interaction, error)
+
+
+async def report_error(interaction: discord.Interaction[VideoBot], error: Exception) -> None:
+    """Answer an interaction that failed; never raises."""
+    cause = error.__cause__ if isinstance(error, app_commands.CommandInvokeError) and error.__cause__ else error
+    if not isinstance(cause, ReelpoolError):
+        _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
+        cause = ReelpoolError()
+    try:
+        await answer_privately(interaction, cause.user_text)
+    except (discord.HTTPException, *NETWORK_ERRORS) as failure:
+        _log.warning("a member could not be answered", interaction_id=interaction.id, error=str(failure))
+
+
+async def answer_privately(interaction: discord.Interaction[Any], text: str) -> None:
+    """Answer so that only the member sees it, also where a public answer was begun already."""
+    response = interaction.response
+    if not response.is_done():
+        await response.send_message(text, ephemeral=True)
+        return
+    if response.type is discord.InteractionResponseType.deferred_channel_message:
+        # Whether an answer is private is fixed when it is deferred: a public one has to go first.
+        await interaction.delete_original_response()
+    await interaction.followup.send(text, ephemeral=True)

@@ -1,0 +1,192 @@
+"""The loop that drives the worker, and the Discord side of telling members."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import BufferedRandom
+from typing import Any
+
+import discord
+import structlog
+from discord.ext import commands, tasks
+
+from bot.client import NETWORK_ERRORS, VideoBot
+from bot.errors import DeliveryDelayedError, DownloadError, PlaceRefusedError
+from bot.jobs.delivery import Place, Standing, nonce
+from bot.jobs.models import Job, JobState
+from cogs import _render
+from cogs._cards import CardBoard
+
+_log = structlog.get_logger(__name__)
+
+_THREAD_EXISTS = 160004
+_THREAD_ARCHIVED = 50083
+_TOO_LARGE = 40005
+
+
+class Delivery(commands.Cog):
+    """Posts outcomes, opens threads, keeps the cards; the worker's `Notifier`."""
+
+    def __init__(self, bot: VideoBot) -> None:
+        self.bot = bot
+        self.services = bot.services
+        self.cards = CardBoard(bot, bot.services.clock)
+
+    async def cog_load(self) -> None:
+        """Go on with what an earlier process left, and start the loops."""
+        self.services.worker.attach(self)
+        await self.services.worker.recover()
+        self.work.start()
+        self.refresh_cards.start()
+
+    async def cog_unload(self) -> None:
+        """Stop the loops."""
+        self.work.cancel()
+        self.refresh_cards.cancel()
+
+    @tasks.loop()
+    async def work(self) -> None:
+        """Start whatever is due, as soon as it is."""
+        await self.services.worker.wait_until_due()
+        await self.services.worker.run_once()
+
+    @tasks.loop(seconds=1)
+    async def refresh_cards(self) -> None:
+        """Bring the cards up to date."""
+        await self.cards.refresh()
+
+    @work.error
+    @refresh_cards.error
+    async def _loop_broke(self, error: BaseException) -> None:
+        # Neither body raises; if one does after all, its loop would be over for good.
+        _log.critical("a loop broke and is started again", exc_info=error)
+        for loop in (self.work, self.refresh_cards):
+            if not loop.is_running() or loop.failed():
+                loop.restart()
+
+    async def open_thread(self, job: Job) -> int:
+        """Make the job's thread from its card and return its id; the thread of a message has the message's id.
+
+        Raises:
+            PlaceRefusedError: Discord allows no thread here.
+            DeliveryDelayedError: not possible now.
+        """
+        if job.thread_id:
+            return job.thread_id
+        if not job.card_message_id:
+            raise PlaceRefusedError("there is no card to make a thread from")
+        try:
+            async with _discord_errors():
+                channel = await self._channel(job)
+                card = channel.get_partial_message(job.card_message_id)
+                thread = await card.create_thread(name=_render.thread_name(job.request), auto_archive_duration=1440)
+        except PlaceRefusedError as error:
+            if _code(error) != _THREAD_EXISTS:
+                raise
+            return await self._note_thread(job, job.card_message_id)
+        return await self._note_thread(job, thread.id)
+
+    def show(self, standing: Standing) -> None:
+        """See `Notifier.show`."""
+        self.cards.show(standing)
+
+    async def fresh_picture(self, job: Job) -> str:
+        """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""
+        route = discord.http.Route("POST", "/attachments/refresh-urls")
+        async with _discord_errors():
+            answer: dict[str, Any] = await self.bot.http.request(
+                route, json={"attachment_urls": [job.request.image_url]}
+            )
+        try:
+            return str(answer["refreshed_urls"][0]["refreshed"])
+        except (KeyError, IndexError, TypeError) as error:
+            raise PlaceRefusedError("Discord gave no fresh address") from error
+
+    async def post_outcome(self, job: Job, place: Place) -> int:
+        """See `Notifier.post_outcome`."""
+        target = await self._target(job, place)
+        video = await self._video(job)
+        if video is None:
+            return await self._send(job, target, None)
+        with video:
+            try:
+                return await self._send(job, target, video)
+            except PlaceRefusedError as error:
+                # The limit that was read may be wrong for this post: then the link alone, in the same place.
+                if not _is_too_large(error):
+                    raise
+        return await self._send(job, target, None)
+
+    async def _target(self, job: Job, place: Place) -> discord.abc.Messageable:
+        asker = job.asker
+        async with _discord_errors():
+            if place is Place.DIRECT:
+                return await self.bot.create_dm(discord.Object(asker.member_id))
+            if place is Place.CHANNEL:
+                return self.bot.get_partial_messageable(asker.channel_id, guild_id=asker.guild_id)
+        thread_id = await self.open_thread(job)
+        return self.bot.get_partial_messageable(thread_id, guild_id=asker.guild_id)
+
+    async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedRandom | None) -> int:
+        overview = await self.services.jobs.overview(job.asker.guild_id, job.asker.member_id)
+        text = _render.outcome(job, overview, attached=video is not None)
+        member = discord.Object(job.asker.member_id)
+        async with _discord_errors():
+            message = await target.send(
+                text,
+                nonce=nonce(job),
+                allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[member]),
+                files=[discord.File(video, f"video-{job.id}.mp4")] if video else [],
+            )
+        return message.id
+
+    async def _video(self, job: Job) -> BufferedRandom | None:
+        """Return the video if it can be shown as a file of ours."""
+        if job.state is not JobState.SUCCEEDED or not job.video_url:
+            return None
+        guild = self.bot.get_guild(job.asker.guild_id)
+        limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+        try:
+            return await self.services.downloader.video(job.video_url, limit)
+        except DownloadError as error:
+            _log.info("video is posted as a link", job_id=job.id, reason=str(error))
+            return None
+
+    async def _channel(self, job: Job) -> discord.TextChannel:
+        channel = self.bot.get_channel(job.asker.channel_id) or await self.bot.fetch_channel(job.asker.channel_id)
+        if not isinstance(channel, discord.TextChannel):
+            raise PlaceRefusedError("this kind of channel has no threads")
+        return channel
+
+    async def _note_thread(self, job: Job, thread_id: int) -> int:
+        noted = await self.services.jobs.record_thread(job, thread_id)
+        self.services.worker.refresh(noted)
+        self.cards.located(noted)
+        return thread_id
+
+
+@asynccontextmanager
+async def _discord_errors() -> AsyncIterator[None]:
+    """Tell refusals of this place from trouble that passes."""
+    try:
+        yield
+    except discord.HTTPException as error:
+        if error.status >= 500 or error.status in (401, 408, 429):
+            raise DeliveryDelayedError(f"Discord answered with status {error.status}") from error
+        raise PlaceRefusedError(f"Discord answered with status {error.status}, code {error.code}") from error
+    except (discord.RateLimited, *NETWORK_ERRORS) as error:
+        raise DeliveryDelayedError(f"no answer from Discord ({type(error).__name__})") from error
+
+
+def _code(error: PlaceRefusedError) -> int:
+    cause = error.__cause__
+    return cause.code if isinstance(cause, discord.HTTPException) else 0
+
+
+def _is_too_large(error: PlaceRefusedError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, discord.HTTPException) and (cause.status == 413 or cause.code == _TOO_LARGE)
+
+
+async def setup(bot: VideoBot) -> None:
+    """Load the cog."""
+    await bot.add_cog(Delivery(bot))

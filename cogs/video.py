@@ -1,0 +1,243 @@
+"""The members' commands."""
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import VideoBot
+from bot.errors import DeliveryError, DownloadError, NotCancellableError, PictureError, PlaceError
+from bot.jobs.checks import (
+    ASPECT_RATIOS,
+    MAX_PROMPT,
+    PICTURE_HEADER_BYTES,
+    Picture,
+    check_picture,
+    check_picture_header,
+    clean_prompt,
+)
+from bot.jobs.delivery import Standing
+from bot.jobs.models import Asker, Job, JobState
+from bot.provider.models import GenerationMode, GenerationRequest
+from cogs import _render
+from cogs._modal import AnimateModal, Wishes
+from cogs._place import check_place
+from cogs._reply import deferred_when_slow, send_or_edit
+from cogs.delivery import Delivery
+
+_log = structlog.get_logger(__name__)
+
+_Interaction = discord.Interaction[VideoBot]
+_DURATIONS = [
+    app_commands.Choice(name="5 seconds: 55 credits, 110 with sound", value=5),
+    app_commands.Choice(name="10 seconds: 110 credits, 220 with sound", value=10),
+]
+_RATIOS = [
+    app_commands.Choice(name=name, value=ratio)
+    for name, ratio in zip(("16:9 wide", "9:16 tall", "1:1 square"), ASPECT_RATIOS, strict=True)
+]
+_HELP = {
+    "prompt": "What the video shows, up to 2000 characters",
+    "duration": "How long it is (default: 5 seconds)",
+    "aspect_ratio": "Its shape (default: 16:9)",
+    "sound": "With sound, at twice the price (default: no)",
+    "share": "Publish it in UlazAI's public directory, 10 credits less (default: no)",
+    "image": "The picture to animate: JPEG or PNG, at most 10 MB",
+}
+
+_Prompt = app_commands.Range[str, 1, MAX_PROMPT]
+
+
+class Video(commands.Cog):
+    """Asking for videos, and looking after one's own."""
+
+    def __init__(self, bot: VideoBot, delivery: Delivery) -> None:
+        self.bot = bot
+        self.services = bot.services
+        self.delivery = delivery
+        self.menu = app_commands.ContextMenu(name="Animate image", callback=self.animate_image)
+
+    async def cog_load(self) -> None:
+        """Add the context menu, which a cog does not by itself."""
+        self.bot.tree.add_command(self.menu)
+
+    async def cog_unload(self) -> None:
+        """Take it away again."""
+        self.bot.tree.remove_command(self.menu.name, type=self.menu.type)
+
+    @app_commands.command(description="Make a video from a description")
+    @app_commands.describe(**{name: _HELP[name] for name in ("prompt", "duration", "aspect_ratio", "sound", "share")})
+    @app_commands.choices(duration=_DURATIONS)
+    @app_commands.choices(aspect_ratio=_RATIOS)
+    async def video(
+        self,
+        interaction: _Interaction,
+        prompt: _Prompt,
+        duration: int = 5,
+        aspect_ratio: str = "16:9",
+        sound: bool = False,
+        share: bool = False,
+    ) -> None:
+        """Take a request for a video from text."""
+        request = GenerationRequest(
+            GenerationMode.TEXT, clean_prompt(prompt), duration, sound, share, aspect_ratio=aspect_ratio
+        )
+        await self.take(interaction, request)
+
+    @app_commands.command(description="Make a video from a picture")
+    @app_commands.describe(**{name: _HELP[name] for name in ("image", "prompt", "duration", "sound", "share")})
+    @app_commands.choices(duration=_DURATIONS)
+    async def animate(
+        self,
+        interaction: _Interaction,
+        image: discord.Attachment,
+        prompt: _Prompt,
+        duration: int = 5,
+        sound: bool = False,
+        share: bool = False,
+    ) -> None:
+        """Take a request for a video from a picture."""
+        check_picture(_picture(image))
+        request = GenerationRequest(
+            GenerationMode.IMAGE, clean_prompt(prompt), duration, sound, share, image_url=image.url
+        )
+        await self.take(interaction, request)
+
+    async def animate_image(self, interaction: _Interaction, message: discord.Message) -> None:
+        """Ask for the prompt and options for a picture in a message."""
+        check_place(interaction)
+        image = _first_picture(message)
+        check_picture(_picture(image))
+
+        async def submit(answer: _Interaction, wishes: Wishes) -> None:
+            request = GenerationRequest(
+                GenerationMode.IMAGE,
+                clean_prompt(wishes.prompt),
+                wishes.duration_seconds,
+                wishes.sound,
+                wishes.share,
+                image_url=image.url,
+            )
+            await self.take(answer, request)
+
+        await interaction.response.send_modal(AnimateModal(submit))
+
+    @app_commands.command(description="Your videos in the making, your credits, and your limits")
+    async def usage(self, interaction: _Interaction) -> None:
+        """Show what the member uses."""
+        async with deferred_when_slow(interaction, ephemeral=True):
+            overview = await self.services.jobs.overview(_guild_id(interaction), interaction.user.id)
+        await send_or_edit(interaction, _render.usage(overview), ephemeral=True)
+
+    @app_commands.command(description="Your last videos here, with their links")
+    async def history(self, interaction: _Interaction) -> None:
+        """Show the member's last jobs."""
+        async with deferred_when_slow(interaction, ephemeral=True):
+            jobs = await self.services.jobs.history(_guild_id(interaction), interaction.user.id)
+        await send_or_edit(interaction, _render.history(jobs), ephemeral=True)
+
+    @app_commands.command(description="Take back a request of yours that has not been sent yet")
+    @app_commands.describe(job="Which one; not needed if there is only one")
+    async def cancel(self, interaction: _Interaction, job: int | None = None) -> None:
+        """Cancel a queued job of the member's."""
+        async with deferred_when_slow(interaction, ephemeral=True):
+            job_id = job if job is not None else await self._only_queued_job(interaction)
+            cancelled = await self.services.jobs.cancel(job_id, _guild_id(interaction), interaction.user.id)
+            self.services.worker.forget(cancelled)
+            self.delivery.show(Standing(cancelled))
+        embed = discord.Embed(
+            description=f"Cancelled. Your {cancelled.held_credits} credits came back.\n"
+            + _render.quoted(cancelled.request.prompt, 200)
+        )
+        await send_or_edit(interaction, embed, ephemeral=True)
+
+    @cancel.autocomplete("job")
+    async def _queued_jobs(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
+        choices = [
+            app_commands.Choice(name=_render.choice(job), value=job.id) for job in await self._queued(interaction)
+        ]
+        return [choice for choice in choices if current.lower() in choice.name.lower()][:25]
+
+    async def _only_queued_job(self, interaction: _Interaction) -> int:
+        jobs = await self._queued(interaction)
+        if not jobs:
+            raise NotCancellableError("You have no request that waits to be sent; what UlazAI has can't be taken back.")
+        if len(jobs) > 1:
+            raise NotCancellableError("You have several requests waiting: choose one with the option `job`.")
+        return jobs[0].id
+
+    async def _queued(self, interaction: _Interaction) -> list[Job]:
+        overview = await self.services.jobs.overview(_guild_id(interaction), interaction.user.id)
+        return [job for job in overview.open_jobs if job.state is JobState.QUEUED]
+
+    async def take(self, interaction: _Interaction, request: GenerationRequest) -> None:
+        """Take a request, answer with its card, and open its thread."""
+        in_thread = check_place(interaction)
+        asker = Asker(
+            interaction_id=interaction.id,
+            guild_id=_guild_id(interaction),
+            channel_id=interaction.channel_id or 0,
+            member_id=interaction.user.id,
+            in_thread=in_thread,
+        )
+        async with deferred_when_slow(interaction):
+            if request.image_url:
+                await self._check_header(request.image_url)
+            job, overview = await self.services.jobs.submit(asker, request)
+        _log.info("job taken", job_id=job.id, guild_id=asker.guild_id, member_id=asker.member_id, held=job.held_credits)
+        job = await self._show_card(interaction, job, overview.credits_left)
+        self.services.worker.wake(job)
+        try:
+            await self.delivery.open_thread(job)
+        except DeliveryError as error:
+            # The result finds its way without a thread.
+            _log.warning("thread not made", job_id=job.id, error=str(error))
+
+    async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> Job:
+        embed = self.delivery.cards.begin(job, interaction, credits_left)
+        try:
+            message_id = await send_or_edit(interaction, embed)
+        except discord.NotFound:
+            # Too late for Discord: the member saw a failure, so nothing may be sent or paid.
+            _log.warning("interaction was over before the answer: the job is cancelled", job_id=job.id)
+            cancelled = await self.services.jobs.cancel(job.id, job.asker.guild_id, job.asker.member_id)
+            self.delivery.show(Standing(cancelled))
+            raise
+        job = await self.services.jobs.record_card(job, message_id)
+        self.delivery.cards.located(job)
+        return job
+
+    async def _check_header(self, url: str) -> None:
+        try:
+            await self.services.downloader.picture_header(
+                url, lambda header, complete: check_picture_header(header, complete=complete), PICTURE_HEADER_BYTES
+            )
+        except DownloadError as error:
+            _log.info("picture not read", reason=str(error))
+            raise PictureError("I could not read that picture from Discord. Please try again in a moment.") from error
+
+
+def _picture(file: discord.Attachment) -> Picture:
+    return Picture(file.url, file.size, file.content_type, file.width, file.height)
+
+
+def _first_picture(message: discord.Message) -> discord.Attachment:
+    pictures = (file for file in message.attachments if (file.content_type or "").startswith("image/"))
+    file = next(pictures, None) or next(iter(message.attachments), None)
+    if file is None:
+        raise PictureError("That message has no picture. Choose one that has, or use `/animate`.")
+    return file
+
+
+def _guild_id(interaction: _Interaction) -> int:
+    if interaction.guild_id is None:
+        raise PlaceError("I only work in servers.")
+    return interaction.guild_id
+
+
+async def setup(bot: VideoBot) -> None:
+    """Load the cog."""
+    delivery = bot.get_cog("Delivery")
+    if not isinstance(delivery, Delivery):
+        raise commands.ExtensionFailed(__name__, TypeError("cogs.delivery is loaded first"))
+    await bot.add_cog(Video(bot, delivery))
