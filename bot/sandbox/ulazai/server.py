@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from bot.sandbox.faults import FaultPlan, Handler
 from bot.sandbox.ulazai.answers import (
@@ -202,7 +203,7 @@ class LocalUlazAI:
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, host, port).start()
         bound_host, bound_port = runner.addresses[0][:2]
-        return f"http://{bound_host}:{bound_port}"
+        return str(URL.build(scheme="http", host=bound_host, port=bound_port))
 
     async def _generate(self, request: web.Request) -> web.Response:
         self._studio.authorize(request.headers.get("Authorization"))

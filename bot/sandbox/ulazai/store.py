@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS charge (
     id INTEGER PRIMARY KEY, task_id TEXT NOT NULL, credits INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL
 );
 """
+# The picture has a column of its own, and the generation is read again from the request.
+_RECORDED = tuple(item.name for item in fields(Task) if item.name not in {"picture", "generation"})
 
 
 @dataclass(slots=True)
@@ -85,12 +87,10 @@ class Store:
 
 
 def _write_task(task: Task) -> str:
-    record = asdict(task)
-    del record["picture"], record["generation"]
-    return json.dumps(record)
+    return json.dumps({name: getattr(task, name) for name in _RECORDED})
 
 
 def _read_task(record: str, picture: bytes | None) -> Task:
-    fields: dict[str, Any] = json.loads(record)
-    fields["state"] = TaskState(fields["state"])
-    return Task(generation=read_generation(fields["request"]), picture=picture, **fields)
+    values: dict[str, Any] = json.loads(record)
+    values["state"] = TaskState(values["state"])
+    return Task(generation=read_generation(values["request"]), picture=picture, **values)
