@@ -1,0 +1,162 @@
+"""The client API: what the page asks in a person's name. The contract is docs/sandbox-client-api.md."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from bot.sandbox.discord import permissions
+from bot.sandbox.discord.client_feed import ClientFeed
+from bot.sandbox.discord.errors import ApiError, ClientError
+from bot.sandbox.discord.form import read_form
+from bot.sandbox.discord.json_answers import json_answer
+from bot.sandbox.discord.payloads import channel_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from bot.sandbox.discord.models import Channel, JsonObject, Message, User
+    from bot.sandbox.discord.rest_base import Handler
+    from bot.sandbox.discord.services import Services
+
+_MAX_MESSAGES = 100
+
+
+class ClientApi:
+    """The routes below `/client`, and the page's files at `/`."""
+
+    def __init__(self, services: Services, page: Path) -> None:
+        self.feed = ClientFeed(services)
+        self._services = services
+        self._world = services.world
+        self._page = page
+
+    def add_routes(self, app: web.Application) -> None:
+        """Add the routes; those of the page's files last, so that they catch the rest."""
+        app.add_routes(
+            [
+                web.get("/client/bootstrap", self.bootstrap),
+                web.get("/client/channels/{channel_id}/messages", self.messages),
+                web.post("/client/messages", self.say),
+                web.post("/client/interactions", self.interact),
+                web.get("/client/events", self.events),
+                web.get("/", self.index),
+                web.static("/", self._page),
+            ]
+        )
+
+    @web.middleware
+    async def explain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Write refusals of what a person tried as JSON."""
+        if not request.path.startswith("/client/"):
+            return await handler(request)
+        try:
+            return await handler(request)
+        except ClientError as error:
+            return json_answer({"message": error.message}, status=error.status)
+        except ApiError as error:
+            return json_answer({"message": error.message}, status=error.status)
+
+    async def index(self, _request: web.Request) -> web.StreamResponse:
+        """The page itself."""
+        return web.FileResponse(self._page / "index.html", headers={"Cache-Control": "no-cache"})
+
+    async def bootstrap(self, request: web.Request) -> web.Response:
+        """What a page needs to start."""
+        user = self._user(request)
+        guild = next(iter(self._world.guilds.values()))
+        bot = self._world.users[self._services.application.bot_id]
+        users = sorted(self._world.users.values(), key=lambda user: user.id)
+        threads = self._visible(self._world.active_threads(guild.id), user.id)
+        body = {
+            "me": str(user.id),
+            "users": [self._user_json(each) for each in users],
+            "guild": {"id": str(guild.id), "name": guild.name},
+            "channels": [
+                self._channel_json(channel, user.id)
+                for channel in self._visible(self._world.channels_of(guild.id), user.id)
+            ],
+            "dms": [self._channel_json(channel, user.id) for channel in self._dms(user.id)],
+            "roles": [{"id": str(role.id), "name": role.name, "color": role.color} for role in guild.roles.values()],
+            "threads": [self._channel_json(thread, user.id) for thread in threads],
+            "commands": self.feed.commands_for(user.id),
+            "bot": {"id": str(bot.id), "name": bot.display_name, "online": self._services.gateway.online},
+        }
+        return json_answer(body)
+
+    async def messages(self, request: web.Request) -> web.Response:
+        """A channel's messages, newest first."""
+        user = self._user(request)
+        given = request.match_info["channel_id"]
+        channel_id = int(given) if given.isdecimal() else 0
+        channel = self._services.conduct.visible_channel(user.id, channel_id)
+        limit = min(_number(request, "limit") or 50, _MAX_MESSAGES)
+        before = self._world.messages_before(channel.id, _number(request, "before"))
+        found: Iterable[Message] = (m for m in before if self._world.can_read(m, user.id))
+        write = self._services.writer.write_for_gateway
+        return json_answer([write(message) for message in islice(found, limit)])
+
+    async def say(self, request: web.Request) -> web.Response:
+        """Post a message."""
+        user = self._user(request)
+        form = await read_form(request)
+        payload = form.payload
+        given = str(payload.get("channel_id"))
+        channel_id = int(given) if given.isdecimal() else 0
+        message = self._services.conduct.say(user.id, channel_id, payload, form.files)
+        return json_answer(self._services.writer.write_for_gateway(message))
+
+    async def interact(self, request: web.Request) -> web.Response:
+        """Use a command, component or modal."""
+        user = self._user(request)
+        form = await read_form(request)
+        interaction = self._services.conduct.act(user.id, form.payload, form.files)
+        self.feed.opened(interaction)
+        return json_answer({"interaction_id": str(interaction.id)})
+
+    async def events(self, request: web.Request) -> web.WebSocketResponse:
+        """The page's websocket."""
+        return await self.feed.handle(request, self._user(request).id)
+
+    def _user(self, request: web.Request) -> User:
+        given = request.query.get("user", "")
+        user = self._world.users.get(int(given) if given.isdecimal() else 0)
+        if user is None or user.bot:
+            raise ClientError("Unknown user.", 403)
+        return user
+
+    def _visible(self, channels: Iterable[Channel], user_id: int) -> list[Channel]:
+        return [channel for channel in channels if self._world.can_see(channel, user_id)]
+
+    def _dms(self, user_id: int) -> list[Channel]:
+        found = self._world.dm_between(self._services.application.bot_id, user_id)
+        return [] if found is None else [found]
+
+    def _channel_json(self, channel: Channel, user_id: int) -> JsonObject:
+        rights = self._world.permissions_in(channel, user_id)
+        needed = permissions.SEND_MESSAGES_IN_THREADS if channel.is_thread else permissions.SEND_MESSAGES
+        return channel_json(self._world, channel) | {"can_send": bool(rights & needed)}
+
+    def _user_json(self, user: User) -> JsonObject:
+        return {
+            "id": str(user.id),
+            "username": user.username,
+            "global_name": user.global_name,
+            "bot": user.bot,
+            "listed": user.listed,
+            "moderator": self._is_moderator(user.id),
+            "color": user.color,
+        }
+
+    def _is_moderator(self, user_id: int) -> bool:
+        guild = next(iter(self._world.guilds.values()))
+        member = guild.members.get(user_id)
+        return member is not None and bool(permissions.in_guild(guild, member) & permissions.MANAGE_GUILD)
+
+
+def _number(request: web.Request, name: str) -> int | None:
+    given = request.query.get(name, "")
+    return int(given) if given.isdecimal() else None

@@ -1,0 +1,149 @@
+"""The events that the page's websockets get. The shape is told in docs/sandbox-client-api.md."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from bot.sandbox.discord.constants import CallbackType, InteractionType
+from bot.sandbox.discord.events import CommandsChange, Event
+from bot.sandbox.discord.interactions import Interaction, InteractionState
+from bot.sandbox.discord.models import Channel, JsonObject, Message
+from bot.sandbox.discord.payloads import channel_json, command_json
+
+if TYPE_CHECKING:
+    from bot.sandbox.discord.services import Services
+
+_SHOWN_CHANNEL_EVENTS = {
+    "THREAD_CREATE": "THREAD_CREATE",
+    "THREAD_UPDATE": "THREAD_UPDATE",
+    "THREAD_DELETE": "CHANNEL_DELETE",
+    "CHANNEL_CREATE": "CHANNEL_UPDATE",
+    "CHANNEL_UPDATE": "CHANNEL_UPDATE",
+    "CHANNEL_DELETE": "CHANNEL_DELETE",
+}
+
+
+@dataclass(slots=True, eq=False)
+class _Page:
+    user_id: int
+    outbox: asyncio.Queue[JsonObject] = field(default_factory=asyncio.Queue)
+
+
+class ClientFeed:
+    """Sends each person what they may see."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._world = services.world
+        self._pages: set[_Page] = set()
+        self._sockets: set[web.WebSocketResponse] = set()
+        services.world.events.listen(self._on_event)
+        services.registry.listen(self._on_settled)
+        services.gateway.on_status(self._on_status)
+
+    async def handle(self, request: web.Request, user_id: int) -> web.WebSocketResponse:
+        """Serve one page's websocket."""
+        socket = web.WebSocketResponse(heartbeat=30.0)
+        await socket.prepare(request)
+        page = _Page(user_id)
+        self._pages.add(page)
+        self._sockets.add(socket)
+        writer = asyncio.create_task(self._write(socket, page))
+        try:
+            async for _ in socket:  # a page says nothing; this waits for its end
+                pass
+        finally:
+            self._pages.discard(page)
+            self._sockets.discard(socket)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+        return socket
+
+    async def close(self) -> None:
+        """Close all websockets."""
+        for socket in list(self._sockets):
+            await socket.close(code=1001)
+
+    def opened(self, interaction: Interaction) -> None:
+        """Tell a person that their interaction is on its way."""
+        if interaction.state == InteractionState.PENDING:
+            self._tell(interaction.user_id, "INTERACTION_CREATE", {"interaction_id": str(interaction.id)})
+
+    async def _write(self, socket: web.WebSocketResponse, page: _Page) -> None:
+        while True:
+            try:
+                await socket.send_json(await page.outbox.get())
+            except ConnectionError:
+                return
+
+    def _tell(self, user_id: int, name: str, data: object) -> None:
+        for page in self._pages:
+            if page.user_id == user_id:
+                page.outbox.put_nowait({"t": name, "d": data})
+
+    def _on_event(self, event: Event) -> None:
+        if not self._pages:
+            return
+        subject = event.subject
+        if isinstance(subject, Message):
+            self._on_message(event.name, subject)
+        elif isinstance(subject, Channel):
+            self._on_channel(event.name, subject)
+        elif isinstance(subject, CommandsChange):
+            self._on_commands()
+
+    def _on_message(self, name: str, message: Message) -> None:
+        data: JsonObject | None = None
+        for page in self._pages:
+            if not self._world.can_read(message, page.user_id):
+                continue
+            if data is None:
+                data = self._message_data(name, message)
+            page.outbox.put_nowait({"t": name, "d": data})
+
+    def _message_data(self, name: str, message: Message) -> JsonObject:
+        if name == "MESSAGE_DELETE":
+            return {"id": str(message.id), "channel_id": str(message.channel_id)}
+        return self._services.writer.write_for_gateway(message)
+
+    def _on_channel(self, name: str, channel: Channel) -> None:
+        shown = _SHOWN_CHANNEL_EVENTS[name]
+        data = channel_json(self._world, channel)
+        for page in self._pages:
+            if shown == "CHANNEL_DELETE" or self._world.can_see(channel, page.user_id):
+                page.outbox.put_nowait({"t": shown, "d": data})
+
+    def _on_commands(self) -> None:
+        for page in self._pages:
+            page.outbox.put_nowait({"t": "COMMANDS_UPDATE", "d": self.commands_for(page.user_id)})
+
+    def commands_for(self, user_id: int) -> list[JsonObject]:
+        """The commands a person finds somewhere in the server."""
+        guild_id = next(iter(self._world.guilds))
+        offered = self._services.conduct.offers.anywhere(user_id, guild_id)
+        return [command_json(command, self._services.application.id) for command in offered]
+
+    def _on_status(self, online: bool) -> None:
+        for page in self._pages:
+            page.outbox.put_nowait({"t": "BOT_STATUS", "d": {"online": online}})
+
+    def _on_settled(self, interaction: Interaction) -> None:
+        data: JsonObject = {"interaction_id": str(interaction.id)}
+        if interaction.state == InteractionState.FAILED:
+            if interaction.type != InteractionType.AUTOCOMPLETE:
+                self._tell(interaction.user_id, "INTERACTION_FAILURE", data | {"message": interaction.failure})
+            else:
+                self._tell(interaction.user_id, "INTERACTION_AUTOCOMPLETE", data | {"choices": []})
+            return
+        if interaction.answer == CallbackType.AUTOCOMPLETE:
+            choices = {"choices": interaction.choices}
+            self._tell(interaction.user_id, "INTERACTION_AUTOCOMPLETE", data | choices)
+            return
+        self._tell(interaction.user_id, "INTERACTION_SUCCESS", data)
+        if interaction.modal is not None:
+            modal = {key: interaction.modal[key] for key in ("custom_id", "title", "components")}
+            self._tell(interaction.user_id, "INTERACTION_MODAL", data | modal)

@@ -1,0 +1,141 @@
+"""Which events of the world reach the bot's gateway, and with what data.
+
+Source: Discord's documentation, "Gateway Intents" and "Gateway Events".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bot.sandbox.discord.events import Event, MemberChange, RoleChange
+from bot.sandbox.discord.models import Channel, Guild, JsonObject, Message
+from bot.sandbox.discord.payloads import (
+    channel_json,
+    guild_create_json,
+    guild_json,
+    member_with_user_json,
+    role_json,
+)
+
+if TYPE_CHECKING:
+    from bot.sandbox.discord.message_payloads import MessageWriter
+    from bot.sandbox.discord.world import World
+
+GUILDS: Final = 1 << 0
+GUILD_MEMBERS: Final = 1 << 1
+GUILD_PRESENCES: Final = 1 << 8
+GUILD_MESSAGES: Final = 1 << 9
+DIRECT_MESSAGES: Final = 1 << 12
+MESSAGE_CONTENT: Final = 1 << 15
+PRIVILEGED: Final = GUILD_MEMBERS | GUILD_PRESENCES | MESSAGE_CONTENT
+EVERY_INTENT: Final = (1 << 26) - 1
+
+_CONTENT_FIELDS: JsonObject = {"content": "", "embeds": [], "attachments": [], "components": []}
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """An event for the bot: `intents` are the bits of which one is needed, 0 for none."""
+
+    name: str
+    data: JsonObject
+    intents: int
+    guild_id: int | None
+    data_without_content: JsonObject | None = None
+
+    def data_for(self, intents: int) -> JsonObject:
+        """The data a session with these intents gets."""
+        if self.data_without_content is None or intents & MESSAGE_CONTENT:
+            return self.data
+        return self.data_without_content
+
+
+class GatewayTranslator:
+    """Makes gateway events of what happens in the world, as far as the bot sees it."""
+
+    def __init__(self, world: World, writer: MessageWriter, bot_id: int) -> None:
+        self._world = world
+        self._writer = writer
+        self._bot_id = bot_id
+
+    def translate(self, event: Event) -> GatewayEvent | None:
+        """The event for the bot, or None if it does not get it."""
+        subject = event.subject
+        if isinstance(subject, Message):
+            return self._message(event.name, subject)
+        if isinstance(subject, Channel):
+            return self._channel(event.name, subject)
+        if isinstance(subject, Guild):
+            return self._guild(event.name, subject)
+        if isinstance(subject, RoleChange):
+            data = {"guild_id": str(subject.guild.id), "role": role_json(subject.role)}
+            return GatewayEvent(event.name, data, GUILDS, subject.guild.id)
+        if isinstance(subject, MemberChange):
+            return self._member(event.name, subject)
+        return None
+
+    def _message(self, name: str, message: Message) -> GatewayEvent | None:
+        channel = self._world.channels.get(message.channel_id)
+        if message.ephemeral or channel is None or not self._world.can_see(channel, self._bot_id):
+            return None
+        intents = DIRECT_MESSAGES if message.guild_id is None else GUILD_MESSAGES
+        if name == "MESSAGE_DELETE":
+            return GatewayEvent(name, _deletion(message), intents, message.guild_id)
+        data = self._writer.write_for_gateway(message)
+        reads_all = message.author_id == self._bot_id or self._bot_id in message.mention_ids
+        bare = None if reads_all or message.guild_id is None else data | _CONTENT_FIELDS
+        return GatewayEvent(name, data, intents, message.guild_id, bare)
+
+    def _channel(self, name: str, channel: Channel) -> GatewayEvent | None:
+        data = channel_json(self._world, channel)
+        if channel.is_dm:
+            return None  # v8 and later: a bot learns of a DM channel by its first message
+        if not channel.is_thread:
+            return GatewayEvent(name, data, GUILDS, channel.guild_id)
+        if not self._world.can_see(channel, self._bot_id):
+            return None
+        if name == "THREAD_CREATE":
+            data["newly_created"] = True
+        return GatewayEvent(name, data, GUILDS, channel.guild_id)
+
+    def _guild(self, name: str, guild: Guild) -> GatewayEvent | None:
+        if name == "GUILD_CREATE":
+            data = guild_create_json(self._world, guild, self._bot_id)
+        elif name == "GUILD_DELETE":
+            data = {"id": str(guild.id)}
+        else:
+            data = guild_json(guild)
+        return GatewayEvent(name, data, GUILDS, guild.id)
+
+    def _member(self, name: str, change: MemberChange) -> GatewayEvent:
+        data = member_with_user_json(self._world, change.member) | {"guild_id": str(change.guild.id)}
+        own = change.member.user_id == self._bot_id
+        return GatewayEvent(name, data, GUILDS if own else GUILD_MEMBERS, change.guild.id)
+
+
+def _deletion(message: Message) -> JsonObject:
+    data: JsonObject = {"id": str(message.id), "channel_id": str(message.channel_id)}
+    return data if message.guild_id is None else data | {"guild_id": str(message.guild_id)}
+
+
+def members_chunk(world: World, asked: JsonObject) -> JsonObject:
+    """The answer to a request for guild members by their ids or the beginning of their names."""
+    guild = world.guilds.get(int(asked.get("guild_id") or 0))
+    members = [] if guild is None else list(guild.members.values())
+    if asked.get("user_ids"):
+        listed = asked["user_ids"] if isinstance(asked["user_ids"], list) else [asked["user_ids"]]
+        wanted = {int(user_id) for user_id in listed}
+        members = [member for member in members if member.user_id in wanted]
+    else:
+        start = str(asked.get("query") or "").lower()
+        members = [m for m in members if world.users[m.user_id].username.lower().startswith(start)]
+    most = int(asked.get("limit") or len(members))
+    return {
+        "guild_id": str(asked.get("guild_id")),
+        "members": [member_with_user_json(world, member) for member in members[:most]],
+        "chunk_index": 0,
+        "chunk_count": 1,
+        "not_found": [],
+        "nonce": asked.get("nonce"),
+    }

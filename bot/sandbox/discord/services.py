@@ -1,0 +1,81 @@
+"""All parts of the local Discord, put together once."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.sandbox.discord import seed
+from bot.sandbox.discord.answers import AnswerService
+from bot.sandbox.discord.attachments import AttachmentShelf
+from bot.sandbox.discord.conduct import Conduct
+from bot.sandbox.discord.gateway import Application, Gateway
+from bot.sandbox.discord.gateway_events import GatewayTranslator
+from bot.sandbox.discord.interaction_payloads import InteractionWriter
+from bot.sandbox.discord.interactions import InteractionRegistry
+from bot.sandbox.discord.message_payloads import MessageWriter
+from bot.sandbox.discord.messages import MessageService
+from bot.sandbox.discord.threads import ThreadService
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.sandbox.discord.settings import Settings
+    from bot.sandbox.discord.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the request handlers work with."""
+
+    world: World
+    settings: Settings
+    application: Application
+    shelf: AttachmentShelf
+    writer: MessageWriter
+    messages: MessageService
+    threads: ThreadService
+    gateway: Gateway
+    registry: InteractionRegistry
+    answers: AnswerService
+    conduct: Conduct
+
+
+def new_token() -> str:
+    """A bot token in Discord's form: the bot's id, and two parts that are random."""
+    bot = base64.b64encode(str(seed.BOT_ID).encode()).decode().rstrip("=")
+    return f"{bot}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
+
+
+def assemble(world: World, settings: Settings, token: str, files: Path | None) -> Services:
+    """Put the parts together.
+
+    Args:
+        world: the state, empty or read back.
+        settings: times and limits.
+        token: the bot's token.
+        files: the folder of the attachments; None keeps them in memory.
+    """
+    application = Application(seed.APPLICATION_ID, seed.BOT_ID, token)
+    shelf = AttachmentShelf(files, settings, world.clock)
+    writer = MessageWriter(world, shelf)
+    messages = MessageService(world, shelf, settings)
+    threads = ThreadService(world, messages)
+    gateway = Gateway(world, GatewayTranslator(world, writer, application.bot_id), application, settings)
+    registry = InteractionRegistry(world, settings)
+    interaction_writer = InteractionWriter(world, writer, application)
+    return Services(
+        world=world,
+        settings=settings,
+        application=application,
+        shelf=shelf,
+        writer=writer,
+        messages=messages,
+        threads=threads,
+        gateway=gateway,
+        registry=registry,
+        answers=AnswerService(world, registry, messages, application),
+        conduct=Conduct(world, shelf, messages, threads, registry, interaction_writer, gateway),
+    )

@@ -1,0 +1,41 @@
+"""Discord's ids: milliseconds since 2015, then a counter.
+
+Source: Discord's API reference, "Snowflakes".
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DISCORD_EPOCH_MS = 1_420_070_400_000
+
+
+def at(unix_seconds: float) -> int:
+    """The smallest snowflake of a moment."""
+    return (int(unix_seconds * 1000) - DISCORD_EPOCH_MS) << 22
+
+
+def moment_of(snowflake: int) -> float:
+    """When a snowflake was made, in Unix seconds."""
+    return ((snowflake >> 22) + DISCORD_EPOCH_MS) / 1000
+
+
+class SnowflakeMint:
+    """Makes new ids, each larger than all before it."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def next(self) -> int:
+        """A new id of now, or one more than the last if the clock stands or went back."""
+        self._last = max(self._last + 1, at(self._clock()))
+        return self._last
+
+    def skip_past(self, used: int) -> None:
+        """Never give out this id or a smaller one again."""
+        self._last = max(self._last, used)
