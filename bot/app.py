@@ -90,13 +90,13 @@ async def _run_bot(bot: VideoBot, settings: Settings) -> None:
         ):
             with attempt:
                 await bot.login(settings.discord_token.get_secret_value())
+        await bot.connect()
     except discord.LoginFailure as error:
         raise DiscordUnavailableError(
             "Discord refused DISCORD_TOKEN: copy it again from the developer portal."
         ) from error
-    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
         raise DiscordUnavailableError(f"Discord can't be reached ({type(error).__name__}): {error}") from error
-    await bot.connect()
 
 
 def _is_passing(error: Exception) -> bool:

@@ -73,6 +73,7 @@ class VideoBot(commands.AutoShardedBot):
         await self._find_gateway()
         for extension in EXTENSIONS:
             await self.load_extension(extension)
+        await self.services.worker.recover()
         await self._sync_commands()
         _log.info("invite the bot with this link", url=self.invite_url)
 
@@ -96,12 +97,14 @@ class VideoBot(commands.AutoShardedBot):
         wanted: list[Mapping[str, Any]] = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         try:
             registered = await self.http.get_global_commands(self.application_id or 0)
-        except discord.HTTPException:
-            registered = []
-        if not commands_differ(registered, wanted):
-            _log.info("commands are registered already", commands=len(wanted))
+            if not commands_differ(registered, wanted):
+                _log.info("commands are registered already", commands=len(wanted))
+                return
+            await self.tree.sync()
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            # Those of an earlier start still work, and open jobs must go on in any case.
+            _log.error("commands could not be registered; start again to retry", error=str(error))
             return
-        await self.tree.sync()
         _log.info("commands registered", commands=len(wanted))
 
 

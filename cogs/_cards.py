@@ -23,6 +23,7 @@ _log = structlog.get_logger(__name__)
 _TOKEN_LIFETIME = timedelta(minutes=14)
 _BETWEEN_EDITS = timedelta(seconds=4)
 _BETWEEN_COUNTED_EDITS = timedelta(minutes=1)
+_MAX_FAILURES = 5
 _EDITS_AT_ONCE = 5
 _EDITS_PER_ROUND = 20
 
@@ -42,6 +43,7 @@ class _Card:
     webhook_until: datetime | None = None
     credits_left: int | None = None
     shown: str = ""
+    failures: int = 0
 
 
 class CardBoard:
@@ -59,9 +61,6 @@ class CardBoard:
         """Begin a card, to be sent as the answer to this interaction."""
         now = self._clock.now()
         card = _Card(Standing(job), now + _BETWEEN_EDITS, interaction.followup, now + _TOKEN_LIFETIME, credits_left)
-        # The worker may already have gone on with the job.
-        if known := self._cards.get(job.id):
-            card.standing = known.standing
         self._cards[job.id] = card
         return self._render(card, now)
 
@@ -88,25 +87,30 @@ class CardBoard:
 
     async def _edit(self, card: _Card) -> None:
         now, job = self._clock.now(), card.standing.job
+        card.due = now + (_BETWEEN_EDITS if self._is_free(card, now) else _BETWEEN_COUNTED_EDITS)
         embed = self._render(card, now)
         picture = str(embed.to_dict())
-        if picture != card.shown and job.card_message_id:
-            try:
-                await self._send(card, job.card_message_id, embed, now)
-            except (discord.HTTPException, *NETWORK_ERRORS) as error:
-                _log.info("card not edited", job_id=job.id, error=str(error))
-            card.shown = picture
-        if not card.standing.job.is_open and card.standing.job is job:
+        if picture != card.shown and job.card_message_id and not await self._send(card, embed, now):
+            card.failures += 1
+        else:
+            card.shown, card.failures = picture, 0
+        is_over = not card.standing.job.is_open and card.standing.job is job
+        if is_over and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
-        card.due = now + (_BETWEEN_EDITS if self._is_free(card, now) else _BETWEEN_COUNTED_EDITS)
 
-    async def _send(self, card: _Card, message_id: int, embed: discord.Embed, now: datetime) -> None:
-        if card.webhook and self._is_free(card, now):
-            await card.webhook.edit_message(message_id, embed=embed)
-            return
-        asker = card.standing.job.asker
-        channel = self._bot.get_partial_messageable(asker.channel_id, guild_id=asker.guild_id)
-        await channel.get_partial_message(message_id).edit(embed=embed)
+    async def _send(self, card: _Card, embed: discord.Embed, now: datetime) -> bool:
+        job = card.standing.job
+        message_id = job.card_message_id or 0
+        try:
+            if card.webhook and self._is_free(card, now):
+                await card.webhook.edit_message(message_id, embed=embed)
+            else:
+                channel = self._bot.get_partial_messageable(job.asker.channel_id, guild_id=job.asker.guild_id)
+                await channel.get_partial_message(message_id).edit(embed=embed)
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            _log.info("card not edited", job_id=job.id, error=str(error))
+            return False
+        return True
 
     def _is_free(self, card: _Card, now: datetime) -> bool:
         return card.webhook_until is not None and now < card.webhook_until

@@ -9,6 +9,7 @@ import discord
 from bot.client import VideoBot
 
 _PATIENCE_SECONDS = 1.5
+_ALREADY_ANSWERED = 40060
 
 
 @asynccontextmanager
@@ -45,5 +46,11 @@ async def send_or_edit(
     response = interaction.response
     if response.is_done():
         return (await interaction.edit_original_response(embed=embed)).id
-    sent = await response.send_message(embed=embed, ephemeral=ephemeral)
+    try:
+        sent = await response.send_message(embed=embed, ephemeral=ephemeral)
+    except discord.HTTPException as error:
+        # discord.py tries again after a 5xx; then Discord says so if the first try had arrived.
+        if error.code != _ALREADY_ANSWERED:
+            raise
+        return (await interaction.original_response()).id
     return sent.message_id or (await interaction.original_response()).id

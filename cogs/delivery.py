@@ -32,9 +32,8 @@ class Delivery(commands.Cog):
         self.cards = CardBoard(bot, bot.services.clock)
 
     async def cog_load(self) -> None:
-        """Go on with what an earlier process left, and start the loops."""
+        """Start the loops."""
         self.services.worker.attach(self)
-        await self.services.worker.recover()
         self.work.start()
         self.refresh_cards.start()
 

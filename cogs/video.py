@@ -1,12 +1,23 @@
 """The members' commands."""
 
+from contextlib import suppress
+from dataclasses import replace
+
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import VideoBot
-from bot.errors import DeliveryError, DownloadError, NotCancellableError, PictureError, PlaceError
+from bot.client import NETWORK_ERRORS, VideoBot
+from bot.errors import (
+    DeliveryError,
+    DownloadError,
+    NotCancellableError,
+    PictureError,
+    PlaceError,
+    RefusedError,
+    StorageError,
+)
 from bot.jobs.checks import (
     ASPECT_RATIOS,
     MAX_PROMPT,
@@ -185,27 +196,43 @@ class Video(commands.Cog):
                 await self._check_header(request.image_url)
             job, overview = await self.services.jobs.submit(asker, request)
         _log.info("job taken", job_id=job.id, guild_id=asker.guild_id, member_id=asker.member_id, held=job.held_credits)
-        job = await self._show_card(interaction, job, overview.credits_left)
+        message_id = await self._show_card(interaction, job, overview.credits_left)
+        job = await self._note_card(job, message_id)
         self.services.worker.wake(job)
         try:
             await self.delivery.open_thread(job)
-        except DeliveryError as error:
+        except (DeliveryError, StorageError) as error:
             # The result finds its way without a thread.
             _log.warning("thread not made", job_id=job.id, error=str(error))
 
-    async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> Job:
+    async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> int:
         embed = self.delivery.cards.begin(job, interaction, credits_left)
         try:
-            message_id = await send_or_edit(interaction, embed)
-        except discord.NotFound:
-            # Too late for Discord: the member saw a failure, so nothing may be sent or paid.
-            _log.warning("interaction was over before the answer: the job is cancelled", job_id=job.id)
-            cancelled = await self.services.jobs.cancel(job.id, job.asker.guild_id, job.asker.member_id)
-            self.delivery.show(Standing(cancelled))
-            raise
-        job = await self.services.jobs.record_card(job, message_id)
-        self.delivery.cards.located(job)
-        return job
+            return await send_or_edit(interaction, embed)
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            # The member saw a failure and may ask again: this one must not be sent and paid as well.
+            _log.warning("the answer did not arrive: the job is cancelled", job_id=job.id, error=str(error))
+            await self._take_back(interaction, job)
+            raise RefusedError(
+                "Discord lost my answer, so I took your request back; nothing was spent. Please try again."
+            ) from error
+
+    async def _take_back(self, interaction: _Interaction, job: Job) -> None:
+        cancelled = await self.services.jobs.cancel(job.id, job.asker.guild_id, job.asker.member_id)
+        self.delivery.show(Standing(cancelled))
+        # The answer may have arrived after all: then its card has to tell what became of it.
+        with suppress(discord.HTTPException, *NETWORK_ERRORS):
+            await interaction.edit_original_response(embed=_render.card(Standing(cancelled), job.created_at, None))
+
+    async def _note_card(self, job: Job, message_id: int) -> Job:
+        try:
+            noted = await self.services.jobs.record_card(job, message_id)
+        except StorageError as error:
+            # The job is taken and answered; it goes on, at worst without its card after a restart.
+            _log.error("card not noted", job_id=job.id, error=str(error))
+            noted = replace(job, card_message_id=message_id)
+        self.delivery.cards.located(noted)
+        return noted
 
     async def _check_header(self, url: str) -> None:
         try:
