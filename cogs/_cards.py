@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 # Discord's documentation: an interaction's token is valid for 15 minutes. The last of them is left alone.
 _TOKEN_LIFETIME = timedelta(minutes=14)
-_BETWEEN_EDITS = timedelta(seconds=4)
+_BETWEEN_EDITS = timedelta(seconds=3)
 _BETWEEN_COUNTED_EDITS = timedelta(minutes=1)
 _MAX_FAILURES = 5
 _EDITS_AT_ONCE = 5

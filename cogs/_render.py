@@ -65,7 +65,7 @@ def settings(request: GenerationRequest) -> str:
     if request.aspect_ratio:
         parts.append(request.aspect_ratio)
     parts.append("with sound" if request.sound else "silent")
-    parts.append("shared publicly" if request.share else f"private (sharing saves {SHARE_DISCOUNT})")
+    parts.append("shared publicly" if request.share else f"not shared (sharing: {SHARE_DISCOUNT} credits less)")
     return " · ".join(parts)
 
 

@@ -1,0 +1,1 @@
+"""The real bot on the local Discord and UlazAI, over real sockets."""
