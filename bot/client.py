@@ -54,6 +54,8 @@ class VideoBot(commands.AutoShardedBot):
     def __init__(self, services: Services, api_url: str) -> None:
         # Where discord.py sends its requests is a value of the class; nothing else takes an address.
         discord.http.Route.BASE = api_url
+        # It never speaks: the libraries for that are not missing.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
