@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from bot.sandbox.discord import permissions
-from bot.sandbox.discord.client_feed import ClientFeed
+from bot.sandbox.discord.client_feed import ClientFeed, client_channel_json
 from bot.sandbox.discord.errors import ApiError, ClientError
 from bot.sandbox.discord.form import read_form
 from bot.sandbox.discord.json_answers import json_answer
-from bot.sandbox.discord.payloads import channel_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,22 +65,18 @@ class ClientApi:
 
     async def bootstrap(self, request: web.Request) -> web.Response:
         """What a page needs to start."""
-        user = self._user(request)
+        user = self._user(request) if request.query.get("user") else self._first_person()
         guild = next(iter(self._world.guilds.values()))
         bot = self._world.users[self._services.application.bot_id]
-        users = sorted(self._world.users.values(), key=lambda user: user.id)
+        channels = [*self._visible(self._world.channels_of(guild.id), user.id), *self._dms(user.id)]
         threads = self._visible(self._world.active_threads(guild.id), user.id)
+        roles = [{"id": str(r.id), "name": r.name, "color": r.color} for r in guild.roles.values()]
         body = {
             "me": str(user.id),
-            "users": [self._user_json(each) for each in users],
-            "guild": {"id": str(guild.id), "name": guild.name},
-            "channels": [
-                self._channel_json(channel, user.id)
-                for channel in self._visible(self._world.channels_of(guild.id), user.id)
-            ],
-            "dms": [self._channel_json(channel, user.id) for channel in self._dms(user.id)],
-            "roles": [{"id": str(role.id), "name": role.name, "color": role.color} for role in guild.roles.values()],
-            "threads": [self._channel_json(thread, user.id) for thread in threads],
+            "users": [self._user_json(each) for each in self._world.users.values()],
+            "guild": {"id": str(guild.id), "name": guild.name, "roles": roles},
+            "channels": [client_channel_json(self._world, channel, user.id) for channel in channels],
+            "threads": [client_channel_json(self._world, thread, user.id) for thread in threads],
             "commands": self.feed.commands_for(user.id),
             "bot": {"id": str(bot.id), "name": bot.display_name, "online": self._services.gateway.online},
         }
@@ -121,6 +116,9 @@ class ClientApi:
         """The page's websocket."""
         return await self.feed.handle(request, self._user(request).id)
 
+    def _first_person(self) -> User:
+        return next(user for user in self._world.users.values() if user.listed)
+
     def _user(self, request: web.Request) -> User:
         given = request.query.get("user", "")
         user = self._world.users.get(int(given) if given.isdecimal() else 0)
@@ -135,20 +133,14 @@ class ClientApi:
         found = self._world.dm_between(self._services.application.bot_id, user_id)
         return [] if found is None else [found]
 
-    def _channel_json(self, channel: Channel, user_id: int) -> JsonObject:
-        rights = self._world.permissions_in(channel, user_id)
-        needed = permissions.SEND_MESSAGES_IN_THREADS if channel.is_thread else permissions.SEND_MESSAGES
-        return channel_json(self._world, channel) | {"can_send": bool(rights & needed)}
-
     def _user_json(self, user: User) -> JsonObject:
         return {
             "id": str(user.id),
             "username": user.username,
             "global_name": user.global_name,
             "bot": user.bot,
-            "listed": user.listed,
             "moderator": self._is_moderator(user.id),
-            "color": user.color,
+            "color": user.color if user.bot or user.listed else None,
         }
 
     def _is_moderator(self, user_id: int) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from bot.sandbox.discord.constants import CallbackType, InteractionType
+from bot.sandbox.discord import permissions
+from bot.sandbox.discord.constants import CallbackType
 from bot.sandbox.discord.events import CommandsChange, Event
 from bot.sandbox.discord.interactions import Interaction, InteractionState
 from bot.sandbox.discord.models import Channel, JsonObject, Message
@@ -16,6 +17,7 @@ from bot.sandbox.discord.payloads import channel_json, command_json
 
 if TYPE_CHECKING:
     from bot.sandbox.discord.services import Services
+    from bot.sandbox.discord.world import World
 
 _SHOWN_CHANNEL_EVENTS = {
     "THREAD_CREATE": "THREAD_CREATE",
@@ -112,9 +114,9 @@ class ClientFeed:
 
     def _on_channel(self, name: str, channel: Channel) -> None:
         shown = _SHOWN_CHANNEL_EVENTS[name]
-        data = channel_json(self._world, channel)
         for page in self._pages:
             if shown == "CHANNEL_DELETE" or self._world.can_see(channel, page.user_id):
+                data = client_channel_json(self._world, channel, page.user_id)
                 page.outbox.put_nowait({"t": shown, "d": data})
 
     def _on_commands(self) -> None:
@@ -133,17 +135,20 @@ class ClientFeed:
 
     def _on_settled(self, interaction: Interaction) -> None:
         data: JsonObject = {"interaction_id": str(interaction.id)}
+        user_id = interaction.user_id
         if interaction.state == InteractionState.FAILED:
-            if interaction.type != InteractionType.AUTOCOMPLETE:
-                self._tell(interaction.user_id, "INTERACTION_FAILURE", data | {"message": interaction.failure})
-            else:
-                self._tell(interaction.user_id, "INTERACTION_AUTOCOMPLETE", data | {"choices": []})
-            return
-        if interaction.answer == CallbackType.AUTOCOMPLETE:
-            choices = {"choices": interaction.choices}
-            self._tell(interaction.user_id, "INTERACTION_AUTOCOMPLETE", data | choices)
-            return
-        self._tell(interaction.user_id, "INTERACTION_SUCCESS", data)
-        if interaction.modal is not None:
+            self._tell(user_id, "INTERACTION_FAILURE", data | {"message": interaction.failure})
+        elif interaction.answer == CallbackType.AUTOCOMPLETE:
+            self._tell(user_id, "INTERACTION_AUTOCOMPLETE", data | {"choices": interaction.choices})
+        elif interaction.modal is not None:
             modal = {key: interaction.modal[key] for key in ("custom_id", "title", "components")}
-            self._tell(interaction.user_id, "INTERACTION_MODAL", data | modal)
+            self._tell(user_id, "INTERACTION_MODAL", data | modal)
+        else:
+            self._tell(user_id, "INTERACTION_SUCCESS", data)
+
+
+def client_channel_json(world: World, channel: Channel, user_id: int) -> JsonObject:
+    """A channel object with whether this person may write there."""
+    rights = world.permissions_in(channel, user_id)
+    needed = permissions.SEND_MESSAGES_IN_THREADS if channel.is_thread else permissions.SEND_MESSAGES
+    return channel_json(world, channel) | {"can_send": bool(rights & needed)}

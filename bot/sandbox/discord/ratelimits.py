@@ -11,13 +11,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sandbox.discord.json_answers import json_answer
-from bot.sandbox.discord.settings import Settings
+    from aiohttp import web
+
+    from bot.sandbox.discord.settings import Settings
+
+from bot.sandbox.discord.json_answers import json_answer
 
 GLOBAL_PER_SECOND: Final = 50
 _MAJOR: Final = ("channel_id", "guild_id", "token")

@@ -23,7 +23,7 @@ from bot.sandbox.faults import FaultPlan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sandbox.discord.models import Channel, JsonObject, Message
+    from bot.sandbox.discord.models import Channel, Command, JsonObject, Message
     from bot.sandbox.discord.recording import RequestLog
 
 T = TypeVar("T")
@@ -105,9 +105,14 @@ class LocalDiscord:
         return seed.GUILD_ID
 
     @property
-    def online(self) -> bool:
+    def bot_online(self) -> bool:
         """Whether the bot is connected to the gateway."""
         return self.services.gateway.online
+
+    @property
+    def commands(self) -> list[Command]:
+        """Every command the bot has registered."""
+        return list(self.world.commands.values())
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; on a free port if `port` is 0.
@@ -149,7 +154,7 @@ class LocalDiscord:
                 return Person(self.services, user)
         raise KeyError(username)
 
-    def channel_named(self, name: str) -> Channel:
+    def channel(self, name: str) -> Channel:
         """A channel of the server by its name.
 
         Raises:
@@ -198,7 +203,7 @@ class LocalDiscord:
         Raises:
             TimeoutError: it did not come.
         """
-        await self.wait_for(lambda: self.online, seconds)
+        await self.wait_for(lambda: self.bot_online, seconds)
 
     def drop_gateway(self, code: int = 4000, *, resumable: bool = True) -> None:
         """Cut the bot's gateway connection with a close code; with or without a way to resume."""
