@@ -4,6 +4,7 @@ Prices: UlazAI's developer documentation. Pictures: what hosts of Kling 2.6 docu
 """
 
 import unicodedata
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -27,8 +28,10 @@ PICTURE_HEADER_BYTES = 512 * 1024
 
 _PRICE_OF_FIVE_SECONDS = 55
 _ANIMATABLE = ("JPEG", "PNG")
-# Pillow calls a JPEG with a second picture inside, as phones make them, MPO.
-_READABLE = (*_ANIMATABLE, "MPO", "GIF", "WEBP", "BMP", "TIFF")
+# What is known by name, so that a refusal can say it.
+_READABLE = (*_ANIMATABLE, "GIF", "WEBP", "BMP")
+# Letters and symbols that show nothing: fillers of Korean writing, and Braille without a dot.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _CONTENT_TYPES = ("image/jpeg", "image/jpg", "image/png")
 _ADVICE = "Please use a JPEG or PNG."
 
@@ -49,7 +52,7 @@ def clean_prompt(prompt: str) -> str:
     """
     text = "".join(char for char in prompt if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
     text = text.strip()
-    if not any(unicodedata.category(char)[0] in "LNPS" for char in text):
+    if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in text):
         raise PromptError("Please describe the video: the prompt is empty.")
     if len(text) > MAX_PROMPT:
         raise PromptError(f"Your prompt has {len(text)} characters; please shorten it to {MAX_PROMPT}.")
@@ -105,18 +108,27 @@ def check_picture_header(header: bytes, *, complete: bool) -> bool:
         PictureError: it can't be animated.
     """
     try:
-        with Image.open(BytesIO(header), formats=_READABLE) as image:
-            kind, (width, height) = image.format or "", image.size
+        kind, width, height = _read_header(header)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         if not complete:
             return False
         raise PictureError(f"That file is no picture that I can read. {_ADVICE}") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError("That picture has too many pixels; please use a smaller one.") from error
+    # Pillow calls a JPEG with a second picture inside, as phones make them, MPO.
     if kind not in (*_ANIMATABLE, "MPO"):
         raise PictureError(f"I can't animate {_name(kind)} pictures. {_ADVICE}")
     _check_sides(width, height)
     return True
+
+
+def _read_header(header: bytes) -> tuple[str, int, int]:
+    with warnings.catch_warnings():
+        # Odd metadata is the picture's own affair; so many pixels are not.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(BytesIO(header), formats=_READABLE) as image:
+            return image.format or "", *image.size
 
 
 def picture_expires_at(url: str) -> datetime | None:
