@@ -13,14 +13,15 @@ class Gate:
     def __init__(self, first_pause_seconds: float = 2.0) -> None:
         self._first_pause_seconds = first_pause_seconds
         self._refusals = 0
+        self._closed_at: datetime | None = None
         self._closed_until: datetime | None = None
         self._trying = False
         self.reason: str | None = None
 
     def enter(self, now: datetime) -> datetime | None:
         """Ask to go through. None: go, and say `opened` or `refused` or `left` afterwards; else: come back then."""
-        if self._closed_until is not None and now < self._closed_until:
-            return self._closed_until
+        if pause_end := self._pause_end(now):
+            return pause_end
         if self._refusals and self._trying:
             return now + timedelta(seconds=1)
         self._trying = True
@@ -28,7 +29,7 @@ class Gate:
 
     def opened(self) -> None:
         """Somebody went through."""
-        self._refusals, self._closed_until, self.reason = 0, None, None
+        self._refusals, self._closed_at, self._closed_until, self.reason = 0, None, None, None
         self._trying = False
 
     def left(self) -> None:
@@ -47,11 +48,21 @@ class Gate:
             Whether this is news: the first refusal, or one for another reason.
         """
         is_news = reason != self.reason
-        pause = min(self._first_pause_seconds * 2 ** min(self._refusals, 20), _LONGEST_PAUSE_SECONDS)
-        if wish_seconds is not None:
-            pause = max(pause if wish_seconds == 0 else 0.0, min(wish_seconds, _LONGEST_WISH_SECONDS))
-        self._refusals += 1
-        self._closed_until = now + timedelta(seconds=pause)
+        earlier_end = self._pause_end(now)
+        # Those who went through before it closed are refused for the same cause: that is no further refusal.
+        if earlier_end is None:
+            self._refusals += 1
+            self._closed_at = now
+        pause = min(self._first_pause_seconds * 2 ** min(self._refusals - 1, 20), _LONGEST_PAUSE_SECONDS)
+        if wish_seconds:
+            pause = min(max(wish_seconds, self._first_pause_seconds), _LONGEST_WISH_SECONDS)
+        self._closed_until = max(now + timedelta(seconds=pause), earlier_end or now)
         self.reason = reason
         self._trying = False
         return is_news
+
+    def _pause_end(self, now: datetime) -> datetime | None:
+        """Return when the present pause ends; one that began in the future is none: the clock was set back."""
+        if self._closed_at is None or self._closed_until is None:
+            return None
+        return self._closed_until if self._closed_at <= now < self._closed_until else None
