@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.clock import Clock
 
@@ -18,6 +18,7 @@ class Schedule:
         self._heap: list[tuple[datetime, int]] = []
         self._due: dict[int, datetime] = {}
         self._changed = asyncio.Event()
+        self._seen_at = clock.now()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -31,6 +32,9 @@ class Schedule:
     def pop_due(self) -> list[int]:
         """Take out the jobs whose time has come."""
         now = self._clock.now()
+        if now < self._seen_at:
+            self._move_all(now - self._seen_at)
+        self._seen_at = now
         found = []
         while self._heap and self._heap[0][0] <= now:
             due, job_id = heapq.heappop(self._heap)
@@ -39,6 +43,12 @@ class Schedule:
                 del self._due[job_id]
                 found.append(job_id)
         return found
+
+    def _move_all(self, by: timedelta) -> None:
+        """Keep the plans at their distance when the clock was set back, however far."""
+        self._due = {job_id: due + by for job_id, due in self._due.items()}
+        self._heap = [(due, job_id) for job_id, due in self._due.items()]
+        heapq.heapify(self._heap)
 
     async def wait(self) -> None:
         """Sleep until something is due, or may be."""
