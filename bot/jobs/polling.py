@@ -15,8 +15,8 @@ TYPICAL = Estimate(60.0, 90.0)
 _LOOKS_IN_SPAN = 10
 _LATE_SHARE = 0.05
 _LONGEST_PAUSE_SECONDS = 300.0
-# A bar that fills up before the video is there would be a lie.
-_FULLEST_BAR = 0.97
+# A bar that fills up before the video is there would be a lie; also when it is rounded to 16 steps.
+_FULLEST_BAR = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _predicted_end(watch: Watch) -> float | None:
 
 
 def progress_now(watch: Watch, now: datetime) -> float:
-    """Return how far the job probably is, from 0 to 0.97: by its last sighting, and the time since."""
+    """Return how far the job probably is, from 0 to 0.95: by its last sighting, and the time since."""
     age = age_seconds(watch.sent_at, now)
     end = _predicted_end(watch) or (watch.estimate.low_seconds + watch.estimate.high_seconds) / 2
     seen = watch.sighting.progress if watch.sighting else 0.0
