@@ -1,6 +1,7 @@
 """Jobs in SQL: one method for each guarded transition, with its ledger entries in the same transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, RowMapping, and_, case, func, insert, literal, or_, select, update
@@ -60,22 +61,27 @@ class JobRepository:
             return await _move(connection, job_id, {JobState.SUBMITTING}, JobState.QUEUED, submitted_at=None)
 
     async def accept(self, job_id: int, submission: Submission) -> Job:
-        """`submitting -> processing`: the provider has taken the job, and its price is booked."""
+        """`submitting -> processing`: the provider has taken the job, and its price is booked.
+
+        Raises:
+            TransitionError: it is not being submitted, or the task is another job's already.
+        """
         now = self._clock.now()
         estimate = submission.estimate
         async with self._database.transaction() as connection:
-            job = await _move(
-                connection,
-                job_id,
-                {JobState.SUBMITTING},
-                JobState.PROCESSING,
-                task_id=submission.task_id,
-                # Where the answer did not say the price, the list price is the best guess there is.
-                charged_credits=func.coalesce(literal(submission.credits_used), jobs.c.held_credits),
-                account_credits=submission.credits_remaining,
-                estimate_low_seconds=estimate.low_seconds if estimate else None,
-                estimate_high_seconds=estimate.high_seconds if estimate else None,
-            )
+            with _unique_task(job_id):
+                job = await _move(
+                    connection,
+                    job_id,
+                    {JobState.SUBMITTING},
+                    JobState.PROCESSING,
+                    task_id=submission.task_id,
+                    # Where the answer did not say the price, the list price is the best guess there is.
+                    charged_credits=func.coalesce(literal(submission.credits_used), jobs.c.held_credits),
+                    account_credits=submission.credits_remaining,
+                    estimate_low_seconds=estimate.low_seconds if estimate else None,
+                    estimate_high_seconds=estimate.high_seconds if estimate else None,
+                )
             await ledger.charge(connection, _account(job), job.held_credits, job.credits, now)
             return job
 
@@ -253,6 +259,17 @@ async def _move(
     if row is None:
         raise TransitionError(job_id, target)
     return _job(row)
+
+
+@contextmanager
+def _unique_task(job_id: int) -> Iterator[None]:
+    """A provider that gives one task to two jobs has mixed something up: the second can't be believed."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "jobs.task_id" not in str(error.orig):
+            raise
+        raise TransitionError(job_id, JobState.PROCESSING) from error
 
 
 async def _usage(connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime) -> Usage:

@@ -173,6 +173,9 @@ class Worker:
             except StorageError as error:
                 _log.error("database trouble: the job goes on in memory", job_id=entry.job.id, error=str(error))
                 due = self._later(entry)
+            except DeliveryDelayedError as error:
+                _log.warning("Discord is away; the job goes on later", job_id=entry.job.id, error=str(error))
+                due = self._later(entry)
             except Exception:  # noqa: BLE001 - a job fails alone, whatever it is
                 _log.exception("job's step failed; it will be tried again", job_id=entry.job.id)
                 due = self._later(entry)
@@ -188,6 +191,7 @@ class Worker:
         except StorageError:
             return self._later(entry)
         entry.unwritten = None
+        _log.warning("job is not where it was", job_id=entry.job.id, state=job.state.value if job else "gone")
         if job is None or not (job.is_open or job.awaits_delivery):
             return None
         entry.job = job
@@ -204,6 +208,10 @@ class Worker:
                 return await self._submit(entry)
             case JobState.PROCESSING:
                 return await self._look(entry)
+            case JobState.SUBMITTING:
+                # Its row says so, but nobody here is sending it, and what the provider said is not known.
+                job_id = entry.job.id
+                return await self._settle(entry, lambda: self._repository.mark_unconfirmed(job_id, _UNCLEAR))
             case _:
                 return None
 
@@ -299,7 +307,7 @@ class Worker:
             wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
             if self._looks.refused(now, str(error), wish):
                 _log.error("provider answers no looks for now", job_id=entry.job.id, error=str(error))
-            return self._looks.enter(self._clock.now()) or self._later(entry)
+            return self._not_too_soon(self._looks.enter(self._clock.now()))
         except ProviderError as error:
             _log.warning("look failed; it will be tried again", job_id=entry.job.id, error=str(error))
             return self._later(entry)
@@ -336,17 +344,13 @@ class Worker:
         if entry.odd_looks >= _ODD_LOOKS and now - entry.odd_since >= _ODD_AFTER:
             _log.error("job given up", job_id=job.id, task_id=job.task_id, error=reason)
             return await self._settle(entry, lambda: repository.fail(job.id, reason))
-        return now + _ODD_AFTER / (_ODD_LOOKS - 1)
+        return self._not_too_soon(now + _ODD_AFTER / (_ODD_LOOKS - 1))
 
     # Telling
 
     async def _deliver(self, entry: _Entry) -> datetime | None:
         job, repository = entry.job, self._repository
-        try:
-            message_id = await deliver(job, self._discord())
-        except DeliveryDelayedError as error:
-            _log.warning("delivery delayed", job_id=job.id, error=str(error))
-            return self._later(entry)
+        message_id = await deliver(job, self._discord())
         if message_id is None:
             _log.error("no place takes the outcome; it is kept for /history", job_id=job.id)
             return await self._settle(entry, lambda: repository.keep(job.id))
@@ -361,6 +365,11 @@ class Worker:
         if self._notifier is None:
             raise RuntimeError("attach a notifier before the first step")
         return self._notifier
+
+    def _not_too_soon(self, due: datetime | None) -> datetime:
+        """Keep the shortest time between two looks at a job."""
+        soonest = self._clock.now() + timedelta(seconds=self._min_interval)
+        return max(due or soonest, soonest)
 
     def _later(self, entry: _Entry) -> datetime:
         """Return when to try again, later with each failure in a row."""
