@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -149,7 +149,7 @@ def retry_after_seconds(header: str | None, now: datetime | None = None) -> floa
 def _seconds_until(date: str, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
@@ -211,22 +211,29 @@ def _data(body: _Json) -> _Json:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
     # Credits are whole; 2**53 is where JSON numbers stop being exact.
-    return int(value) if math.isfinite(value) and value == int(value) and abs(value) < 2**53 else None
+    if not _is_number(value) or abs(value) >= 2**53 or value != int(value):
+        return None
+    return int(value)
 
 
 def _fraction(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return min(1.0, max(0.0, value / 100))
+    return min(100.0, max(0.0, value)) / 100 if _is_number(value) else None
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    # Only floats: an integer of hundreds of digits is no float at all.
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def _text(value: object) -> str | None:
+    """Return a text of the provider's as one short line that can be stored and shown."""
     if not isinstance(value, str):
         return None
-    return " ".join(value.split())[:_MAX_TEXT] or None
+    line = " ".join(value.split())
+    return "".join(filter(str.isprintable, line))[:_MAX_TEXT] or None
 
 
 def _web_address(value: object) -> str | None:
