@@ -12,16 +12,18 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from io import BufferedRandom
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import stamina
+import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from bot.errors import DownloadError
 
 _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
+# The files themselves: their sizes are what is bounded.
+_HEADERS = {"Accept-Encoding": "identity"}
 _CHUNK_BYTES = 64 * 1024
 _MP4_BRAND = b"ftyp"
 _WEBM_MAGIC = b"\x1a\x45\xdf\xa3"
@@ -80,10 +82,11 @@ class Downloader:
     def __init__(self, trusted_hosts: Iterable[str], picture_hosts: Iterable[str]) -> None:
         self._trusted_hosts = frozenset(trusted_hosts)
         self._picture_hosts = frozenset(picture_hosts)
-        self._trusting = aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False)
+        self._trusting = aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False, headers=_HEADERS)
         self._wary = aiohttp.ClientSession(
             timeout=_TIMEOUT,
             auto_decompress=False,
+            headers=_HEADERS,
             connector=aiohttp.TCPConnector(resolver=PublicResolver()),
         )
 
@@ -146,7 +149,7 @@ class Downloader:
     @asynccontextmanager
     async def _open(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
-            async with self._session_for(url).get(url, allow_redirects=False) as response:
+            async with self._session_for(url).get(yarl.URL(url), allow_redirects=False) as response:
                 if response.status >= 500:
                     raise _TemporaryTroubleError(f"status {response.status}")
                 if response.status != 200:
@@ -162,7 +165,7 @@ class Downloader:
         if host in self._trusted_hosts:
             return self._trusting
         # A resolver is not asked about an address that is written out.
-        if _is_ip_address(host) and not is_public(host):
+        if _is_numeric(host) and not is_public(host):
             raise DownloadError("an address of this machine or network")
         return self._wary
 
@@ -187,24 +190,21 @@ def _is_video(start: bytes) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address.
+    """Return the host of an address, in the very form in which it is connected to.
 
     Raises:
         DownloadError: it is not one of http or https.
     """
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
+        address = yarl.URL(url)
+        host = address.raw_host
     except ValueError as error:
         raise DownloadError("not an address") from error
-    if parts.scheme not in ("http", "https") or not host:
+    if address.scheme not in ("http", "https") or not host:
         raise DownloadError("not an address to fetch from")
     return host
 
 
-def _is_ip_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True
+def _is_numeric(host: str) -> bool:
+    """Tell what aiohttp takes for an IP address, short forms such as 127.1 included."""
+    return ":" in host or host.replace(".", "").isdigit()
