@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     """What the operator decides. Names in the environment are the upper-case ones."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     discord_token: Secret = Field(description="The bot's token, from the Discord developer portal.")
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
             url = make_url(value)
         except ArgumentError as error:
             raise ValueError("must look like sqlite:///data/reelpool.db") from error
-        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        if url.get_backend_name() != "sqlite" or url.host or not url.database or url.database == ":memory:":
             raise ValueError("must name a SQLite file, like sqlite:///data/reelpool.db")
         return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
 
@@ -120,6 +120,10 @@ def load_settings() -> Settings:
     except ValidationError as error:
         faults = [_fault(str(item["loc"][0]), item["type"], item["msg"]) for item in error.errors()]
         raise SettingsError(faults) from None
+    except UnicodeDecodeError:
+        raise SettingsError([".env is not UTF-8 text: save it as UTF-8."]) from None
+    except OSError as error:
+        raise SettingsError([f".env can't be read: {error.strerror}."]) from None
 
 
 def _fault(field: str, kind: str, message: str) -> str:
