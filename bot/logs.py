@@ -1,5 +1,6 @@
 """Logging: one line an event, as text or JSON, from our code and the libraries alike, without secrets."""
 
+import json
 import logging
 import re
 import sys
@@ -17,7 +18,9 @@ class Redactor:
     """Takes secrets out of text: the given words, and interaction tokens in addresses."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        words = sorted(filter(None, secrets), key=len, reverse=True)
+        # In JSON, and in Python's own notation, a quotation mark or backslash is written as two characters.
+        forms = {form for word in secrets for form in (word, json.dumps(word)[1:-1], repr(word)[1:-1])}
+        words = sorted(filter(None, forms), key=len, reverse=True)
         self._words = re.compile("|".join(map(re.escape, words))) if words else None
 
     def __call__(self, text: str) -> str:
@@ -79,4 +82,6 @@ def _renderers(form: Literal["text", "json"]) -> list[structlog.types.Processor]
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
-    return [strip, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    # Plain tracebacks: prettier ones show the variables, broken over lines where no secret is found again.
+    plain = structlog.dev.plain_traceback
+    return [strip, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
