@@ -55,8 +55,12 @@ def _command(command: Mapping[str, Any]) -> dict[str, Any]:
 def _option(option: Mapping[str, Any]) -> dict[str, Any]:
     form = _with_defaults(option, _OPTION_DEFAULTS)
     form["options"] = [_option(inner) for inner in option.get("options") or ()]
-    form["choices"] = [(choice["name"], choice["value"]) for choice in option.get("choices") or ()]
+    form["choices"] = [_choice(choice) for choice in option.get("choices") or ()]
     return form
+
+
+def _choice(choice: Mapping[str, Any]) -> tuple[Any, ...]:
+    return choice["name"], choice.get("name_localizations") or None, choice["value"]
 
 
 def _with_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
