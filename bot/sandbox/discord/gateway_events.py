@@ -68,10 +68,10 @@ class GatewayTranslator:
             return self._channel(event.name, subject)
         if isinstance(subject, Guild):
             return self._guild(event.name, subject)
-        if isinstance(subject, RoleChange):
+        if isinstance(subject, RoleChange) and self._is_in(subject.guild):
             data = {"guild_id": str(subject.guild.id), "role": role_json(subject.role)}
             return GatewayEvent(event.name, data, GUILDS, subject.guild.id)
-        if isinstance(subject, MemberChange):
+        if isinstance(subject, MemberChange) and self._is_in(subject.guild):
             return self._member(event.name, subject)
         return None
 
@@ -88,9 +88,9 @@ class GatewayTranslator:
         return GatewayEvent(name, data, intents, message.guild_id, bare)
 
     def _channel(self, name: str, channel: Channel) -> GatewayEvent | None:
+        if channel.guild_id is None or not self._is_in(self._world.guilds[channel.guild_id]):
+            return None  # a bot learns of a direct message channel by its first message
         data = channel_json(self._world, channel)
-        if channel.is_dm:
-            return None  # v8 and later: a bot learns of a DM channel by its first message
         if not channel.is_thread:
             return GatewayEvent(name, data, GUILDS, channel.guild_id)
         if not self._world.can_see(channel, self._bot_id):
@@ -99,11 +99,16 @@ class GatewayTranslator:
             data["newly_created"] = True
         return GatewayEvent(name, data, GUILDS, channel.guild_id)
 
+    def _is_in(self, guild: Guild) -> bool:
+        return self._bot_id in guild.members
+
     def _guild(self, name: str, guild: Guild) -> GatewayEvent | None:
+        if name != "GUILD_DELETE" and not self._is_in(guild):
+            return None
         if name == "GUILD_CREATE":
             data = guild_create_json(self._world, guild, self._bot_id)
         elif name == "GUILD_DELETE":
-            data = {"id": str(guild.id)}
+            return GatewayEvent(name, {"id": str(guild.id)}, GUILDS, guild.id)
         else:
             data = guild_json(guild)
         return GatewayEvent(name, data, GUILDS, guild.id)

@@ -16,16 +16,22 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 @web.middleware
 async def only_loopback(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests for another host (DNS rebinding) and those that another site's page makes."""
-    if _hostname(f"//{request.headers.get('Host', '')}") not in _LOOPBACK:
+    host = _host_and_port(f"//{request.headers.get('Host', '')}")
+    if host is None:
         raise web.HTTPForbidden(text="This server only answers on loopback.")
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
-        raise web.HTTPForbidden(text="Another site's page cannot use this server.")
+    if "Origin" in request.headers:
+        origin = _host_and_port(request.headers["Origin"])
+        # localhost and 127.0.0.1 are the same page, another port is another
+        if origin is None or origin[1] != host[1]:
+            raise web.HTTPForbidden(text="Another site's page cannot use this server.")
     return await handler(request)
 
 
-def _hostname(url: str) -> str | None:
+def _host_and_port(url: str) -> tuple[str, int | None] | None:
+    """The loopback name and the port of a URL; None if it is not on loopback."""
     try:
-        return urlsplit(url).hostname
+        parts = urlsplit(url)
+        name, port = parts.hostname, parts.port
     except ValueError:
         return None
+    return (name, port) if name in _LOOPBACK and name is not None else None

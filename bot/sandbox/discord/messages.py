@@ -134,7 +134,7 @@ class MessageService:
             if name in draft.given:
                 value = getattr(draft, name)
                 setattr(message, name, value if value is not None else "" if name == "content" else [])
-        message.attachments = kept_attachments(draft, message) + self._keep_files(draft, channel)
+        self._change_files(message, draft, channel)
         message.flags |= draft.flags & ~MessageFlag.EPHEMERAL
         self._fill(message)
         self._mention(message, channel, draft.mentions)
@@ -200,6 +200,13 @@ class MessageService:
             self._shelf.put(attachment.id, file.upload.content)
             kept.append(attachment)
         return kept
+
+    def _change_files(self, message: Message, draft: Draft, channel: Channel) -> None:
+        kept = kept_attachments(draft, message)
+        for attachment in message.attachments:
+            if attachment not in kept:
+                self._shelf.drop(attachment.id)
+        message.attachments = kept + self._keep_files(draft, channel)
 
     def _reference(self, channel: Channel, draft: Draft) -> Reference | None:
         given = draft.reference

@@ -18,7 +18,13 @@ _UPLOAD_LIMIT_BY_TIER = {0: 10 * MEBIBYTE, 1: 10 * MEBIBYTE, 2: 50 * MEBIBYTE, 3
 
 @dataclass(slots=True)
 class User:
-    """An account. `listed` ones can be acted as at the page; `color` is the CSS colour of the avatar."""
+    """An account.
+
+    Attributes:
+        color: the CSS colour of the avatar.
+        listed: whether it can be acted as at the page.
+        accepts_dms: whether it takes direct messages from members of its servers.
+    """
 
     id: int
     username: str
@@ -27,6 +33,7 @@ class User:
     color: str = "#5865f2"
     listed: bool = True
     locale: str = "en-US"
+    accepts_dms: bool = True
 
     @property
     def display_name(self) -> str:

@@ -58,6 +58,7 @@ class MessageRest(Rest):
         form = request[FORM]
         draft = read_draft(form.payload, form.files, upload_limit_bytes=self.upload_limit(channel))
         self._check_rights(channel, draft)
+        self._check_dms_open(channel)
         message = self.services.messages.with_nonce(self.bot_id, draft)
         if message is None:
             self.services.threads.wake(channel, self.bot_id)
@@ -172,6 +173,11 @@ class MessageRest(Rest):
     def _check_open(self, channel: Channel) -> None:
         if channel.thread is not None and channel.thread.archived:
             raise refusal(50083)
+
+    def _check_dms_open(self, channel: Channel) -> None:
+        people = (self.world.users[user_id] for user_id in channel.recipient_ids)
+        if not all(user.accepts_dms for user in people):
+            raise refusal(50007)
 
     def _need_pinning(self, channel: Channel) -> None:
         either = permissions.MANAGE_MESSAGES | permissions.PIN_MESSAGES

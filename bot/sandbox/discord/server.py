@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.sandbox.discord.models import Channel, Command, JsonObject, Message
+    from bot.sandbox.discord.ratelimits import RateLimiter
     from bot.sandbox.discord.recording import RequestLog
 
 T = TypeVar("T")
@@ -80,6 +81,11 @@ class LocalDiscord:
         return self._rest.requests
 
     @property
+    def limiter(self) -> RateLimiter:
+        """The rate limits of single routes; `limits` may be changed."""
+        return self._rest.limiter
+
+    @property
     def api_url(self) -> str:
         """What the bot uses as the base of Discord's REST API."""
         return self.origin + PREFIX
@@ -120,9 +126,9 @@ class LocalDiscord:
         Raises:
             OSError: the port is taken.
         """
-        self._runner = web.AppRunner(self._app(), access_log=None)
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         bound = self._runner.addresses[0][1]
         name = f"[{host}]" if ":" in host else host

@@ -62,10 +62,9 @@ class Store:
         self._lock = asyncio.Lock()
         with closing(self._connect()) as connection:
             connection.executescript(_SCHEMA)
-        world.save_with(self._note)
 
     def load(self) -> dict[str, str]:
-        """Put everything kept into the world.
+        """Put everything kept into the world, and keep what changes from now on.
 
         Returns:
             The facts that were kept beside it.
@@ -74,7 +73,7 @@ class Store:
             for kind, _, body in connection.execute("SELECT kind, id, body FROM objects ORDER BY kind, id"):
                 self._put(kind, body)
             facts = dict(connection.execute("SELECT name, value FROM facts"))
-        self._dirty.clear()
+        self._world.save_with(self._note)
         return facts
 
     def keep_facts(self, facts: Callable[[], dict[str, str]]) -> None:

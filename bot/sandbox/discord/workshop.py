@@ -122,6 +122,12 @@ class Workshop:
             self.add_member(guild_id, user.id, role_ids=role_ids)
         return user
 
+    def set_dms(self, user_id: int, *, accepted: bool) -> None:
+        """Let a person take direct messages or refuse them (50007)."""
+        user = self._world.user(user_id)
+        user.accepts_dms = accepted
+        self._world.put_user(user)
+
     def add_member(self, guild_id: int, user_id: int, *, role_ids: tuple[int, ...] = ()) -> Member:
         """Let a user join a server, or set the roles of one who is in it."""
         guild = self._world.guild(guild_id)
