@@ -1,0 +1,93 @@
+"""A newcomer's first minutes: the sandbox as started by its command, used through its page."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser import needs_chromium, open_browser
+from tests.e2e.stage import picture
+from tests.sandbox_process import sandbox_process
+
+pytestmark = [needs_chromium, pytest.mark.timeout(180)]
+
+READY_MS = 30_000
+
+
+@asynccontextmanager
+async def visited(origin: str) -> AsyncIterator[Page]:
+    """The page, opened by a member; fails the test if one of its scripts fails."""
+    async with open_browser() as browser:
+        page = await browser.new_page(viewport={"width": 1280, "height": 800})
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        await page.goto(origin)
+        await expect(page.get_by_test_id("channel-intro")).to_be_visible()
+        yield page
+        assert faults == []
+
+
+async def type_command(page: Page, line: str) -> None:
+    await page.get_by_test_id("composer").press_sequentially(line)
+    await page.keyboard.press("Enter")
+
+
+async def open_newest_thread(page: Page) -> None:
+    await page.get_by_test_id("messages").get_by_test_id("thread-link").last.click()
+
+
+async def expect_playing(video: Locator) -> None:
+    await expect(video).to_be_visible(timeout=READY_MS)
+    await video.evaluate("video => { video.muted = true; return video.play() }")
+    await expect(video).to_have_js_property("paused", value=False)
+    await video.page.wait_for_function("video => video.currentTime > 0.2", arg=await video.element_handle())
+
+
+async def test_a_newcomer_makes_videos_from_text_and_from_a_picture(tmp_path: Path) -> None:
+    async with sandbox_process(tmp_path) as origin, visited(origin) as page:
+        await type_command(page, "/video prompt: a lighthouse made of paper duration: 5")
+        card = page.get_by_test_id("message").last
+        await expect(card).to_contain_text("a lighthouse made of paper")
+        await expect(card).to_contain_text("55 (estimate)")
+        await open_newest_thread(page)
+        await expect(page.get_by_test_id("channel-title")).to_have_text("a lighthouse made of paper")
+        await expect(page.get_by_test_id("message").last).to_contain_text("Credits used: 55", timeout=READY_MS)
+        await expect_playing(page.get_by_test_id("video").last)
+
+        await page.get_by_test_id("thread-back").click()
+        await page.get_by_test_id("composer").press_sequentially("/animate")
+        await page.keyboard.press("Tab")
+        await (
+            page.get_by_test_id("option-image")
+            .locator("input[type=file]")
+            .set_input_files({"name": "cat.png", "mimeType": "image/png", "buffer": picture()})
+        )
+        await page.get_by_test_id("option-input-prompt").fill("the cat looks up")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("message").last).to_contain_text("Video from a picture")
+        await open_newest_thread(page)
+        await expect_playing(page.get_by_test_id("video").last)
+
+
+async def test_a_limit_is_refused_in_private_and_says_when_there_is_room(tmp_path: Path) -> None:
+    async with sandbox_process(tmp_path, speed=0.5) as origin, visited(origin) as page:
+        for number in range(3):
+            await type_command(page, f"/video prompt: number {number}")
+            await expect(page.get_by_test_id("message").last).to_contain_text(f"number {number}")
+        await type_command(page, "/video prompt: one too many")
+        refusal = page.get_by_test_id("message").last
+        await expect(refusal).to_contain_text("You have 3 of 3 videos in the making")
+        await expect(refusal.get_by_test_id("ephemeral")).to_be_visible()
+
+
+async def test_a_restart_in_the_middle_loses_nothing(tmp_path: Path) -> None:
+    async with sandbox_process(tmp_path, speed=10) as origin, visited(origin) as page:
+        await type_command(page, "/video prompt: still here tomorrow")
+        await expect(page.get_by_test_id("message").last.get_by_test_id("thread-link")).to_be_visible()
+    async with sandbox_process(tmp_path, speed=10) as origin, visited(origin) as page:
+        await expect(page.get_by_test_id("message").last).to_contain_text("still here tomorrow")
+        await open_newest_thread(page)
+        await expect_playing(page.get_by_test_id("video").last)
+        await expect(page.get_by_test_id("message").filter(has_text="your video is ready")).to_have_count(1)
