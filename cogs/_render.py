@@ -49,10 +49,10 @@ def card(standing: Standing, now: datetime, credits_left: int | None) -> discord
         timestamp=job.created_at,
     )
     embed.add_field(name="For", value=f"<@{job.asker.member_id}>")
-    embed.add_field(name="Settings", value=settings(request))
     embed.add_field(name="Credits", value=_credits_on_card(job))
     if credits_left is not None:
-        embed.add_field(name="You have left", value=f"{credits_left} credits")
+        embed.add_field(name="Left for you", value=f"{credits_left} credits")
+    embed.add_field(name="Settings", value=settings(request), inline=False)
     embed.add_field(name="State", value=state_line(standing, now), inline=False)
     if request.image_url:
         embed.set_thumbnail(url=request.image_url)
