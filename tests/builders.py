@@ -1,0 +1,48 @@
+"""Values that many tests need, with only what a test is about spelt out."""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.jobs.models import Asker, Job
+from bot.jobs.repository import JobRepository
+from bot.pools.models import Limits
+from bot.provider.models import GenerationMode, GenerationRequest
+from bot.storage.database import Database
+
+UNLIMITED = Limits(active_jobs=0, window_credits=0, window_hours=0)
+GUILD, CHANNEL, MEMBER = 100, 200, 300
+TEXT_REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field", aspect_ratio="16:9")
+
+_interaction_ids = itertools.count(1_000)
+
+
+def asker(guild_id: int = GUILD, member_id: int = MEMBER, *, in_thread: bool = False) -> Asker:
+    """Somebody who asks, with an interaction of their own."""
+    return Asker(next(_interaction_ids), guild_id, CHANNEL, member_id, in_thread)
+
+
+def picture_request(url: str = "https://cdn.discordapp.com/attachments/1/2/a.png") -> GenerationRequest:
+    """A request for a video from a picture."""
+    return GenerationRequest(GenerationMode.IMAGE, "It moves", image_url=url)
+
+
+@asynccontextmanager
+async def repository_at(path: Path, clock: Clock) -> AsyncIterator[JobRepository]:
+    """A repository on a real file."""
+    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+        yield JobRepository(database, clock)
+
+
+async def take(
+    repository: JobRepository,
+    who: Asker | None = None,
+    request: GenerationRequest = TEXT_REQUEST,
+    price: int = 55,
+    limits: Limits = UNLIMITED,
+) -> Job:
+    """Take a job."""
+    job, _usage = await repository.take(who or asker(), request, price, limits)
+    return job

@@ -1,0 +1,1 @@
+"""Tests of jobs: rules, rows, and the worker that drives them."""

@@ -1,0 +1,93 @@
+from datetime import timedelta
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.jobs.polling import TYPICAL, Sighting, Watch, next_look, progress_now
+from bot.provider.models import Estimate
+from cogs._render import bar
+from tests.clock import START
+from tests.properties import PROPERTY
+
+LONGEST = timedelta(minutes=5)
+
+intervals = st.floats(0.05, 300)
+ages = st.floats(-3600, 30 * 24 * 3600)
+fractions = st.floats(0, 1)
+estimates = st.builds(
+    lambda low, more: Estimate(low, min(low + more, 86_400)),
+    st.floats(0, 86_400),
+    st.floats(0.001, 86_400),
+)
+watches = st.builds(
+    Watch,
+    sent_at=st.just(START),
+    estimate=st.one_of(st.just(TYPICAL), estimates),
+    sighting=st.one_of(st.none(), st.builds(Sighting, st.floats(0, 86_400), fractions)),
+)
+
+
+@PROPERTY
+@given(watches, ages, intervals)
+def test_the_next_look_is_neither_too_soon_nor_too_late(watch: Watch, age: float, interval: float) -> None:
+    now = START + timedelta(seconds=age)
+    pause = next_look(watch, now, interval) - now
+    assert timedelta(seconds=interval) <= pause <= LONGEST
+
+
+@PROPERTY
+@given(watches, st.floats(0, 100_000), intervals, st.one_of(st.none(), fractions))
+@example(Watch(START, TYPICAL), 75.0, 2.0, None)
+@example(Watch(START, Estimate(0.0, 0.001)), 100_000.0, 0.05, 0.99)
+def test_every_job_is_seen_to_end(watch: Watch, duration: float, interval: float, progress: float | None) -> None:
+    """Walk from look to look until one falls after the job's end: it follows soon, and after few looks."""
+    ends_at = START + timedelta(seconds=duration)
+    now, looks = START, 0
+    while now < ends_at:
+        now = next_look(watch, now, interval)
+        watch = watch.seen(now, progress)
+        looks += 1
+        assert looks < 3000
+    assert now - ends_at <= LONGEST
+
+
+def test_a_usual_job_is_seen_to_end_soon_and_cheaply() -> None:
+    for duration in range(60, 91):
+        watch, now, looks = Watch(START, TYPICAL), START, 0
+        while now < START + timedelta(seconds=duration):
+            now = next_look(watch, now, 2.0)
+            seconds = (now - START).total_seconds()
+            watch = watch.seen(now, min(0.99, seconds / duration))
+            looks += 1
+        assert now - START <= timedelta(seconds=duration + 4)
+        assert looks <= 12
+
+
+@PROPERTY
+@given(watches, ages)
+def test_progress_is_within_bounds_and_the_bar_never_full(watch: Watch, age: float) -> None:
+    fraction = progress_now(watch, START + timedelta(seconds=age))
+    assert 0 <= fraction < 1
+    assert "░" in bar(fraction)
+    assert "100 %" not in bar(fraction)
+
+
+@PROPERTY
+@given(st.one_of(st.none(), fractions), st.floats(0, 1000), st.floats(0, 1000))
+def test_the_bar_does_not_go_back_between_looks(progress: float | None, first: float, more: float) -> None:
+    watch = Watch(START, TYPICAL).seen(START + timedelta(seconds=first), progress)
+    early, late = (progress_now(watch, START + timedelta(seconds=age)) for age in (first, first + more))
+    assert early <= late
+
+
+@PROPERTY
+@given(watches, st.floats(1, 10**7), intervals)
+def test_a_clock_that_was_set_back_makes_a_job_young_again(watch: Watch, back: float, interval: float) -> None:
+    now = START - timedelta(seconds=back)
+    assert next_look(watch, now, interval) == next_look(watch, START, interval) - timedelta(seconds=back)
+    assert watch.seen(now, 0.5).sighting == Sighting(0.0, 0.5)
+
+
+def test_a_look_without_progress_changes_nothing() -> None:
+    watch = Watch(START, TYPICAL, Sighting(30, 0.4))
+    assert watch.seen(START + timedelta(seconds=40), None) == watch
