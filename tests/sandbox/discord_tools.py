@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ class RawBot:
         self.local = local
         self.session = session
         self.headers = {"Authorization": f"Bot {local.token}"}
-        self.last: aiohttp.ClientResponse | None = None
+        self.headers_of_last: Mapping[str, str] = {}
 
     async def __call__(self, method: str, path: str, body: object = None, files: list[File] | None = None) -> Answer:
         """Send a request; the answer's status and JSON."""
@@ -35,7 +35,7 @@ class RawBot:
         sent = None if files else body
         url = self.local.api_url + path
         async with self.session.request(method, url, json=sent, data=data, headers=self.headers) as answer:
-            self.last = answer
+            self.headers_of_last = answer.headers
             text = await answer.text()
             return answer.status, json.loads(text) if text else None
 

@@ -89,6 +89,12 @@ def add_commands(bot: commands.AutoShardedBot) -> None:
         file = discord.utils.MISSING if picture is None else await picture.to_file()
         await interaction.response.send_message(content, file=file, view=Panel())
 
+    add_more_commands(bot)
+
+
+def add_more_commands(bot: commands.AutoShardedBot) -> None:
+    """Silence, autocomplete, a modal and a subcommand."""
+
     @bot.tree.command(description="Never answer")
     async def silent(interaction: discord.Interaction) -> None:
         assert not interaction.response.is_done()

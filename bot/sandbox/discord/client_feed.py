@@ -50,20 +50,25 @@ class ClientFeed:
     async def handle(self, request: web.Request, user_id: int) -> web.WebSocketResponse:
         """Serve one page's websocket."""
         socket = web.WebSocketResponse(heartbeat=30.0)
-        await socket.prepare(request)
         page = _Page(user_id)
-        self._pages.add(page)
+        self._pages.add(page)  # before the handshake ends, so that nothing is missed after it
         self._sockets.add(socket)
+        try:
+            await socket.prepare(request)
+            await self._serve(socket, page)
+        finally:
+            self._pages.discard(page)
+            self._sockets.discard(socket)
+        return socket
+
+    async def _serve(self, socket: web.WebSocketResponse, page: _Page) -> None:
         writer = asyncio.create_task(self._write(socket, page))
         try:
             async for _ in socket:  # a page says nothing; this waits for its end
                 pass
         finally:
-            self._pages.discard(page)
-            self._sockets.discard(socket)
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-        return socket
 
     async def close(self) -> None:
         """Close all websockets."""

@@ -94,7 +94,15 @@ def read_draft(
     if any(len(upload.content) > upload_limit_bytes for upload in files.values()):
         raise refusal(40005)
     errors = FormErrors(prefix)
-    draft = Draft(
+    draft = _read_fields(payload, default_mentions, errors)
+    _read_files(draft, payload, files, errors)
+    _check(draft, edited, errors)
+    errors.raise_if_any()
+    return draft
+
+
+def _read_fields(payload: JsonObject, default_mentions: AllowedMentions, errors: FormErrors) -> Draft:
+    return Draft(
         content=_text(payload.get("content"), errors),
         embeds=_objects(payload, "embeds", errors),
         components=_objects(payload, "components", errors),
@@ -105,10 +113,6 @@ def read_draft(
         reference=payload.get("message_reference"),
         given=frozenset(payload),
     )
-    _read_files(draft, payload, files, errors)
-    _check(draft, edited, errors)
-    errors.raise_if_any()
-    return draft
 
 
 def _text(value: object, errors: FormErrors) -> str | None:

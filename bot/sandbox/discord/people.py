@@ -40,6 +40,16 @@ class InteractionRecord:
         return self._interaction.id
 
     @property
+    def token(self) -> str:
+        """The token by which the bot answers."""
+        return self._interaction.token
+
+    @property
+    def data(self) -> JsonObject:
+        """The `data` that the bot was sent."""
+        return self._interaction.data
+
+    @property
     def state(self) -> InteractionState:
         """Whether it waits, was answered or failed."""
         return self._interaction.state
@@ -138,6 +148,10 @@ class Person:
         """The user's id."""
         return self.user.id
 
+    def dm(self) -> Channel:
+        """The direct message channel with the bot; made if there is none."""
+        return self.services.world.open_dm(self.services.application.bot_id, self.id)
+
     async def say(self, channel_id: int, text: str, files: list[tuple[str, bytes]] | None = None) -> Message:
         """Post a message with files as (name, bytes)."""
         uploads = {n: Upload(name, content) for n, (name, content) in enumerate(files or [])}
@@ -145,7 +159,7 @@ class Person:
         return self.services.conduct.say(self.id, channel_id, payload, uploads)
 
     async def slash(
-        self, channel_id: int, command: str, *, files: Files | None = None, **options: Value
+        self, channel_id: int, command: str, /, *, files: Files | None = None, **options: Value
     ) -> InteractionRecord:
         """Use a slash command; subcommands follow its name after a space.
 
@@ -157,12 +171,12 @@ class Person:
         """
         return self._slash(self._channel(channel_id), command, files or {}, options)
 
-    async def dm_slash(self, command: str, *, files: Files | None = None, **options: Value) -> InteractionRecord:
+    async def dm_slash(self, command: str, /, *, files: Files | None = None, **options: Value) -> InteractionRecord:
         """Use a slash command in the direct messages with the bot, also if it is not offered there."""
-        return self._slash(self._dm(), command, files or {}, options, forced=True)
+        return self._slash(self.dm(), command, files or {}, options, forced=True)
 
     async def autocomplete(
-        self, channel_id: int, command: str, focused: str, typed: str = "", **options: Value
+        self, channel_id: int, command: str, focused: str, typed: str = "", /, **options: Value
     ) -> InteractionRecord:
         """Type into an option with autocomplete; the other options are as far as they are filled."""
         return self._slash(self._channel(channel_id), command, {}, options | {focused: typed}, focused=focused)
@@ -268,10 +282,6 @@ class Person:
 
     def _channel(self, channel_id: int) -> Channel:
         return self.services.conduct.visible_channel(self.id, channel_id)
-
-    def _dm(self) -> Channel:
-        world, bot_id = self.services.world, self.services.application.bot_id
-        return world.open_dm(bot_id, self.id)
 
     def _command(self, name: str, kind: CommandType) -> Command:
         for command in self.services.world.commands.values():

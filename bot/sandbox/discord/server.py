@@ -129,7 +129,12 @@ class LocalDiscord:
         self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            self._runner = None
+            raise
         bound = self._runner.addresses[0][1]
         name = f"[{host}]" if ":" in host else host
         self.origin = self.services.shelf.origin = f"http://{name}:{bound}"

@@ -19,11 +19,6 @@ def at(unix_seconds: float) -> int:
     return (int(unix_seconds * 1000) - DISCORD_EPOCH_MS) << 22
 
 
-def moment_of(snowflake: int) -> float:
-    """When a snowflake was made, in Unix seconds."""
-    return ((snowflake >> 22) + DISCORD_EPOCH_MS) / 1000
-
-
 class SnowflakeMint:
     """Makes new ids, each larger than all before it."""
 
