@@ -5,20 +5,24 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import aiohttp
 import discord
 import stamina
 import structlog
 
+from bot.archive import Archive
 from bot.client import Services, VideoBot
 from bot.clock import SystemClock
 from bot.config import Settings
 from bot.downloads import DISCORD_FILE_HOSTS, Downloader, host_of
 from bot.errors import DiscordUnavailableError
+from bot.jobs.decisions import DecisionRepository
 from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
-from bot.jobs.worker import Worker
+from bot.jobs.unconfirmed import UnconfirmedService
+from bot.jobs.worker import Patience, Worker
 from bot.pools.models import Limits
 from bot.provider.ulazai import UlazaiProvider
 from bot.storage.database import Database
@@ -28,6 +32,7 @@ _log = structlog.get_logger(__name__)
 # Together well within the ten seconds in which a stop must be over.
 _GRACE_SECONDS = 6.0
 _CLOSE_SECONDS = 3.0
+_BYTES_PER_MB = 1024 * 1024
 
 
 @asynccontextmanager
@@ -42,18 +47,24 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         database = await stack.enter_async_context(Database.open(settings.database_url))
         provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))
         discord_host, provider_host = host_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
-        downloader = await stack.enter_async_context(
-            Downloader({discord_host, provider_host}, {discord_host, *DISCORD_FILE_HOSTS})
-        )
+        downloader = await stack.enter_async_context(Downloader({provider_host}, {discord_host, *DISCORD_FILE_HOSTS}))
+        archive = Archive(settings.archive_dir, settings.archive_max_mb * _BYTES_PER_MB)
+        await archive.open()
         repository = JobRepository(database, clock)
         worker = Worker(
             repository,
             provider,
             clock,
-            poll_min_interval_seconds=settings.poll_min_interval_seconds,
-            wait_for_credits=settings.provider_out_of_credits == "wait",
+            _patience(settings),
         )
-        services = Services(JobService(repository, _limits(settings)), worker, downloader, clock)
+        services = Services(
+            jobs=JobService(repository, _limits(settings)),
+            unconfirmed=UnconfirmedService(DecisionRepository(database, clock), provider),
+            worker=worker,
+            downloader=downloader,
+            archive=archive,
+            clock=clock,
+        )
         bot = VideoBot(services, settings.discord_api_url)
         stack.push_async_callback(_close, bot, worker)
         yield bot
@@ -122,3 +133,12 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 def _limits(settings: Settings) -> Limits:
     return Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        min_interval_seconds=settings.poll_min_interval_seconds,
+        job_max=timedelta(hours=settings.job_max_hours),
+        unconfirmed_after=timedelta(hours=settings.unconfirmed_after_hours),
+        wait_for_credits=settings.provider_out_of_credits == "wait",
+    )

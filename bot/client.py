@@ -11,11 +11,13 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
+from bot.archive import Archive
 from bot.clock import Clock
 from bot.command_sync import commands_differ
 from bot.downloads import Downloader
 from bot.errors import PlaceError, ReelpoolError
 from bot.jobs.service import JobService
+from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -43,8 +45,10 @@ class Services:
     """What the cogs work with."""
 
     jobs: JobService
+    unconfirmed: UnconfirmedService
     worker: Worker
     downloader: Downloader
+    archive: Archive
     clock: Clock
 
 

@@ -1,7 +1,7 @@
 """The settings: read once, from the environment and `.env`, and checked together."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -39,12 +39,38 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 
 
-class Settings(BaseSettings):
-    """What the operator decides. Names in the environment are the upper-case ones."""
+class DatabaseSettings(BaseSettings):
+    """Where the database is: all that is needed to look after it, without any secret."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
+
+    database_url: str = Field(
+        default="sqlite:///data/reelpool.db", description="The SQLite file that holds jobs and books."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite_file(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError as error:
+            raise ValueError("must look like sqlite:///data/reelpool.db") from error
+        # The lock and the backup go by the file's name: neither options nor SQLite's own addresses for files.
+        is_plain_file = url.database and url.database != ":memory:" and not url.database.startswith("file:")
+        if url.get_backend_name() != "sqlite" or url.host or url.query or not is_plain_file:
+            raise ValueError("must name a SQLite file, like sqlite:///data/reelpool.db")
+        return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file itself."""
+        return Path(make_url(self.database_url).database or "")
+
+
+class Settings(DatabaseSettings):
+    """What the operator decides. Names in the environment are the upper-case ones."""
 
     discord_token: Secret = Field(description="The bot's token, from the Discord developer portal.")
     discord_api_url: BaseUrl = Field(
@@ -53,9 +79,6 @@ class Settings(BaseSettings):
     )
     ulazai_api_key: Secret = Field(description="The key of the UlazAI account whose credits are shared.")
     ulazai_base_url: BaseUrl = Field(default="https://ulazai.com", description="Where UlazAI's API is.")
-    database_url: str = Field(
-        default="sqlite:///data/reelpool.db", description="The SQLite file that holds jobs and books."
-    )
     limit_active_jobs: int = Field(default=3, ge=0, description="Open jobs per member and server; 0: no limit.")
     limit_window_credits: int = Field(
         default=550, ge=0, description="Credits per member, server and window; 0: no limit."
@@ -73,6 +96,24 @@ class Settings(BaseSettings):
         default="fail",
         description="What a job does when the UlazAI account is empty: end with its credits back, or wait.",
     )
+    job_max_hours: float = Field(
+        default=24,
+        gt=0,
+        le=24 * 30,
+        description="After so many hours a video that is still not done is handed to the moderators.",
+    )
+    unconfirmed_after_hours: float = Field(
+        default=48,
+        gt=0,
+        le=24 * 366,
+        description="After so many hours an unconfirmed video that no moderator decided counts as paid.",
+    )
+    archive_dir: Path | None = Field(
+        default=None, description="The folder for copies of the videos, which outlive UlazAI's links; empty: none."
+    )
+    archive_max_mb: int = Field(
+        default=2048, ge=1, le=1024**2, description="Megabytes that all copies may take; the oldest go first."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or machines.")
 
@@ -86,26 +127,13 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("database_url")
-    @classmethod
-    def _sqlite_file(cls, value: str) -> str:
-        try:
-            url = make_url(value)
-        except ArgumentError as error:
-            raise ValueError("must look like sqlite:///data/reelpool.db") from error
-        if url.get_backend_name() != "sqlite" or url.host or not url.database or url.database == ":memory:":
-            raise ValueError("must name a SQLite file, like sqlite:///data/reelpool.db")
-        return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
-
-    @property
-    def database_path(self) -> Path:
-        """The SQLite file itself."""
-        return Path(make_url(self.database_url).database or "")
-
     @property
     def secrets(self) -> tuple[str, ...]:
         """The words that must never be seen anywhere."""
         return (self.discord_token.get_secret_value(), self.ulazai_api_key.get_secret_value())
+
+
+_S = TypeVar("_S", bound=DatabaseSettings)
 
 
 def load_settings() -> Settings:
@@ -114,9 +142,21 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: some are missing or wrong; it names every one of them and never shows a value.
     """
+    return _load(Settings)
+
+
+def load_database_settings() -> DatabaseSettings:
+    """Read only where the database is.
+
+    Raises:
+        SettingsError: that is wrong.
+    """
+    return _load(DatabaseSettings)
+
+
+def _load(kind: type[_S]) -> _S:
     try:
-        # The fields come from the environment: only the settings library knows that.
-        return Settings()  # type: ignore[call-arg, unused-ignore]
+        return kind()
     except ValidationError as error:
         faults = [_fault(str(item["loc"][0]), item["type"], item["msg"]) for item in error.errors()]
         raise SettingsError(faults) from None

@@ -23,9 +23,11 @@ class Wishes:
 class AnimateModal(discord.ui.Modal, title="Animate image"):
     """Asks for the prompt and options of a picture that is in a message."""
 
-    def __init__(self, submit: Callable[[discord.Interaction[VideoBot], Wishes], Awaitable[None]]) -> None:
+    def __init__(
+        self, custom_id: str, submit: Callable[[discord.Interaction[VideoBot], Wishes], Awaitable[None]]
+    ) -> None:
         # Discord lets the answer come within 15 minutes.
-        super().__init__(timeout=15 * 60)
+        super().__init__(timeout=15 * 60, custom_id=custom_id)
         self._submit = submit
         self._prompt = discord.ui.TextInput[Any](
             style=discord.TextStyle.paragraph, min_length=1, max_length=MAX_PROMPT, custom_id="prompt"

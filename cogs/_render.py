@@ -112,16 +112,28 @@ def outcome(job: Job, overview: Overview, *, attached: bool) -> str:
         attached: the video is in the message, so its link needs no preview of its own.
     """
     who = f"<@{job.asker.member_id}>"
+    return f"{who} {_outcome_text(job, overview, attached=attached)}\n{job_mark(job)}"
+
+
+def job_mark(job: Job) -> str:
+    """The last line of an outcome, by which the bot knows its own message again."""
+    return f"-# Job {job.id}"
+
+
+def _outcome_text(job: Job, overview: Overview, *, attached: bool) -> str:
     left = left_line(overview)
     if job.state is JobState.SUCCEEDED:
         link = f"<{job.video_url}>" if attached else job.video_url
-        return f"{who} your video is ready: {link}\nCredits used: **{job.credits}**. {left}"
+        return f"your video is ready: {link}\nCredits used: **{job.credits}**. {left}"
     if job.state is JobState.UNCONFIRMED:
-        return (
-            f"{who} {plain(job.failure or '')} It may have been paid, so its {job.held_credits} credits stay held "
-            "until a moderator has looked: please ask one."
-        )
-    return f"{who} there is no video: {plain(job.failure or 'UlazAI gave no reason.')} {_money_back(job)} {left}"
+        return f"{plain(job.failure or '')} {_held_back(job)}"
+    return f"there is no video: {plain(job.failure or 'UlazAI gave no reason.')} {_money_back(job)} {left}"
+
+
+def _held_back(job: Job) -> str:
+    if job.charged_credits is not None:
+        return f"UlazAI took {job.charged_credits} credits for it; a moderator decides below what becomes of them."
+    return f"It may have been paid, so its {job.held_credits} credits stay held until a moderator decides below."
 
 
 def _money_back(job: Job) -> str:
@@ -191,6 +203,21 @@ def _history_line(job: Job) -> str:
     if job.thread_id:
         parts.append(f"<#{job.thread_id}>")
     return " · ".join(parts)
+
+
+def video_again(job: Job) -> discord.Embed:
+    """What a video is that is given once more."""
+    embed = discord.Embed(
+        description=quoted(job.request.prompt, _PROMPT_ON_CARD),
+        colour=discord.Colour.green(),
+        timestamp=job.created_at,
+    )
+    return embed.set_footer(text=f"Job {job.id}")
+
+
+def link_again(job: Job) -> str:
+    """The link of a video of which there is no file to give."""
+    return f"{job.video_url}\nI have no file of it to give you: this is UlazAI's own link, which may have expired."
 
 
 def thread_name(request: GenerationRequest) -> str:

@@ -1,8 +1,8 @@
 """The loop that drives the worker, and the Discord side of telling members."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from io import BufferedRandom
+from contextlib import asynccontextmanager, suppress
+from io import BufferedIOBase
 from typing import Any
 
 import discord
@@ -10,17 +10,17 @@ import structlog
 from discord.ext import commands, tasks
 
 from bot.client import NETWORK_ERRORS, VideoBot
-from bot.errors import DeliveryDelayedError, DownloadError, PlaceRefusedError
-from bot.jobs.delivery import Place, Standing, nonce
-from bot.jobs.models import Job, JobState
+from bot.errors import DeliveryDelayedError, PlaceRefusedError
+from bot.jobs.delivery import Place, Posted, Standing, nonce, places
+from bot.jobs.models import Job
 from cogs import _render
 from cogs._cards import CardBoard
+from cogs._videos import VideoFiles, attachment, is_too_large, upload_limit
 
 _log = structlog.get_logger(__name__)
 
 _THREAD_EXISTS = 160004
 _THREAD_ARCHIVED = 50083
-_TOO_LARGE = 40005
 
 
 class Delivery(commands.Cog):
@@ -30,6 +30,7 @@ class Delivery(commands.Cog):
         self.bot = bot
         self.services = bot.services
         self.cards = CardBoard(bot, bot.services.clock)
+        self.videos = VideoFiles(bot.services)
 
     async def cog_load(self) -> None:
         """Start the loops."""
@@ -41,6 +42,7 @@ class Delivery(commands.Cog):
         """Stop the loops."""
         self.work.cancel()
         self.refresh_cards.cancel()
+        await self.videos.stop()
 
     @tasks.loop()
     async def work(self) -> None:
@@ -100,10 +102,32 @@ class Delivery(commands.Cog):
         except (KeyError, IndexError, TypeError) as error:
             raise PlaceRefusedError("Discord gave no fresh address") from error
 
-    async def post_outcome(self, job: Job, place: Place) -> int:
+    async def post_outcome(self, job: Job, place: Place) -> Posted:
         """See `Notifier.post_outcome`."""
-        target = await self._target(job, place)
-        video = await self._video(job)
+        try:
+            return await self._post(job, await self._target(job, place))
+        finally:
+            # What was too large to attach, or not to be had just now, is worth a copy all the same.
+            self.videos.keep_later(job)
+
+    async def find_outcome(self, job: Job) -> Posted | None:
+        """See `Notifier.find_outcome`."""
+        began = job.delivery_began_at
+        for place in places(job):
+            with suppress(PlaceRefusedError):
+                target = await self._target(job, place)
+                async with _discord_errors():
+                    async for message in target.history(limit=100, after=began, oldest_first=True):
+                        if self._is_outcome(message, job):
+                            return Posted(message.channel.id, message.id)
+        return None
+
+    def _is_outcome(self, message: discord.Message, job: Job) -> bool:
+        own = self.bot.user is not None and message.author.id == self.bot.user.id
+        return own and message.content.endswith(_render.job_mark(job))
+
+    async def _post(self, job: Job, target: discord.abc.Messageable) -> Posted:
+        video = await self.videos.fetch(job, upload_limit(self.bot, job.asker.guild_id))
         if video is None:
             return await self._send(job, target, None)
         with video:
@@ -125,7 +149,7 @@ class Delivery(commands.Cog):
         thread_id = await self.open_thread(job)
         return self.bot.get_partial_messageable(thread_id, guild_id=asker.guild_id)
 
-    async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedRandom | None) -> int:
+    async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedIOBase | None) -> Posted:
         overview = await self.services.jobs.overview(job.asker.guild_id, job.asker.member_id)
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.asker.member_id)
@@ -134,21 +158,9 @@ class Delivery(commands.Cog):
                 text,
                 nonce=nonce(job),
                 allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[member]),
-                files=[discord.File(video, f"video-{job.id}.mp4")] if video else [],
+                files=[attachment(job, video)] if video else [],
             )
-        return message.id
-
-    async def _video(self, job: Job) -> BufferedRandom | None:
-        """Return the video if it can be shown as a file of ours."""
-        if job.state is not JobState.SUCCEEDED or not job.video_url:
-            return None
-        guild = self.bot.get_guild(job.asker.guild_id)
-        limit = guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
-        try:
-            return await self.services.downloader.video(job.video_url, limit)
-        except DownloadError as error:
-            _log.info("video is posted as a link", job_id=job.id, reason=str(error))
-            return None
+        return Posted(message.channel.id, message.id)
 
     async def _channel(self, job: Job) -> discord.TextChannel:
         channel = self.bot.get_channel(job.asker.channel_id) or await self.bot.fetch_channel(job.asker.channel_id)
@@ -183,7 +195,7 @@ def _code(error: PlaceRefusedError) -> int:
 
 def _is_too_large(error: PlaceRefusedError) -> bool:
     cause = error.__cause__
-    return isinstance(cause, discord.HTTPException) and (cause.status == 413 or cause.code == _TOO_LARGE)
+    return isinstance(cause, discord.HTTPException) and is_too_large(cause)
 
 
 async def setup(bot: VideoBot) -> None:

@@ -1,14 +1,16 @@
 """The members' commands."""
 
+import secrets
 from contextlib import suppress
 from dataclasses import replace
+from io import BufferedIOBase
 
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import NETWORK_ERRORS, VideoBot
+from bot.client import NETWORK_ERRORS, VideoBot, report_error
 from bot.errors import (
     DeliveryError,
     DownloadError,
@@ -34,6 +36,7 @@ from cogs import _render
 from cogs._modal import AnimateModal, Wishes
 from cogs._place import check_place
 from cogs._reply import deferred_when_slow, send_or_edit
+from cogs._videos import attachment, is_too_large, upload_limit
 from cogs.delivery import Delivery
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +70,8 @@ class Video(commands.Cog):
         self.services = bot.services
         self.delivery = delivery
         self.menu = app_commands.ContextMenu(name="Animate image", callback=self.animate_image)
+        # Forms live in memory only: those that a former process opened are told by this word.
+        self._forms = f"animate-{secrets.token_hex(4)}-"
 
     async def cog_load(self) -> None:
         """Add the context menu, which a cog does not by itself."""
@@ -131,7 +136,16 @@ class Video(commands.Cog):
             )
             await self.take(answer, request)
 
-        await interaction.response.send_modal(AnimateModal(submit))
+        await interaction.response.send_modal(AnimateModal(f"{self._forms}{interaction.id}", submit))
+
+    @commands.Cog.listener()
+    async def on_interaction(self, interaction: _Interaction) -> None:
+        """Answer a form that was opened before a restart, which nothing else does."""
+        if interaction.type is not discord.InteractionType.modal_submit or interaction.data is None:
+            return
+        if not str(interaction.data.get("custom_id")).startswith(self._forms):
+            lost = RefusedError("I was restarted since you opened this form; please choose **Animate image** again.")
+            await report_error(interaction, lost)
 
     @app_commands.command(description="Your videos in the making, your credits, and your limits")
     async def usage(self, interaction: _Interaction) -> None:
@@ -141,11 +155,33 @@ class Video(commands.Cog):
         await send_or_edit(interaction, _render.usage(overview), ephemeral=True)
 
     @app_commands.command(description="Your last videos here, with their links")
-    async def history(self, interaction: _Interaction) -> None:
-        """Show the member's last jobs."""
+    @app_commands.describe(video="Get this one once more: as a file where I kept a copy")
+    async def history(self, interaction: _Interaction, video: int | None = None) -> None:
+        """Show the member's last jobs, or give one of their videos once more."""
+        if video is not None:
+            await self._give_again(interaction, video)
+            return
         async with deferred_when_slow(interaction, ephemeral=True):
             jobs = await self.services.jobs.history(_guild_id(interaction), interaction.user.id)
         await send_or_edit(interaction, _render.history(jobs), ephemeral=True)
+
+    @history.autocomplete("video")
+    async def _finished_videos(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
+        try:
+            jobs = await self.services.jobs.videos(_guild_id(interaction), interaction.user.id, str(current).strip())
+        except StorageError as error:
+            _log.error("no videos to choose from", error=str(error))
+            return []
+        return [app_commands.Choice(name=_render.choice(job), value=job.id) for job in jobs]
+
+    async def _give_again(self, interaction: _Interaction, job_id: int) -> None:
+        # A file takes its time to be sent: longer than Discord waits for a first answer.
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        guild_id = _guild_id(interaction)
+        job = await self.services.jobs.video(job_id, guild_id, interaction.user.id)
+        file = await self.delivery.videos.kept(job, upload_limit(self.bot, guild_id))
+        if file is None or not await _answer_with_file(interaction, job, file):
+            await interaction.edit_original_response(content=_render.link_again(job), embed=_render.video_again(job))
 
     @app_commands.command(description="Take back a request of yours that has not been sent yet")
     @app_commands.describe(job="Which one; not needed if there is only one")
@@ -242,6 +278,20 @@ class Video(commands.Cog):
         except DownloadError as error:
             _log.info("picture not read", reason=str(error))
             raise PictureError("I could not read that picture from Discord. Please try again in a moment.") from error
+
+
+async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedIOBase) -> bool:
+    """Fill in the answer with a video, and close it; returns whether Discord took a file of that size."""
+    with file:
+        try:
+            await interaction.edit_original_response(
+                embed=_render.video_again(job), attachments=[attachment(job, file)]
+            )
+        except discord.HTTPException as error:
+            if not is_too_large(error):
+                raise
+            return False
+    return True
 
 
 def _picture(file: discord.Attachment) -> Picture:

@@ -1,4 +1,4 @@
-"""What is to be posted about a job, under which nonce, and down which ladder of places."""
+"""What the side of Discord does for jobs, under which nonce a post is made, and down which ladder of places."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from bot.errors import PlaceRefusedError
 from bot.jobs.models import Job
 from bot.jobs.polling import Watch
 
@@ -35,14 +34,30 @@ class Standing:
     retry_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message of ours: Discord's ids."""
+
+    channel_id: int
+    message_id: int
+
+
 class Notifier(Protocol):
     """The side of Discord: posts outcomes and keeps cards up to date."""
 
-    async def post_outcome(self, job: Job, place: Place) -> int:
-        """Post how a job ended and return the message's id. With the same nonce, it is posted once.
+    async def post_outcome(self, job: Job, place: Place) -> Posted:
+        """Post how a job ended, under `nonce(job)`.
 
         Raises:
             PlaceRefusedError: not possible in this place.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def find_outcome(self, job: Job) -> Posted | None:
+        """Look for a post of this outcome that was made since the delivery began.
+
+        Raises:
             DeliveryDelayedError: not possible now.
         """
         ...
@@ -72,23 +87,8 @@ def places(job: Job) -> Iterator[Place]:
 def nonce(job: Job) -> str:
     """Return the word under which Discord posts a job's outcome only once: fixed per job and outcome.
 
-    Discord allows 25 characters. The time keeps the jobs of a new database apart from those of an older one.
+    Discord allows 25 characters. The time tells a job's outcomes apart, and the jobs of one database from those
+    of another.
     """
-    return f"{job.id % 10**9:x}-{int(job.created_at.timestamp() * 1000):x}-{job.state[:2]}"
-
-
-async def deliver(job: Job, notifier: Notifier) -> int | None:
-    """Post a job's outcome in the first place that takes it.
-
-    Returns:
-        The message's id, or None if no place takes it.
-
-    Raises:
-        DeliveryDelayedError: not possible now.
-    """
-    for place in places(job):
-        try:
-            return await notifier.post_outcome(job, place)
-        except PlaceRefusedError:
-            continue
-    return None
+    moment = job.finished_at or job.created_at
+    return f"{job.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"

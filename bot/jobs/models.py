@@ -57,6 +57,7 @@ class Job:
         failure: why there is no video, in words for the member.
         card_message_id: of the status card.
         thread_id: of the thread that gets the result, once there is one.
+        delivery_began_at: when the outcome was about to be posted for the first time.
         kept_at: when every place had refused the result, which is kept for `/history` only.
     """
 
@@ -77,6 +78,8 @@ class Job:
     finished_at: datetime | None = None
     card_message_id: int | None = None
     thread_id: int | None = None
+    delivery_began_at: datetime | None = None
+    result_channel_id: int | None = None
     result_message_id: int | None = None
     delivered_at: datetime | None = None
     kept_at: datetime | None = None
@@ -97,6 +100,26 @@ class Job:
         return self.state in OPEN_STATES
 
     @property
+    def wants_work(self) -> bool:
+        """Whether it is to be sent, watched or told, or decided by moderators in time."""
+        return self.is_open or self.awaits_delivery or self.state is JobState.UNCONFIRMED
+
+    @property
     def awaits_delivery(self) -> bool:
         """Whether it has an outcome that its member has not been told."""
         return self.finished_at is not None and self.delivered_at is None and self.kept_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The provider account's balance around an unconfirmed job, as its answers to other jobs told it.
+
+    Attributes:
+        before: the balance after the last job before it.
+        after: the balance after the first job since.
+        charged_after: what that job took.
+    """
+
+    before: int
+    after: int
+    charged_after: int

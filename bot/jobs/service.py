@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from bot.errors import NotCancellableError, TransitionError
+from bot.errors import NotCancellableError, RefusedError, TransitionError
 from bot.jobs.checks import list_price
-from bot.jobs.models import Asker, Job
+from bot.jobs.models import Asker, Job, JobState
 from bot.jobs.repository import JobRepository
 from bot.pools.models import Limits, Usage
 from bot.pools.rules import credits_left
@@ -71,6 +71,22 @@ class JobService:
     async def history(self, guild_id: int, member_id: int, limit: int = 10) -> list[Job]:
         """Return a member's last jobs, newest first."""
         return await self._repository.history(guild_id, member_id, limit)
+
+    async def videos(self, guild_id: int, member_id: int, typed: str, limit: int = 25) -> list[Job]:
+        """Return a member's finished videos with `typed` in their number and prompt, newest first."""
+        return await self._repository.videos(guild_id, member_id, typed, limit)
+
+    async def video(self, job_id: int, guild_id: int, member_id: int) -> Job:
+        """Return a finished video of this member's.
+
+        Raises:
+            RefusedError: it is not theirs, is of another server, or is no video.
+        """
+        job = await self._repository.get(job_id)
+        is_theirs = job and (job.asker.guild_id, job.asker.member_id) == (guild_id, member_id)
+        if job is None or not is_theirs or job.state is not JobState.SUCCEEDED:
+            raise RefusedError("You have no such video here; `/history` without the option shows yours.")
+        return job
 
     async def record_card(self, job: Job, message_id: int) -> Job:
         """Remember the status card of a job."""

@@ -3,29 +3,30 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Self
 
 from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import StorageError
+from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
+from bot.storage.inspection import inspect
+from bot.storage.migrations import alembic_config
 
-_BUSY_TIMEOUT_SECONDS = 5
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit must outlive a power cut: a request is only paid after its row is on the disk.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}",
 )
 
 
@@ -40,14 +41,21 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str) -> AsyncIterator[Self]:
+    async def open(cls, url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> AsyncIterator[Self]:
         """Open the file at `url`, bring its tables up to date, and close it at the end.
+
+        Args:
+            url: the file's, as SQLAlchemy writes it.
+            busy_timeout_seconds: how long to wait for a lock that another process has.
 
         Raises:
             StorageError: it can't be opened, is damaged, or was written by a newer version.
         """
-        _make_folder(Path(make_url(url).database or ""))
-        engine = create_async_engine(url, pool_size=4, max_overflow=0)
+        path = Path(make_url(url).database or "")
+        make_folder(path)
+        # First of all, and without changing anything: merely opening it as usual writes to a file.
+        await asyncio.to_thread(inspect, path, busy_timeout_seconds=busy_timeout_seconds)
+        engine = create_async_engine(url, pool_size=4, max_overflow=0, connect_args={"timeout": busy_timeout_seconds})
         event.listen(engine.sync_engine, "connect", _set_up_connection)
         event.listen(engine.sync_engine, "begin", _begin)
         try:
@@ -81,34 +89,33 @@ class Database:
                 yield connection
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"can't make the folder of {path}: {error.strerror}") from error
-
-
 @contextmanager
 def _database_errors() -> Iterator[None]:
     try:
         yield
-    except DatabaseError as error:
+    except DBAPIError as error:
         # A broken rule of the tables is our own mistake and must stay visible as such.
         if isinstance(error.orig, sqlite3.IntegrityError):
             raise
         raise StorageError(str(error.orig)) from error
+    except PoolTimeoutError as error:
+        raise StorageError("every connection is busy") from error
     except CommandError as error:
         raise StorageError(f"the database does not fit this version: {error}") from error
 
 
 def _set_up_connection(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     del record
-    # Python's driver would otherwise begin transactions by itself, and later than we need.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+    with ExitStack() as stack:
+        # The pool drops a connection that could not be set up, and does not close it.
+        stack.callback(connection.close)
+        # Python's driver would otherwise begin transactions by itself, and later than we need.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+        stack.pop_all()
 
 
 def _begin(connection: Connection) -> None:
@@ -118,7 +125,6 @@ def _begin(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", "bot.storage:migrations")
+    config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -108,6 +108,8 @@ jobs = Table(
     Column("finished_at", UtcDateTime),
     Column("card_message_id", BigInteger),
     Column("thread_id", BigInteger),
+    Column("delivery_began_at", UtcDateTime),
+    Column("result_channel_id", BigInteger),
     Column("result_message_id", BigInteger),
     Column("delivered_at", UtcDateTime),
     # Every place refused the result: it is kept for /history and no longer tried.

@@ -52,6 +52,8 @@ def _create_jobs() -> None:
         sa.Column("finished_at", sa.DateTime()),
         sa.Column("card_message_id", sa.BigInteger()),
         sa.Column("thread_id", sa.BigInteger()),
+        sa.Column("delivery_began_at", sa.DateTime()),
+        sa.Column("result_channel_id", sa.BigInteger()),
         sa.Column("result_message_id", sa.BigInteger()),
         sa.Column("delivered_at", sa.DateTime()),
         sa.Column("kept_at", sa.DateTime()),

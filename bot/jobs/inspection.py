@@ -1,0 +1,157 @@
+"""When to inspect something that ends at an unknown time, so that its end is seen soon at few looks. Pure.
+
+The problem is that of R. E. Barlow, L. C. Hunter and F. Proschan, "Optimum checking procedures", Journal of the
+Society for Industrial and Applied Mathematics 11 (1963), 1078-1095. An end falls at age T; S(t) is the share of jobs
+that are still running at age t, f(t) the density of ends. Looks fall at ages x1 < x2 < ..., the first one at or
+after T sees the end. A look at x costs c seconds of waiting if it is made, so with probability S(previous look).
+To be as small as possible, over all schedules:
+
+    sum over k of  c S(x(k-1))  +  integral from x(k-1) to x(k) of (x(k) - t) f(t) dt
+
+Where looks are dense, with n(t) of them per second, this is the integral of c S n + f / (2 n), which is smallest for
+n(t) = sqrt(f / (2 c S)): looks follow the square root of the hazard f / S. With the budget B of expected looks in
+place of c (a Lagrange multiplier: B is the integral of S n, and half a look more), sqrt(2 c) = K / (B - 1/2) where K
+is the integral of sqrt(f S). That gives the multiplier to start from. It fails where f falls off a cliff, such as
+between two modes, so the schedule itself is the exact optimum on a grid of ages, by dynamic programming backwards:
+
+    V(x) = c S(x) + min over y >= x + gap of  (y - x) S(x) - (I(y) - I(x)) + V(y),     I(y) = integral of S up to y
+
+The term to minimise over y is y S(x) + (V(y) - I(y)): lines in S(x), with slope y. As x falls, S(x) grows and slopes
+shrink, so the lower envelope of the lines is kept as a queue and the whole schedule takes time linear in the grid.
+`V` depends on the age alone, so a look that came at another time than was planned is followed by the best one.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+# Past the last age of a plan there is nothing to go by but the age itself.
+LATE_SHARE = 0.05
+_ENOUGH = 0.98
+_ROUNDS = 8
+_MOST_ROUNDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The best next look for every age of a grid.
+
+    Attributes:
+        ages: the grid in seconds, rising from 0.
+        following: for each age of the grid, the place of the next look in the grid.
+        looks: how many looks a job is expected to take.
+        lateness_seconds: how late its end is expected to be seen.
+    """
+
+    ages: Sequence[float]
+    following: Sequence[int]
+    looks: float
+    lateness_seconds: float
+
+    @property
+    def last_age(self) -> float:
+        """At this age practically every job has ended."""
+        return self.ages[-1]
+
+    def after(self, age: float, steps: int = 1) -> float:
+        """Return the age, in seconds, of the look that is `steps` looks after one at `age`."""
+        place = max(0, bisect_right(self.ages, age * 1.001) - 1)
+        for _ in range(steps):
+            if place == self.following[place]:
+                return max(age, self.last_age) * (1 + LATE_SHARE)
+            place = self.following[place]
+        return self.ages[place]
+
+
+def best_plan(ages: Sequence[float], running: Sequence[float], budget: float, gap_seconds: float) -> Plan:
+    """Return the schedule that waits least with at most `budget` expected looks.
+
+    Args:
+        ages: in seconds, rising from 0; looks are placed on them.
+        running: the share of jobs that run longer than each age, falling from 1; what is left at the last age is
+            taken to end there.
+        budget: expected looks per job, at least 1.5.
+        gap_seconds: the shortest time between two looks.
+    """
+    areas = _areas(ages, running)
+    cost = (_spread(ages, running) / (budget - 0.5)) ** 2 / 2 + 1e-9
+    best: Plan | None = None
+    for round_ in range(_MOST_ROUNDS):
+        plan = _solve(ages, running, areas, cost, gap_seconds)
+        gained = plan.looks - (best.looks if best else 0.0)
+        if plan.looks <= budget and gained > 0:
+            best = plan
+        if best and (best.looks >= _ENOUGH * budget or gained < 0.01 or round_ >= _ROUNDS):
+            break
+        step = ((plan.looks - 0.5) / (0.995 * budget - 0.5)) ** 2
+        cost *= max(step, 1.02) if plan.looks > budget else min(step, 0.98)
+    return best or plan
+
+
+def _areas(ages: Sequence[float], running: Sequence[float]) -> list[float]:
+    """Return the integral of `running` up to each age."""
+    areas = [0.0]
+    for (age, share), (next_age, next_share) in pairwise(zip(ages, running, strict=True)):
+        areas.append(areas[-1] + (next_age - age) * (share + next_share) / 2)
+    return areas
+
+
+def _spread(ages: Sequence[float], running: Sequence[float]) -> float:
+    """Return K, the integral of sqrt(f S): how many looks there are to be spent on not knowing."""
+    steps = pairwise(zip(ages, running, strict=True))
+    return sum(math.sqrt(max(0.0, s - next_s) * (s + next_s) / 2 * (next_t - t)) for (t, s), (next_t, next_s) in steps)
+
+
+def _solve(
+    ages: Sequence[float], running: Sequence[float], areas: Sequence[float], cost: float, gap_seconds: float
+) -> Plan:
+    """Run the dynamic program of the module's docstring for one cost of a look."""
+    last = len(ages) - 1
+    value, looks, following = [0.0] * (last + 1), [0.0] * (last + 1), [last] * (last + 1)
+    envelope = _Envelope()
+    envelope.add(last, ages[last], -areas[last])
+    candidate = last - 1
+    for place in range(last - 1, -1, -1):
+        while ages[candidate] >= ages[place] + gap_seconds and candidate > place:
+            envelope.add(candidate, ages[candidate], value[candidate] - areas[candidate])
+            candidate -= 1
+        share = running[place]
+        chosen, least = envelope.lowest(share)
+        value[place] = cost * share + least - ages[place] * share + areas[place]
+        looks[place] = share + looks[chosen]
+        following[place] = chosen
+    return Plan(tuple(ages), tuple(following), looks[0], value[0] - cost * looks[0])
+
+
+class _Envelope:
+    """The lowest of many lines, for lines added with falling slopes and asked for at rising places."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[int, float, float]] = []
+        self._first = 0
+
+    def add(self, name: int, slope: float, start: float) -> None:
+        """Add the line `start + slope * x`."""
+        lines = self._lines
+        while len(lines) - self._first >= 2:
+            (_, slope_a, start_a), (_, slope_b, start_b) = lines[-2], lines[-1]
+            # The last line is nowhere the lowest if the new one meets it before it meets the one ahead of it.
+            if (start - start_b) * (slope_a - slope_b) > (start_b - start_a) * (slope_b - slope):
+                break
+            lines.pop()
+        lines.append((name, slope, start))
+
+    def lowest(self, x: float) -> tuple[int, float]:
+        """Return which line is the lowest at `x`, and how low."""
+        lines, first = self._lines, self._first
+        name, slope, start = lines[first]
+        least = start + slope * x
+        while first + 1 < len(lines):
+            next_name, slope, start = lines[first + 1]
+            if (height := start + slope * x) > least:
+                break
+            first, name, least = first + 1, next_name, height
+        self._first = first
+        return name, least

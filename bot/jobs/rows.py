@@ -1,0 +1,173 @@
+"""Rows of the jobs table: how one is inserted, moved, counted and read. Each runs inside a transaction."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import RowMapping, case, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import DuplicateRequestError, TransitionError
+from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Asker, Job, JobState
+from bot.jobs.polling import expected_finish
+from bot.pools.models import JobAccount, Limits, Spend, Usage
+from bot.pools.rules import has_window, window_start
+from bot.provider.models import Estimate, GenerationMode, GenerationRequest
+from bot.storage.schema import jobs
+
+
+async def insert_job(
+    connection: AsyncConnection, asker: Asker, request: GenerationRequest, price_credits: int, now: datetime
+) -> Job:
+    """Insert a queued job.
+
+    Raises:
+        DuplicateRequestError: this interaction was taken already.
+    """
+    query = insert(jobs).values(
+        interaction_id=asker.interaction_id,
+        guild_id=asker.guild_id,
+        channel_id=asker.channel_id,
+        in_thread=asker.in_thread,
+        member_id=asker.member_id,
+        mode=request.mode.value,
+        prompt=request.prompt,
+        image_url=request.image_url,
+        duration_seconds=request.duration_seconds,
+        aspect_ratio=request.aspect_ratio,
+        sound=request.sound,
+        share=request.share,
+        state=JobState.QUEUED.value,
+        held_credits=price_credits,
+        created_at=now,
+        thread_id=asker.channel_id if asker.in_thread else None,
+    )
+    try:
+        row = (await connection.execute(query.returning(*jobs.c))).mappings().one()
+    except IntegrityError as error:
+        if "jobs.interaction_id" not in str(error.orig):
+            raise
+        raise DuplicateRequestError from error
+    return job_of(row)
+
+
+async def move(
+    connection: AsyncConnection, job_id: int, sources: Collection[JobState], target: JobState, **values: object
+) -> Job:
+    """Change the state of one job that is in one of `sources`, and set `values` with it.
+
+    Raises:
+        TransitionError: it is in none of them.
+    """
+    query = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state.in_(values_of(sources)))
+        .values(state=target.value, **values)
+        .returning(*jobs.c)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise TransitionError(job_id, target)
+    return job_of(row)
+
+
+@contextmanager
+def unique_task(job_id: int) -> Iterator[None]:
+    """A provider that gives one task to two jobs has mixed something up: the second can't be believed."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "jobs.task_id" not in str(error.orig):
+            raise
+        raise TransitionError(job_id, JobState.PROCESSING) from error
+
+
+async def read_usage(
+    connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
+) -> Usage:
+    """Read what a member uses of the limits."""
+    open_jobs = await read_open_jobs(connection, guild_id, member_id)
+    spends = await _spends(connection, guild_id, member_id, limits, now) if has_window(limits) else ()
+    return Usage(open_jobs=tuple(expected_finish(job) for job in open_jobs), spends=spends)
+
+
+async def _spends(
+    connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
+) -> tuple[Spend, ...]:
+    cost = case((jobs.c.charged_credits.is_not(None), jobs.c.charged_credits), else_=jobs.c.held_credits)
+    query = select(jobs.c.created_at, cost).where(
+        jobs.c.guild_id == guild_id,
+        jobs.c.member_id == member_id,
+        jobs.c.created_at > window_start(limits, now),
+        jobs.c.state.not_in(values_of(UNPAID_STATES)),
+    )
+    return tuple(Spend(at, credits_used) for at, credits_used in await connection.execute(query))
+
+
+async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:
+    """Read a member's open jobs, oldest first."""
+    query = (
+        select(jobs)
+        .where(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id, jobs.c.state.in_(values_of(OPEN_STATES)))
+        .order_by(jobs.c.id)
+    )
+    return [job_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+def values_of(states: Collection[JobState]) -> list[str]:
+    """Return the words that stand in the table."""
+    return [state.value for state in states]
+
+
+def account_of(job: Job) -> JobAccount:
+    """Return whose books a job is kept in."""
+    return JobAccount(job_id=job.id, guild_id=job.asker.guild_id, member_id=job.asker.member_id)
+
+
+def job_of(row: RowMapping) -> Job:
+    """Return the job that a row describes."""
+    low, high = row["estimate_low_seconds"], row["estimate_high_seconds"]
+    return Job(
+        asker=Asker(
+            interaction_id=row["interaction_id"],
+            guild_id=row["guild_id"],
+            channel_id=row["channel_id"],
+            member_id=row["member_id"],
+            in_thread=row["in_thread"],
+        ),
+        request=GenerationRequest(
+            mode=GenerationMode(row["mode"]),
+            prompt=row["prompt"],
+            duration_seconds=row["duration_seconds"],
+            sound=row["sound"],
+            share=row["share"],
+            aspect_ratio=row["aspect_ratio"],
+            image_url=row["image_url"],
+        ),
+        state=JobState(row["state"]),
+        estimate=None if low is None else Estimate(low, high),
+        **{name: row[name] for name in _PLAIN_COLUMNS},
+    )
+
+
+_PLAIN_COLUMNS = (
+    "id",
+    "held_credits",
+    "created_at",
+    "charged_credits",
+    "refunded_credits",
+    "account_credits",
+    "task_id",
+    "video_url",
+    "failure",
+    "submitted_at",
+    "finished_at",
+    "card_message_id",
+    "thread_id",
+    "delivery_began_at",
+    "result_channel_id",
+    "result_message_id",
+    "delivered_at",
+    "kept_at",
+)

@@ -1,0 +1,128 @@
+"""The step of a queued job: send it, at most once.
+
+`submitting` is committed before the request. Only where it is certain that nothing was started does the job go
+back to the queue; anything unclear ends in `unconfirmed`, and nobody sends it again by itself.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import (
+    NotStartedError,
+    PlaceRefusedError,
+    ProviderBusyError,
+    ProviderKeyError,
+    ProviderNotFoundError,
+    ProviderOutOfCreditsError,
+    ProviderRejectedError,
+    ProviderUnclearError,
+)
+from bot.jobs.checks import picture_expires_at
+from bot.jobs.delivery import Notifier, Standing
+from bot.jobs.entry import Entry, Next
+from bot.jobs.gate import Gate
+from bot.jobs.models import Job
+from bot.jobs.repository import JobRepository
+from bot.provider.ports import VideoProvider
+
+_log = structlog.get_logger(__name__)
+
+_PICTURE_MARGIN = timedelta(hours=1)
+_PICTURE_GONE = "Discord does not have your picture any more; please send it again."
+
+UNCLEAR = "UlazAI did not say whether it started this video, so I won't send it again by itself."
+INTERRUPTED = "I was stopped while I was sending this video to UlazAI, so I won't send it again by itself."
+
+
+class Sender:
+    """Sends queued jobs, one at a time while the provider refuses them."""
+
+    def __init__(
+        self,
+        repository: JobRepository,
+        provider: VideoProvider,
+        clock: Clock,
+        notifier: Callable[[], Notifier],
+        *,
+        wait_for_credits: bool,
+    ) -> None:
+        self._repository = repository
+        self._provider = provider
+        self._clock = clock
+        self._notifier = notifier
+        self._wait_for_credits = wait_for_credits
+        self._gate = Gate()
+
+    async def step(self, entry: Entry) -> Next:
+        """Send the job, if the provider takes any."""
+        repository, job_id = self._repository, entry.job.id
+        if come_back := self._gate.enter(self._clock.now()):
+            self._notifier().show(Standing(entry.job, waiting=self._gate.reason, retry_at=come_back))
+            return come_back
+        try:
+            if await self._picture_is_gone(entry):
+                return lambda: repository.fail(job_id, _PICTURE_GONE)
+            entry.job = await repository.begin_submission(job_id)
+            self._notifier().show(Standing(entry.job))
+            return await self._send(entry.job)
+        finally:
+            self._gate.left()
+
+    async def _send(self, job: Job) -> Next:
+        repository = self._repository
+        try:
+            submission = await self._provider.submit(job.request)
+        except NotStartedError as error:
+            return self._not_started(job, error)
+        except ProviderUnclearError as error:
+            _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
+            return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
+        except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out
+            _log.exception("submission went wrong: unconfirmed", job_id=job.id)
+            return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
+        self._gate.opened()
+        _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
+        return lambda: repository.accept(job.id, submission)
+
+    def _not_started(self, job: Job, error: NotStartedError) -> Next:
+        repository = self._repository
+        if self._is_final(error):
+            _log.warning("provider refused the job", job_id=job.id, error=str(error))
+            return lambda: repository.fail(job.id, error.user_text)
+        wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
+        if self._gate.refused(self._clock.now(), _waiting_reason(error), wish):
+            _log.error("provider takes no jobs for now; they stay queued", job_id=job.id, error=str(error))
+        return lambda: repository.requeue(job.id)
+
+    def _is_final(self, error: NotStartedError) -> bool:
+        if isinstance(error, ProviderOutOfCreditsError):
+            return not self._wait_for_credits
+        return isinstance(error, ProviderRejectedError)
+
+    async def _picture_is_gone(self, entry: Entry) -> bool:
+        """Make sure that the provider will find the picture, by a fresh address if the old one expires soon."""
+        url = entry.job.request.image_url
+        expires_at = picture_expires_at(url) if url else None
+        if expires_at is None or expires_at > self._clock.now() + _PICTURE_MARGIN:
+            return False
+        try:
+            fresh = await self._notifier().fresh_picture(entry.job)
+        except PlaceRefusedError:
+            return True
+        entry.job = await self._repository.record_picture(entry.job.id, fresh)
+        return False
+
+
+def _waiting_reason(error: NotStartedError) -> str:
+    match error:
+        case ProviderBusyError():
+            return "UlazAI is busy"
+        case ProviderOutOfCreditsError():
+            return "the UlazAI account is out of credits, a moderator has to top it up"
+        case ProviderKeyError() | ProviderNotFoundError():
+            return "the bot can't use its UlazAI account, its operator has to look"
+        case _:
+            return "UlazAI can't be reached"

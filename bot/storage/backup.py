@@ -1,0 +1,111 @@
+"""A consistent copy of the database while the bot runs."""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.errors import StorageError
+from bot.storage.files import read_only
+from bot.storage.inspection import Schema, inspect
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was copied; `size` in bytes."""
+
+    size: int
+    jobs: int
+    ledger_entries: int
+
+
+def back_up(source: Path, target: Path, *, overwrite: bool = False) -> Backup:
+    """Copy a database as it is at one moment, to one file that is complete in itself.
+
+    The bot may run: its readers and its writer go on. The copy is written beside the target, checked and on the
+    disk before it takes the target's name, so that the target is never half a backup.
+
+    Raises:
+        StorageError: there is nothing to copy, the copy can't be written or is not sound, or the target is there
+            already and `overwrite` is not set.
+    """
+    if not source.exists():
+        raise StorageError(f"there is no database at {source}: DATABASE_URL says where it is.")
+    _check_target(source, target, overwrite=overwrite)
+    with _errors(source, target), _unfinished(target) as copy:
+        _copy(source, copy)
+        if inspect(copy, thorough=True) is Schema.MISSING:
+            raise StorageError(f"{source} is empty: there is nothing to copy yet.")
+        backup = _count(copy)
+        _check_target(source, target, overwrite=overwrite)
+        _write_through(copy)
+        copy.replace(target)
+        _write_through(target.parent)
+    return backup
+
+
+def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    own = {source.resolve().with_name(source.resolve().name + ending) for ending in ("", "-wal", "-shm", ".lock")}
+    if target.resolve() in own or (target.exists() and target.samefile(source)):
+        raise StorageError(f"{target} is the database itself: name another file.")
+    if target.is_dir():
+        raise StorageError(f"{target} is a folder: name a file in it.")
+    if target.exists() and not overwrite:
+        raise StorageError(f"{target} is there already: name another file, or add --force to replace it.")
+
+
+@contextmanager
+def _errors(source: Path, target: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(f"can't copy {source} to {target}: {error}") from error
+    except OSError as error:
+        raise StorageError(f"can't write {target}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Give the name of a file beside the target, which is gone at the end unless it was renamed."""
+    # Only its owner may read it, whatever the folder allows: prompts are in it.
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(descriptor)
+    copy = Path(name)
+    try:
+        yield copy
+    finally:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            copy.with_name(copy.name + ending).unlink(missing_ok=True)
+
+
+def _copy(source: Path, copy: Path) -> None:
+    with read_only(source) as reader, closing(sqlite3.connect(copy)) as writer:
+        # All pages in one step: a write that came between two steps would begin the copy anew, again and again.
+        reader.backup(writer, pages=-1)
+        # Without it the copy would need a -wal beside it even to be read.
+        writer.execute("PRAGMA journal_mode = DELETE")
+
+
+def _count(copy: Path) -> Backup:
+    with read_only(copy) as connection:
+        (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
+        (entries,) = connection.execute("SELECT count(*) FROM ledger_entries").fetchone()
+    return Backup(copy.stat().st_size, jobs, entries)
+
+
+def _write_through(path: Path) -> None:
+    """Have a file, or a folder's list of names, written to the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        # Windows opens no folders; there names are written with the file.
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,81 @@
+"""Is this file sound, and one that this version can work with? Looking changes nothing."""
+
+import sqlite3
+from enum import StrEnum
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from bot.errors import StorageError
+from bot.storage.files import BUSY_TIMEOUT_SECONDS, read_only
+from bot.storage.migrations import alembic_config
+
+_RESTORE = (
+    "Nothing was changed. Stop the bot, move this file and those beside it (-wal, -shm) away, "
+    "put a backup in its place, and start again"
+)
+# SQLite's documentation, "Result and Error Codes": these two say that the file itself is bad.
+_DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY_CODE = 0xFF
+
+
+class Schema(StrEnum):
+    """How a file's tables stand to this version's."""
+
+    MISSING = "missing"
+    OLDER = "older"
+    CURRENT = "current"
+
+
+def inspect(path: Path, *, thorough: bool = False, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Schema:
+    """Look at a database without changing it.
+
+    Args:
+        path: of the file; one that is not there, or is empty, is a database to be made.
+        thorough: compares the indexes with their tables as well. The quick way reads every page once, which
+            takes seconds where the other takes minutes, and sees what a broken disk or a cut copy leaves.
+        busy_timeout_seconds: how long to wait for somebody else's lock.
+
+    Raises:
+        StorageError: it can't be read, is damaged, is not Reelpool's, or was written by a newer version.
+    """
+    if not path.exists():
+        return Schema.MISSING
+    try:
+        with read_only(path, busy_timeout_seconds) as connection:
+            _check_integrity(connection, path, "integrity_check" if thorough else "quick_check")
+            return _schema(connection, path)
+    except sqlite3.Error as error:
+        # Errors of the driver itself carry no code of SQLite's.
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if code in _DAMAGE_CODES:
+            raise _damaged(path, str(error)) from error
+        raise StorageError(f"can't read the database {path}: {error}") from error
+
+
+def _check_integrity(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
+    (finding,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
+    if finding != "ok":
+        raise _damaged(path, finding)
+
+
+def _damaged(path: Path, finding: str) -> StorageError:
+    what = " ".join(finding.split())
+    return StorageError(f"the database {path} is damaged ({what}). {_RESTORE}.")
+
+
+def _schema(connection: sqlite3.Connection, path: Path) -> Schema:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return Schema.MISSING
+    if "alembic_version" not in tables:
+        raise StorageError(f"{path} is a database of something else: let DATABASE_URL name a file of Reelpool's own.")
+    found = {version for (version,) in connection.execute("SELECT version_num FROM alembic_version")}
+    scripts = ScriptDirectory.from_config(alembic_config())
+    if not found <= {script.revision for script in scripts.walk_revisions()}:
+        raise StorageError(
+            f"the database {path} does not fit this version: a newer one wrote it (its tables have version "
+            f"{', '.join(sorted(found))}, mine {scripts.get_current_head()}). Nothing was changed. Install the newer "
+            "version again, or put an older backup in its place."
+        )
+    return Schema.CURRENT if found == {scripts.get_current_head()} else Schema.OLDER
