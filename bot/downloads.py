@@ -1,39 +1,64 @@
 """Fetches files from other people's addresses: pictures from Discord, videos from the provider.
 
-Only http and https, no redirects, bounded in size and time. Addresses of this machine and its network are
-refused unless the host is one that the operator has named in the settings: what a name resolves to is checked,
-and what was checked is what is connected to.
+Only http and https, bounded in size and time. Addresses of this machine and its network are refused unless the
+host is one that the operator has named in the settings: what a name resolves to is checked, and the address is
+checked once more where the socket is made, so that what was checked is what is connected to. A video's redirects
+are followed for a few hops, each checked like the first one; none leads back to a host that is trusted as it is.
 """
 
+import asyncio
 import ipaddress
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from io import BufferedRandom
-from typing import Self
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
 
 import aiohttp
 import stamina
-import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from bot.errors import DownloadError
 
-_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=10, sock_read=20)
-# The files themselves: their sizes are what is bounded.
+# How long the whole of a download may take is the caller's to say, and includes every try.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=20)
+_PICTURE_SECONDS = 30.0
+_VIDEO_SECONDS = 120.0
+_CHUNK_BYTES = 256 * 1024
+_MAX_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# A packed answer could unfold to any size: none is asked for, and none is taken.
 _HEADERS = {"Accept-Encoding": "identity"}
-_CHUNK_BYTES = 64 * 1024
+
 _MP4_BRAND = b"ftyp"
 _WEBM_MAGIC = b"\x1a\x45\xdf\xa3"
+_MAGIC_BYTES = 12
+
+# RFC 4291, 2.4: every global unicast address that was ever given out is in here.
+_IPV6_UNICAST = ipaddress.IPv6Network("2000::/3")
+# RFC 6052, 2.1: an IPv4 address as a network without IPv4 writes it.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_WEB_PORTS = frozenset({80, 443})
+_FIRST_FREE_PORT = 1024
 
 # Discord's documentation, "CDN Formatting" and "Uploading Files": where attachments are served.
 DISCORD_FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
 class _TemporaryTroubleError(DownloadError):
     """Worth another try."""
+
+
+class _NotPublicError(OSError):
+    """A connection to an address that is not of the open internet."""
 
 
 class PublicResolver(AbstractResolver):
@@ -53,7 +78,7 @@ class PublicResolver(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         public = [result for result in found if is_public(result["host"])]
         if not public:
-            raise OSError(None, f"{host} has no public address")
+            raise _NotPublicError(None, f"{host} has no public address")
         return public
 
     async def close(self) -> None:
@@ -67,28 +92,44 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None) or ip
-    return mapped.is_global and not mapped.is_multicast
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip.is_global and not ip.is_multicast
+    inner = _inner_ipv4(ip)
+    if inner is not None:
+        return is_public(str(inner))
+    return ip.is_global and ip in _IPV6_UNICAST
+
+
+def _inner_ipv4(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that is meant by an IPv6 one: mapped, by 6to4, or by NAT64."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make the socket for a connection; an address that is written out comes here without asking a resolver."""
+    family, kind, protocol, _, target = address
+    if not is_public(str(target[0])):
+        raise _NotPublicError(None, "an address of this machine or network")
+    return socket.socket(family, kind, protocol)
 
 
 class Downloader:
     """Fetches files; to be used as `async with Downloader(...) as downloader`.
 
+    Hosts are written as `host_of` does, with the port where it is not the usual one.
+
     Args:
-        trusted_hosts: hosts that may be at private addresses, because the operator named them.
-        picture_hosts: the only hosts that pictures are fetched from.
+        trusted_hosts: whose videos are fetched wherever these hosts are, because the operator named them.
+        picture_hosts: the only hosts that pictures are fetched from, wherever they are.
     """
 
     def __init__(self, trusted_hosts: Iterable[str], picture_hosts: Iterable[str]) -> None:
         self._trusted_hosts = frozenset(trusted_hosts)
         self._picture_hosts = frozenset(picture_hosts)
-        self._trusting = aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False, headers=_HEADERS)
-        self._wary = aiohttp.ClientSession(
-            timeout=_TIMEOUT,
-            auto_decompress=False,
-            headers=_HEADERS,
-            connector=aiohttp.TCPConnector(resolver=PublicResolver()),
-        )
+        self._trusting = _session(aiohttp.TCPConnector())
+        self._wary = _session(aiohttp.TCPConnector(resolver=PublicResolver(), socket_factory=_public_socket))
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,103 +149,186 @@ class Downloader:
         Raises:
             DownloadError: it can't be fetched.
         """
-        if host_of(url) not in self._picture_hosts:
+        target = _parse(url)
+        if _host(target) not in self._picture_hosts:
             raise DownloadError("pictures are fetched from Discord only")
-        async for attempt in _tries():
-            with attempt:
-                await self._show_header(url, is_enough, max_bytes)
+        async with _deadline(_PICTURE_SECONDS):
+            async for attempt in _tries():
+                with attempt:
+                    await self._show_header(target, is_enough, max_bytes)
 
-    async def video(self, url: str, max_bytes: int) -> BufferedRandom:
+    async def video(
+        self, url: str, max_bytes: int, *, max_seconds: float = _VIDEO_SECONDS, folder: Path | None = None
+    ) -> BufferedRandom:
         """Fetch a video into a temporary file, which the caller closes.
+
+        Args:
+            url: of the video.
+            max_bytes: what is longer is refused, as soon as that is known.
+            max_seconds: how long it may take in all, with every try.
+            folder: on whose disk the temporary file is; it has no name there. None: the system's place for them.
 
         Raises:
             DownloadError: it can't be fetched, is no MP4 or WebM, or has more than `max_bytes`.
         """
-        async for attempt in _tries():
-            with attempt:
-                return await self._fetch_video(url, max_bytes)
+        target = _parse(url)
+        async with _deadline(max_seconds):
+            async for attempt in _tries():
+                with attempt:
+                    return await self._fetch_video(target, max_bytes, folder)
         raise DownloadError("no try was made")
 
-    async def _show_header(self, url: str, is_enough: Callable[[bytes, bool], bool], max_bytes: int) -> None:
+    async def _show_header(self, url: URL, is_enough: Callable[[bytes, bool], bool], max_bytes: int) -> None:
         header = bytearray()
-        async with self._open(url) as response:
+        async with self._open(url, self._picture_hosts, max_redirects=0) as response:
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 header += chunk
                 if is_enough(bytes(header), len(header) >= max_bytes) or len(header) >= max_bytes:
                     return
         is_enough(bytes(header), True)
 
-    async def _fetch_video(self, url: str, max_bytes: int) -> BufferedRandom:
-        async with self._open(url) as response:
+    async def _fetch_video(self, url: URL, max_bytes: int, folder: Path | None) -> BufferedRandom:
+        async with self._open(url, self._trusted_hosts, max_redirects=_MAX_REDIRECTS) as response:
             if (response.content_length or 0) > max_bytes:
                 raise DownloadError(f"the video has {response.content_length} bytes")
-            file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+            file = await _on_disk(_temporary_file, folder)
             try:
                 await _copy(response, file, max_bytes)
             except BaseException:
-                file.close()
+                # On a full disk closing writes what is over, and fails again.
+                with suppress(OSError):
+                    file.close()
                 raise
             return file
 
     @asynccontextmanager
-    async def _open(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _open(
+        self, url: URL, trusted_hosts: frozenset[str], *, max_redirects: int
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        is_trusted = True
+        for _ in range(max_redirects + 1):
+            # Once others have led the way, also a trusted host is looked at like theirs.
+            is_trusted = is_trusted and _host(url) in trusted_hosts
+            async with self._request(url, is_trusted=is_trusted) as response:
+                if not max_redirects or response.status not in _REDIRECTS:
+                    _check_answer(response)
+                    yield response
+                    return
+                url = _redirected(url, response.headers.get("Location", ""))
+        raise DownloadError(f"more than {max_redirects} redirects")
+
+    @asynccontextmanager
+    async def _request(self, url: URL, *, is_trusted: bool) -> AsyncIterator[aiohttp.ClientResponse]:
+        if not is_trusted and (url.port or 0) not in _WEB_PORTS and (url.port or 0) < _FIRST_FREE_PORT:
+            raise DownloadError(f"port {url.port} is not of the web")
+        session = self._trusting if is_trusted else self._wary
         try:
-            async with self._session_for(url).get(yarl.URL(url), allow_redirects=False) as response:
-                if response.status >= 500:
-                    raise _TemporaryTroubleError(f"status {response.status}")
-                if response.status != 200:
-                    raise DownloadError(f"status {response.status}")
+            async with session.get(url, allow_redirects=False) as response:
                 yield response
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise DownloadError("not an address to fetch from") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(getattr(error, "os_error", None), _NotPublicError):
+                raise DownloadError("an address of this machine or network") from error
             raise _TemporaryTroubleError(f"no answer ({type(error).__name__})") from error
 
-    def _session_for(self, url: str) -> aiohttp.ClientSession:
-        host = host_of(url)
-        if host in self._trusted_hosts:
-            return self._trusting
-        # A resolver is not asked about an address that is written out.
-        if _is_numeric(host) and not is_public(host):
-            raise DownloadError("an address of this machine or network")
-        return self._wary
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=_TIMEOUT,
+        headers=_HEADERS,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
 
 
 def _tries() -> AsyncIterator[stamina.Attempt]:
     return stamina.retry_context(on=_TemporaryTroubleError, attempts=3, wait_initial=0.2, timeout=60).__aiter__()
 
 
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """Bound the whole of a download: bytes that come one by one are each in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise DownloadError(f"not here within {seconds:g} seconds") from error
+
+
+def _check_answer(response: aiohttp.ClientResponse) -> None:
+    if response.status >= 500:
+        raise _TemporaryTroubleError(f"status {response.status}")
+    if response.status != 200:
+        raise DownloadError(f"status {response.status}")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise DownloadError("the answer is packed")
+
+
 async def _copy(response: aiohttp.ClientResponse, file: BufferedRandom, max_bytes: int) -> None:
+    start, size = b"", 0
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        file.write(chunk)
-        if file.tell() > max_bytes:
+        if len(start) < _MAGIC_BYTES:
+            start += chunk[:_MAGIC_BYTES]
+            _check_start(start)
+        size += len(chunk)
+        if size > max_bytes:
             raise DownloadError(f"the video has more than {max_bytes} bytes")
-    file.seek(0)
-    if not _is_video(file.read(12)):
+        await _on_disk(file.write, chunk)
+    if len(start) < _MAGIC_BYTES:
         raise DownloadError("that is no MP4 or WebM")
-    file.seek(0)
+    await _on_disk(file.seek, 0)
 
 
-def _is_video(start: bytes) -> bool:
-    return start[4:8] == _MP4_BRAND or start.startswith(_WEBM_MAGIC)
+def _check_start(start: bytes) -> None:
+    if len(start) >= _MAGIC_BYTES and start[4:8] != _MP4_BRAND and not start.startswith(_WEBM_MAGIC):
+        raise DownloadError("that is no MP4 or WebM")
+
+
+def _temporary_file(folder: Path | None) -> BufferedRandom:
+    return tempfile.TemporaryFile(dir=folder)
+
+
+async def _on_disk(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Do something with a file in a thread: a disk may be slow, or full."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except OSError as error:
+        raise DownloadError(f"the disk does not take it ({error.strerror})") from error
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address, in the very form in which it is connected to.
+    """Return the host of an address, with its port where that is not the usual one of http or https.
 
     Raises:
-        DownloadError: it is not one of http or https.
+        DownloadError: it is not one of http or https, or has a password in it.
     """
+    return _host(_parse(url))
+
+
+def _parse(url: str) -> URL:
+    """Read an address as the HTTP client does: two readers could see two hosts in it."""
     try:
-        address = yarl.URL(url)
-        host = address.raw_host
+        parsed = URL(url)
     except ValueError as error:
         raise DownloadError("not an address") from error
-    if address.scheme not in ("http", "https") or not host:
+    if parsed.scheme not in ("http", "https") or not parsed.host:
         raise DownloadError("not an address to fetch from")
-    return host
+    if parsed.user is not None or parsed.password is not None:
+        raise DownloadError("an address with a password in it")
+    return parsed
 
 
-def _is_numeric(host: str) -> bool:
-    """Tell what aiohttp takes for an IP address, short forms such as 127.1 included."""
-    return ":" in host or host.replace(".", "").isdigit()
+def _redirected(url: URL, location: str) -> URL:
+    try:
+        target = _parse(str(url.join(URL(location))))
+    except ValueError as error:
+        raise DownloadError("a redirect to no address") from error
+    if url.scheme == "https" and target.scheme != "https":
+        raise DownloadError("a redirect from https to http")
+    return target
+
+
+def _host(url: URL) -> str:
+    return url.host_port_subcomponent or ""
