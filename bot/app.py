@@ -26,6 +26,7 @@ from bot.jobs.worker import Patience, Worker
 from bot.pools.models import Limits
 from bot.provider.ulazai import UlazaiProvider
 from bot.storage.database import Database
+from bot.storage.lock import only_bot_on
 
 _log = structlog.get_logger(__name__)
 
@@ -40,10 +41,12 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
     """Open the database, the connections and the services, and yield the bot, not yet logged in.
 
     Raises:
+        DatabaseInUseError: another bot is running on the database.
         StorageError: the database can't be opened.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        stack.enter_context(only_bot_on(settings.database_path))
         database = await stack.enter_async_context(Database.open(settings.database_url))
         provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))
         discord_host, provider_host = host_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
@@ -74,6 +77,7 @@ async def run(settings: Settings) -> None:
     """Run the bot until it is told to stop by SIGTERM, SIGINT or cancellation.
 
     Raises:
+        DatabaseInUseError: another bot is running on the database.
         StorageError: the database can't be opened.
         DiscordUnavailableError: Discord refuses the token, or can't be reached at start.
     """

@@ -3,6 +3,7 @@
     ReelpoolError
     ├── SettingsError            the settings are wrong; every fault in one message
     ├── StorageError             the database can't be opened, read or written
+    │   └── DatabaseInUseError   another bot is running on it
     ├── DiscordUnavailableError  Discord refused the bot's token or could not be reached at start
     ├── RefusedError             a request of a member's that is not taken; nothing was spent
     │   ├── PromptError
@@ -57,6 +58,10 @@ class StorageError(ReelpoolError):
     def user_text(self) -> str:
         """Says that nothing was spent."""
         return "I can't write to my database right now, so I took nothing. Please try again in a few minutes."
+
+
+class DatabaseInUseError(StorageError):
+    """Another bot is running on this database: two would send and post everything twice."""
 
 
 class DiscordUnavailableError(ReelpoolError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.errors import StorageError
 from bot.storage.files import read_only
-from bot.storage.inspection import Schema, inspect
+from bot.storage.inspection import find_damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False) -> Backup:
     _check_target(source, target, overwrite=overwrite)
     with _errors(source, target), _unfinished(target) as copy:
         _copy(source, copy)
-        if inspect(copy, thorough=True) is Schema.MISSING:
-            raise StorageError(f"{source} is empty: there is nothing to copy yet.")
-        backup = _count(copy)
+        backup = _verify(source, copy)
         _check_target(source, target, overwrite=overwrite)
         _write_through(copy)
         copy.replace(target)
@@ -83,14 +81,19 @@ def _unfinished(target: Path) -> Iterator[Path]:
 
 def _copy(source: Path, copy: Path) -> None:
     with read_only(source) as reader, closing(sqlite3.connect(copy)) as writer:
+        # The copying itself would wait for ever for somebody else's lock; this only as long as is allowed.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_master")
         # All pages in one step: a write that came between two steps would begin the copy anew, again and again.
         reader.backup(writer, pages=-1)
         # Without it the copy would need a -wal beside it even to be read.
         writer.execute("PRAGMA journal_mode = DELETE")
 
 
-def _count(copy: Path) -> Backup:
+def _verify(source: Path, copy: Path) -> Backup:
     with read_only(copy) as connection:
+        if damage := find_damage(connection, thorough=True):
+            raise StorageError(f"the copy was thrown away, as {source} is damaged ({damage}): keep your older backups.")
         (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
         (entries,) = connection.execute("SELECT count(*) FROM ledger_entries").fetchone()
     return Backup(copy.stat().st_size, jobs, entries)

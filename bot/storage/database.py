@@ -59,7 +59,7 @@ class Database:
         event.listen(engine.sync_engine, "connect", _set_up_connection)
         event.listen(engine.sync_engine, "begin", _begin)
         try:
-            with _database_errors():
+            with _database_errors(f"can't open the database {path}: "):
                 async with engine.begin() as connection:
                     await connection.run_sync(_migrate)
             yield cls(engine)
@@ -69,6 +69,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One write transaction: all of it happens or none. Do not await the network inside.
+
+        Who is cancelled inside takes all of it back; only at the very end may it have been written already.
 
         Raises:
             StorageError: the file can't be written.
@@ -90,16 +92,16 @@ class Database:
 
 
 @contextmanager
-def _database_errors() -> Iterator[None]:
+def _database_errors(context: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
         # A broken rule of the tables is our own mistake and must stay visible as such.
         if isinstance(error.orig, sqlite3.IntegrityError):
             raise
-        raise StorageError(str(error.orig)) from error
+        raise StorageError(f"{context}{error.orig}") from error
     except PoolTimeoutError as error:
-        raise StorageError("every connection is busy") from error
+        raise StorageError(f"{context}every connection is busy") from error
     except CommandError as error:
         raise StorageError(f"the database does not fit this version: {error}") from error
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bot.errors import StorageError
 
-BUSY_TIMEOUT_SECONDS = 5.0
-"""How long SQLite waits for a lock that somebody else has on the file."""
+BUSY_TIMEOUT_SECONDS = 2.0
+"""How long SQLite waits for a lock on the file. The bot is its only writer, and a stop may not take longer."""
 
 
 def make_folder(path: Path) -> None:

@@ -12,7 +12,7 @@ from bot.storage.migrations import alembic_config
 
 _RESTORE = (
     "Nothing was changed. Stop the bot, move this file and those beside it (-wal, -shm) away, "
-    "put a backup in its place, and start again"
+    "put a backup in its place, and start again."
 )
 # SQLite's documentation, "Result and Error Codes": these two say that the file itself is bad.
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -43,7 +43,8 @@ def inspect(path: Path, *, thorough: bool = False, busy_timeout_seconds: float =
         return Schema.MISSING
     try:
         with read_only(path, busy_timeout_seconds) as connection:
-            _check_integrity(connection, path, "integrity_check" if thorough else "quick_check")
+            if damage := find_damage(connection, thorough=thorough):
+                raise _damaged(path, damage)
             return _schema(connection, path)
     except sqlite3.Error as error:
         # Errors of the driver itself carry no code of SQLite's.
@@ -53,15 +54,19 @@ def inspect(path: Path, *, thorough: bool = False, busy_timeout_seconds: float =
         raise StorageError(f"can't read the database {path}: {error}") from error
 
 
-def _check_integrity(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
+def find_damage(connection: sqlite3.Connection, *, thorough: bool = False) -> str | None:
+    """Return what is wrong with a database's file, if anything is; for `thorough` see `inspect`.
+
+    Raises:
+        sqlite3.Error: it can't be read at all.
+    """
+    pragma = "integrity_check" if thorough else "quick_check"
     (finding,) = connection.execute(f"PRAGMA {pragma}(1)").fetchone()
-    if finding != "ok":
-        raise _damaged(path, finding)
+    return None if finding == "ok" else " ".join(finding.split())
 
 
-def _damaged(path: Path, finding: str) -> StorageError:
-    what = " ".join(finding.split())
-    return StorageError(f"the database {path} is damaged ({what}). {_RESTORE}.")
+def _damaged(path: Path, damage: str) -> StorageError:
+    return StorageError(f"the database {path} is damaged ({damage}). {_RESTORE}")
 
 
 def _schema(connection: sqlite3.Connection, path: Path) -> Schema:
