@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yarl
 
 from bot.sandbox.discord import permissions, seed
 from bot.sandbox.discord.constants import MessageFlag
@@ -239,6 +240,21 @@ async def test_embed_shows_an_attached_picture(bot: RawBot) -> None:
     assert sent["attachments"] == []
     assert sent["embeds"][0]["image"]["url"].startswith(bot.local.origin)
     assert sent["embeds"][0]["image"]["width"] == 64
+
+
+@pytest.mark.parametrize("name", ["Kätzchen & Co.png", "../../etc/passwd", "a%2Fb#c?.mp4", "..."])
+async def test_any_filename_can_be_fetched(bot: RawBot, name: str) -> None:
+    _, sent = await bot("POST", MESSAGES, {"attachments": [{"id": 0, "filename": name}]}, [("x", b"content")])
+    async with bot.session.get(sent["attachments"][0]["url"]) as answer:
+        assert (answer.status, await answer.read()) == (200, b"content")
+
+
+async def test_tampered_address_is_refused(bot: RawBot) -> None:
+    _, sent = await bot("POST", MESSAGES, {}, [("a.txt", b"content")])
+    url = yarl.URL(sent["attachments"][0]["url"])
+    for tampered in (url.with_query(None), url.update_query(ex="ffffffff"), url.with_name("b.txt")):
+        async with bot.session.get(tampered) as answer:
+            assert answer.status == 404
 
 
 async def test_upload_limit_of_the_server(bot: RawBot) -> None:

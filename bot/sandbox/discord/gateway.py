@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.discord.events import Event
 from bot.sandbox.discord.gateway_connection import GatewayConnection
-from bot.sandbox.discord.gateway_events import PRIVILEGED, GatewayEvent, GatewayTranslator
+from bot.sandbox.discord.gateway_events import PRIVILEGED, GatewayEvent, GatewayTranslator, intents_for
 from bot.sandbox.discord.gateway_session import GatewaySession
 from bot.sandbox.discord.payloads import user_json
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from bot.sandbox.discord.models import JsonObject
     from bot.sandbox.discord.settings import Settings
     from bot.sandbox.discord.world import World
-
-_SESSIONS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +97,13 @@ class Gateway:
             await connection.close(1001)
 
     def open_session(self, shard: tuple[int, int], intents: int) -> GatewaySession:
-        """A new session for a bot that identified itself; the oldest dead one is forgotten."""
+        """A new session for a bot that identified itself; those its shard left behind are forgotten."""
         session = GatewaySession(shard, intents)
+        left = [s.id for s in self._sessions.values() if s.shard == shard and not s.connected]
+        for session_id in left:
+            del self._sessions[session_id]
         self._sessions[session.id] = session
         self.identified += 1
-        dead = [s.id for s in self._sessions.values() if not s.connected and s is not session]
-        for session_id in dead[: max(0, len(self._sessions) - _SESSIONS_KEPT)]:
-            del self._sessions[session_id]
         return session
 
     def session(self, session_id: object) -> GatewaySession | None:
@@ -139,7 +137,8 @@ class Gateway:
         return self.application.bot_id in self.world.guilds[guild_id].members
 
     def _on_event(self, event: Event) -> None:
-        if not self._sessions:
+        wanted = intents_for(event)
+        if not any(session.intents & wanted for session in self._sessions.values()):
             return
         translated = self._translator.translate(event)
         if translated is not None:

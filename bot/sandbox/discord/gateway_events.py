@@ -51,6 +51,15 @@ class GatewayEvent:
         return self.data_without_content
 
 
+def intents_for(event: Event) -> int:
+    """The intents of which a session needs one to get an event, judged before its data is made."""
+    if isinstance(event.subject, Message):
+        return DIRECT_MESSAGES if event.subject.guild_id is None else GUILD_MESSAGES
+    if isinstance(event.subject, MemberChange):
+        return GUILDS | GUILD_MEMBERS
+    return GUILDS
+
+
 class GatewayTranslator:
     """Makes gateway events of what happens in the world, as far as the bot sees it."""
 
@@ -79,7 +88,7 @@ class GatewayTranslator:
         channel = self._world.channels.get(message.channel_id)
         if message.ephemeral or channel is None or not self._world.can_see(channel, self._bot_id):
             return None
-        intents = DIRECT_MESSAGES if message.guild_id is None else GUILD_MESSAGES
+        intents = intents_for(Event(name, message))
         if name == "MESSAGE_DELETE":
             return GatewayEvent(name, _deletion(message), intents, message.guild_id)
         data = self._writer.write_for_gateway(message)

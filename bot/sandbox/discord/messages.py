@@ -135,6 +135,8 @@ class MessageService:
                 value = getattr(draft, name)
                 setattr(message, name, value if value is not None else "" if name == "content" else [])
         self._change_files(message, draft, channel)
+        if "flags" in draft.given:
+            message.flags &= ~MessageFlag.SUPPRESS_EMBEDS
         message.flags |= draft.flags & ~MessageFlag.EPHEMERAL
         self._fill(message)
         self._mention(message, channel, draft.mentions)
