@@ -30,9 +30,10 @@ def picture_request(url: str = "https://cdn.discordapp.com/attachments/1/2/a.png
 
 
 @asynccontextmanager
-async def repository_at(path: Path, clock: Clock) -> AsyncIterator[JobRepository]:
+async def repository_at(path: Path, clock: Clock, busy_timeout_seconds: float = 5.0) -> AsyncIterator[JobRepository]:
     """A repository on a real file."""
-    async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
+    url = f"sqlite+aiosqlite:///{path}"
+    async with Database.open(url, busy_timeout_seconds=busy_timeout_seconds) as database:
         yield JobRepository(database, clock)
 
 
