@@ -22,7 +22,7 @@ from bot.jobs.worker import Worker
 
 _log = structlog.get_logger(__name__)
 
-EXTENSIONS = ("cogs.delivery", "cogs.video")
+EXTENSIONS = ("cogs.delivery", "cogs.video", "cogs.unconfirmed")
 """The cogs, loaded in this order."""
 
 NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError)

@@ -1,6 +1,6 @@
 """Values to text and embeds. What members wrote is shown and never acted on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import discord
@@ -103,21 +103,23 @@ def bar(fraction: float) -> str:
     return f"`{'█' * filled}{'░' * (_BAR_STEPS - filled)}` {round(filled * 100 / _BAR_STEPS)} %"
 
 
-def outcome(job: Job, overview: Overview, *, attached: bool) -> str:
+def outcome(job: Job, overview: Overview, *, attached: bool, hint: str = "") -> str:
     """The message that tells how a job ended; it mentions the requester.
 
     Args:
         job: a job with an outcome.
         overview: of its member, for what is left.
         attached: the video is in the message, so its link needs no preview of its own.
+        hint: what the account's balance suggests about an unconfirmed job.
     """
     who = f"<@{job.asker.member_id}>"
-    return f"{who} {_outcome_text(job, overview, attached=attached)}\n{job_mark(job)}"
+    lines = [f"{who} {_outcome_text(job, overview, attached=attached)}", hint, job_mark(job)]
+    return "\n".join(filter(None, lines))
 
 
 def job_mark(job: Job) -> str:
-    """The last line of an outcome, by which the bot knows its own message again."""
-    return f"-# Job {job.id}"
+    """A line of an outcome by which the bot knows its own message again: no two outcomes have the same."""
+    return f"-# Job {job.id}, <t:{int((job.finished_at or job.created_at).timestamp())}:f>"
 
 
 def _outcome_text(job: Job, overview: Overview, *, attached: bool) -> str:
@@ -218,6 +220,25 @@ def video_again(job: Job) -> discord.Embed:
 def link_again(job: Job) -> str:
     """The link of a video of which there is no file to give."""
     return f"{job.video_url}\nI have no file of it to give you: this is UlazAI's own link, which may have expired."
+
+
+def unconfirmed_list(jobs: Sequence[Job], hints: Sequence[str]) -> discord.Embed:
+    """The answer to /unconfirmed: what is to be decided, with what the account's balance suggests."""
+    lines = [_unconfirmed_line(job, hint) for job, hint in zip(jobs, hints, strict=True)]
+    return discord.Embed(
+        title="Was it made?",
+        description=_fit(lines, 4096) or "Nothing waits for a decision.",
+        colour=discord.Colour.orange(),
+    )
+
+
+def _unconfirmed_line(job: Job, hint: str) -> str:
+    moment = int((job.finished_at or job.created_at).timestamp())
+    place = f" in <#{job.thread_id}>" if job.thread_id else ""
+    return (
+        f"**{job.id}** for <@{job.asker.member_id}>{place}, {job.credits} credits, since <t:{moment}:R>: "
+        f"{short(job.request.prompt)}\n-# {plain(job.failure or '')} {hint}"
+    )
 
 
 def thread_name(request: GenerationRequest) -> str:

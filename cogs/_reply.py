@@ -40,14 +40,18 @@ async def _defer_unless(done: asyncio.Event, interaction: discord.Interaction[Vi
 
 
 async def send_or_edit(
-    interaction: discord.Interaction[VideoBot], embed: discord.Embed, *, ephemeral: bool = False
+    interaction: discord.Interaction[VideoBot],
+    embed: discord.Embed,
+    *,
+    ephemeral: bool = False,
+    view: discord.ui.View = discord.utils.MISSING,
 ) -> int:
     """Give the answer and return its message's id."""
     response = interaction.response
     if response.is_done():
-        return (await interaction.edit_original_response(embed=embed)).id
+        return (await interaction.edit_original_response(embed=embed, view=view)).id
     try:
-        sent = await response.send_message(embed=embed, ephemeral=ephemeral)
+        sent = await response.send_message(embed=embed, ephemeral=ephemeral, view=view)
     except discord.HTTPException as error:
         # discord.py tries again after a 5xx; then Discord says so if the first try had arrived.
         if error.code != _ALREADY_ANSWERED:

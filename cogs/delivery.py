@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from io import BufferedIOBase
 from typing import Any
 
@@ -12,15 +13,17 @@ from discord.ext import commands, tasks
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.errors import DeliveryDelayedError, PlaceRefusedError
 from bot.jobs.delivery import Place, Posted, Standing, nonce, places
-from bot.jobs.models import Job
+from bot.jobs.models import Job, JobState
 from cogs import _render
 from cogs._cards import CardBoard
 from cogs._videos import VideoFiles, attachment, is_too_large, upload_limit
+from cogs.unconfirmed import decision_buttons
 
 _log = structlog.get_logger(__name__)
 
 _THREAD_EXISTS = 160004
-_THREAD_ARCHIVED = 50083
+# Discord dates messages by its own clock.
+_CLOCK_MARGIN = timedelta(minutes=5)
 
 
 class Delivery(commands.Cog):
@@ -112,19 +115,31 @@ class Delivery(commands.Cog):
 
     async def find_outcome(self, job: Job) -> Posted | None:
         """See `Notifier.find_outcome`."""
-        began = job.delivery_began_at
+        since = (job.delivery_began_at or job.created_at) - _CLOCK_MARGIN
         for place in places(job):
             with suppress(PlaceRefusedError):
                 target = await self._target(job, place)
                 async with _discord_errors():
-                    async for message in target.history(limit=100, after=began, oldest_first=True):
+                    async for message in target.history(limit=100, after=since, oldest_first=True):
                         if self._is_outcome(message, job):
                             return Posted(message.channel.id, message.id)
         return None
 
+    async def show_hint(self, job: Job) -> None:
+        """See `Notifier.show_hint`."""
+        if not job.result_channel_id or not job.result_message_id:
+            return
+        hint = await self.services.unconfirmed.hint(job)
+        overview = await self.services.jobs.overview(job.asker.guild_id, job.asker.member_id)
+        channel = self.bot.get_partial_messageable(job.result_channel_id, guild_id=job.asker.guild_id)
+        async with _discord_errors():
+            await channel.get_partial_message(job.result_message_id).edit(
+                content=_render.outcome(job, overview, attached=False, hint=hint)
+            )
+
     def _is_outcome(self, message: discord.Message, job: Job) -> bool:
         own = self.bot.user is not None and message.author.id == self.bot.user.id
-        return own and message.content.endswith(_render.job_mark(job))
+        return own and _render.job_mark(job) in message.content
 
     async def _post(self, job: Job, target: discord.abc.Messageable) -> Posted:
         video = await self.videos.fetch(job, upload_limit(self.bot, job.asker.guild_id))
@@ -159,6 +174,8 @@ class Delivery(commands.Cog):
                 nonce=nonce(job),
                 allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[member]),
                 files=[attachment(job, video)] if video else [],
+                # An empty view is none at all.
+                view=decision_buttons([job] if job.state is JobState.UNCONFIRMED else []),
             )
         return Posted(message.channel.id, message.id)
 

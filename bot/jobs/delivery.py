@@ -62,6 +62,15 @@ class Notifier(Protocol):
         """
         ...
 
+    async def show_hint(self, job: Job) -> None:
+        """Add to the post of an unconfirmed job what the account's balance suggests by now.
+
+        Raises:
+            PlaceRefusedError: the post is not to be found.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
     async def fresh_picture(self, job: Job) -> str:
         """Return a fresh address of the job's picture.
 

@@ -23,6 +23,7 @@ class Entry:
     Attributes:
         failures: how many steps in a row came to nothing.
         odd_looks: how many looks in a row showed what cannot be, since `odd_since`.
+        wants_hint: the account's balance may by now tell more about an unconfirmed job.
         unwritten: an outcome that is known but not written yet; it outlives a database that can't be written.
     """
 
@@ -32,6 +33,7 @@ class Entry:
     odd_looks: int = 0
     odd_since: datetime | None = None
     unwritten: Write | None = None
+    wants_hint: bool = False
 
     def later(self, now: datetime, shortest_seconds: float) -> datetime:
         """Count a failure and return when to try again: later with each one in a row, at most five minutes."""

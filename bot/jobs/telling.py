@@ -6,6 +6,7 @@ looks for its own message before it posts again.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -61,6 +62,10 @@ class Teller:
     async def undecided_step(self, entry: Entry) -> Next:
         """Count an unconfirmed job as charged when nobody has decided in time."""
         repository, job = self._repository, entry.job
+        if entry.wants_hint:
+            entry.wants_hint = False
+            with suppress(PlaceRefusedError):
+                await self._notifier().show_hint(job)
         if self._clock.now() < self.deadline(job):
             return self.deadline(job)
         hours = self._unconfirmed_after / timedelta(hours=1)

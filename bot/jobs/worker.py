@@ -71,6 +71,8 @@ class Worker:
         self._teller = Teller(repository, clock, self._discord, unconfirmed_after=patience.unconfirmed_after)
         self._schedule = Schedule(clock)
         self._entries: dict[int, Entry] = {}
+        # Unconfirmed jobs whose post has no hint from the account's balance yet.
+        self._undecided: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         # Two queues, so that a provider that hangs does not keep finished videos from their members.
         self._requests = asyncio.Semaphore(_CONCURRENCY)
@@ -208,12 +210,22 @@ class Worker:
         """Write down what happened. What can't be written now stays in memory, and is written later."""
         entry.job = await write()
         entry.unwritten, entry.failures = None, 0
+        if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
+            self._undecided.add(entry.job.id)
         if entry.job.state is not JobState.PROCESSING:
             self._discord().show(Standing(entry.job))
             return self._clock.now() if entry.job.wants_work else None
         entry.watch = watch_of(entry.job)
         self._discord().show(Standing(entry.job, entry.watch))
+        self._reconsider_undecided()
         return self._watcher.first_look(entry)
+
+    def _reconsider_undecided(self) -> None:
+        """The answer to a submission told the account's balance: it may say something about other jobs."""
+        for job_id in self._undecided & self._entries.keys():
+            self._entries[job_id].wants_hint = True
+            self._schedule.put(job_id, self._clock.now())
+        self._undecided.clear()
 
     def _discord(self) -> Notifier:
         if self._notifier is None:
