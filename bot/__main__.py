@@ -1,18 +1,26 @@
-"""The command line: `python -m bot` runs the bot, `python -m bot sandbox` tries it without any account."""
+"""The command line: `python -m bot` runs the bot; its commands try it, check it and back it up."""
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from bot import __version__, app
-from bot.config import load_settings
-from bot.errors import ReelpoolError, SettingsError
+from bot.checkup.findings import Finding, Verdict
+from bot.checkup.run import check_all
+from bot.clock import SystemClock
+from bot.config import load_database_settings, load_settings
+from bot.errors import DatabaseInUseError, ReelpoolError, SettingsError
 from bot.logs import set_up_logging
+from bot.storage.backup import back_up
 
 _EXIT_FAILED = 1
 _EXIT_SETTINGS = 2
+_EXIT_IN_USE = 3
+_COLORS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.WRONG: "red"}
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,18 +60,54 @@ def sandbox(port: int, speed: float, data: Path | None) -> None:
     sys.exit(asyncio.run(run_sandbox(port=port, speed=speed, data=data)))
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace FILE if it is there already.")
+def backup(file: Path, force: bool) -> None:
+    """Copy the database to FILE, consistent and complete, while the bot runs."""
+    with _errors_as_exit_codes():
+        done = back_up(load_database_settings().database_path, file, overwrite=force)
+    click.echo(f"{file}: {done.size:,} bytes, {done.jobs:,} jobs, {done.ledger_entries:,} ledger entries, sound.")
+
+
+@main.command()
+def check() -> None:
+    """Look at settings, database, key, token, servers and clock; exit with 1 where something is wrong."""
+    sys.exit(asyncio.run(_print_findings()))
+
+
+async def _print_findings() -> int:
+    code = 0
+    async for finding in check_all(SystemClock()):
+        _print(finding)
+        if finding.verdict is Verdict.WRONG:
+            code = _EXIT_FAILED
+    return code
+
+
+def _print(finding: Finding) -> None:
+    # Click takes the colours out again where the output is not a terminal.
+    verdict = click.style(f"{finding.verdict:<8}", fg=_COLORS[finding.verdict])
+    click.echo(f"{verdict}{finding.subject}: {finding.text}")
+
+
 def _run_bot() -> None:
-    try:
+    with _errors_as_exit_codes():
         settings = load_settings()
+        set_up_logging(settings.log_level, settings.log_format, settings.secrets)
+        asyncio.run(app.run(settings))
+
+
+@contextmanager
+def _errors_as_exit_codes() -> Iterator[None]:
+    try:
+        yield
     except SettingsError as error:
         click.echo(error, err=True)
         sys.exit(_EXIT_SETTINGS)
-    set_up_logging(settings.log_level, settings.log_format, settings.secrets)
-    try:
-        asyncio.run(app.run(settings))
     except ReelpoolError as error:
         click.echo(f"reelpool: {error}", err=True)
-        sys.exit(_EXIT_FAILED)
+        sys.exit(_EXIT_IN_USE if isinstance(error, DatabaseInUseError) else _EXIT_FAILED)
     except KeyboardInterrupt:
         sys.exit(130)
 

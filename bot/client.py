@@ -40,6 +40,11 @@ PERMISSIONS = discord.Permissions(
 """What the bot asks for when it is invited; the README says why each."""
 
 
+def invite_url(application_id: int) -> str:
+    """Return the link that adds the bot to a server with exactly what it needs."""
+    return discord.utils.oauth_url(application_id, permissions=PERMISSIONS, scopes=("bot", "applications.commands"))
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the cogs work with."""
@@ -90,9 +95,7 @@ class VideoBot(commands.AutoShardedBot):
     @property
     def invite_url(self) -> str:
         """The link that adds the bot to a server with exactly what it needs."""
-        return discord.utils.oauth_url(
-            self.application_id or 0, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
-        )
+        return invite_url(self.application_id or 0)
 
     async def _find_gateway(self) -> None:
         # After an invalid session discord.py goes back to a built-in address: make that the API's own one.

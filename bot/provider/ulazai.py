@@ -40,16 +40,23 @@ _Json = Mapping[str, Any]
 
 
 class UlazaiProvider:
-    """The client, to be used as `async with UlazaiProvider(...) as provider`."""
+    """The client, to be used as `async with UlazaiProvider(...) as provider`.
 
-    def __init__(self, base_url: str, api_key: SecretStr) -> None:
+    Args:
+        base_url: where the API is, without a slash at the end.
+        api_key: the account's.
+        trace: is told of the looks at tasks.
+    """
+
+    def __init__(self, base_url: str, api_key: SecretStr, *, trace: aiohttp.TraceConfig | None = None) -> None:
         headers = {"Authorization": f"Bearer {api_key.get_secret_value()}", "Accept": "application/json"}
         # A kept connection may be closed by the server just as a request is written on it, and nobody could
         # tell whether that request was carried out: what costs money goes over a connection of its own.
         self._payments = aiohttp.ClientSession(
             headers=headers, timeout=_SUBMIT_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True)
         )
-        self._looks = aiohttp.ClientSession(headers=headers, timeout=_STATUS_TIMEOUT)
+        traces = [trace] if trace else None
+        self._looks = aiohttp.ClientSession(headers=headers, timeout=_STATUS_TIMEOUT, trace_configs=traces)
         self._base_url = base_url
 
     async def __aenter__(self) -> Self:

@@ -32,20 +32,21 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False) -> Backup:
         StorageError: there is nothing to copy, the copy can't be written or is not sound, or the target is there
             already and `overwrite` is not set.
     """
-    if not source.exists():
-        raise StorageError(f"there is no database at {source}: DATABASE_URL says where it is.")
-    _check_target(source, target, overwrite=overwrite)
-    with _errors(source, target), _unfinished(target) as copy:
-        _copy(source, copy)
-        backup = _verify(source, copy)
-        _check_target(source, target, overwrite=overwrite)
-        _write_through(copy)
-        copy.replace(target)
-        _write_through(target.parent)
+    with _errors(source, target):
+        _check_names(source, target, overwrite=overwrite)
+        with _unfinished(target) as copy:
+            _copy(source, copy)
+            backup = _verify(source, copy)
+            _write_through(copy)
+            _check_names(source, target, overwrite=overwrite)
+            copy.replace(target)
+            _write_through(target.parent)
     return backup
 
 
-def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
+def _check_names(source: Path, target: Path, *, overwrite: bool) -> None:
+    if not source.exists():
+        raise StorageError(f"there is no database at {source}: DATABASE_URL says where it is.")
     own = {source.resolve().with_name(source.resolve().name + ending) for ending in ("", "-wal", "-shm", ".lock")}
     if target.resolve() in own or (target.exists() and target.samefile(source)):
         raise StorageError(f"{target} is the database itself: name another file.")

@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import StorageError
 from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
-from bot.storage.inspection import inspect
+from bot.storage.inspection import inspect_file
 from bot.storage.migrations import alembic_config
 
 _PRAGMAS = (
@@ -54,7 +54,7 @@ class Database:
         path = Path(make_url(url).database or "")
         make_folder(path)
         # First of all, and without changing anything: merely opening it as usual writes to a file.
-        await asyncio.to_thread(inspect, path, busy_timeout_seconds=busy_timeout_seconds)
+        await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
         engine = create_async_engine(url, pool_size=4, max_overflow=0, connect_args={"timeout": busy_timeout_seconds})
         event.listen(engine.sync_engine, "connect", _set_up_connection)
         event.listen(engine.sync_engine, "begin", _begin)

@@ -27,7 +27,7 @@ class Schema(StrEnum):
     CURRENT = "current"
 
 
-def inspect(path: Path, *, thorough: bool = False, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Schema:
+def inspect_file(path: Path, *, thorough: bool = False, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Schema:
     """Look at a database without changing it.
 
     Args:
@@ -39,9 +39,9 @@ def inspect(path: Path, *, thorough: bool = False, busy_timeout_seconds: float =
     Raises:
         StorageError: it can't be read, is damaged, is not Reelpool's, or was written by a newer version.
     """
-    if not path.exists():
-        return Schema.MISSING
     try:
+        if not path.exists():
+            return Schema.MISSING
         with read_only(path, busy_timeout_seconds) as connection:
             if damage := find_damage(connection, thorough=thorough):
                 raise _damaged(path, damage)
@@ -52,10 +52,12 @@ def inspect(path: Path, *, thorough: bool = False, busy_timeout_seconds: float =
         if code in _DAMAGE_CODES:
             raise _damaged(path, str(error)) from error
         raise StorageError(f"can't read the database {path}: {error}") from error
+    except OSError as error:
+        raise StorageError(f"can't look at {path}: {error.strerror}") from error
 
 
 def find_damage(connection: sqlite3.Connection, *, thorough: bool = False) -> str | None:
-    """Return what is wrong with a database's file, if anything is; for `thorough` see `inspect`.
+    """Return what is wrong with a database's file, if anything is; for `thorough` see `inspect_file`.
 
     Raises:
         sqlite3.Error: it can't be read at all.

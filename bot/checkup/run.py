@@ -1,0 +1,50 @@
+"""All checks in order, each finding as soon as it is there."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+
+from bot.checkup.clock import ClockReadings
+from bot.checkup.database import check_database
+from bot.checkup.discord_account import check_discord
+from bot.checkup.findings import Finding, ok, warning, wrong
+from bot.checkup.provider import check_key
+from bot.clock import Clock
+from bot.config import Settings, load_database_settings, load_settings
+from bot.errors import SettingsError
+from bot.logs import Redactor, set_up_logging
+
+_SUBJECT = "settings"
+
+
+async def check_all(clock: Clock) -> AsyncIterator[Finding]:
+    """Look at everything. What needs no account is looked at also where the settings are wrong."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        for finding in _check_without_account(error):
+            yield finding
+        return
+    yield ok(_SUBJECT, "complete.")
+    # The findings say what there is to say; the libraries' own lines would come between them.
+    set_up_logging("CRITICAL", settings.log_format, settings.secrets)
+    redact = Redactor(settings.secrets)
+    async for finding in _check(settings, clock):
+        yield replace(finding, subject=redact(finding.subject), text=redact(finding.text))
+
+
+async def _check(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
+    readings = ClockReadings(clock)
+    for finding in check_database(settings.database_path):
+        yield finding
+    yield await check_key(settings, readings)
+    async for finding in check_discord(settings, readings):
+        yield finding
+    yield readings.finding()
+
+
+def _check_without_account(error: SettingsError) -> list[Finding]:
+    findings = [wrong(_SUBJECT, fault) for fault in error.faults]
+    with suppress(SettingsError):
+        findings += check_database(load_database_settings().database_path)
+    return [*findings, warning("all else", "can only be looked at when the settings are right.")]
