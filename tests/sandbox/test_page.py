@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from bot.sandbox.clips import ClipSpec, render_clip
-from bot.sandbox.discord import LocalDiscord
+from bot.sandbox.discord import LocalDiscord, seed
 from tests.sandbox.page_bot import PageBot
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -120,6 +120,8 @@ async def test_a_typed_command_gives_a_video_that_plays_on_while_its_message_is_
 
 async def test_the_thread_of_an_answer_opens_and_tells_who_is_mentioned(page: Page) -> None:
     await run(page, "/video prompt: a lighthouse")
+    await expect(page.get_by_test_id("thread-a lighthouse").get_by_test_id("mention-badge")).to_have_text("1")
+    await expect(newest(page).get_by_test_id("thread-link")).to_contain_text("1 message")
     await newest(page).get_by_test_id("thread-link").click()
     await expect(page.get_by_test_id("channel-title")).to_have_text("a lighthouse")
     await expect(newest(page).get_by_test_id("content")).to_have_text("@Member One it is ready")
@@ -227,6 +229,27 @@ async def test_a_command_takes_a_picture_as_option(page: Page, tmp_path: Path) -
     await expect(newest(page).get_by_test_id("content")).to_have_text("tower.png is 30 by 80")
 
 
+async def test_a_pasted_picture_goes_to_the_open_command_or_else_to_a_message(page: Page) -> None:
+    await page.get_by_test_id("composer").fill("/describe ")
+    await paste_picture(page)
+    await expect(page.get_by_test_id("option-picture")).to_contain_text("pasted.png")
+    await page.keyboard.press("Escape")
+    await paste_picture(page)
+    await expect(page.get_by_test_id("file-chip")).to_contain_text("pasted.png")
+
+
+async def paste_picture(page: Page) -> None:
+    """What the browser does when a copied picture is pasted."""
+    await page.evaluate(
+        """() => {
+            const clipboardData = new DataTransfer();
+            clipboardData.items.add(new File(["x"], "pasted.png", { type: "image/png" }));
+            const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+            document.activeElement.dispatchEvent(event);
+        }"""
+    )
+
+
 async def test_another_member_sees_what_is_unread(page: Page) -> None:
     await page.get_by_test_id("channel-general").click()
     await page.get_by_test_id("composer").fill("hello from one")
@@ -255,6 +278,23 @@ async def test_the_page_tells_when_the_bot_is_away(page: Page, server: LocalDisc
     await expect(page.get_by_test_id("bot-offline")).to_be_visible()
     await server.wait_online()
     await expect(page.get_by_test_id("bot-offline")).to_have_count(0)
+
+
+async def test_the_page_comes_back_after_its_server_was_away(browser: Browser, tmp_path: Path) -> None:
+    server = LocalDiscord(data_dir=tmp_path)
+    await server.start()
+    page = await browser.new_page()
+    await page.goto(server.origin)
+    await expect(page.get_by_test_id("acting-user")).to_have_text("Member One")
+    await server.stop()
+    await expect(page.get_by_test_id("reconnecting")).to_be_visible()
+    again = LocalDiscord(data_dir=tmp_path)
+    await again.start(port=int(server.origin.rsplit(":", 1)[1]))
+    await expect(page.get_by_test_id("reconnecting")).to_have_count(0)
+    await again.person("member-two").say(seed.VIDEOS_ID, "we are back")
+    await expect(newest(page)).to_contain_text("we are back")
+    await page.close()
+    await again.stop()
 
 
 async def test_text_is_shown_with_markdown_and_never_as_markup(page: Page) -> None:

@@ -47,8 +47,8 @@ export function startComposer() {
   document.addEventListener("paste", onPaste);
   startDropping();
   subscribe((topics) => {
-    if (topics.has("current")) changeChannel();
     if (topics.has("current") || topics.has("channels") || topics.has("users")) showAccess();
+    if (topics.has("current")) changeChannel();
   });
 }
 
@@ -266,6 +266,7 @@ function changeChannel() {
   setFiles([]);
   input.value = drafts.get(place) ?? "";
   fit();
+  if (matchMedia("(pointer: fine)").matches) input.focus();
 }
 
 /** Says where the text goes, or why nothing can be sent. */
@@ -273,7 +274,9 @@ function showAccess() {
   const channel = state.channels.get(state.current);
   const locked = channel?.thread_metadata?.locked && !actingUser()?.moderator;
   const mute = !channel || channel.can_send === false || Boolean(locked);
-  const name = `${isThread(channel) ? "" : "#"}${channelName(state.current)}`;
+  const name = isThread(channel)
+    ? "this thread"
+    : `${channel?.type === 1 ? "" : "#"}${channelName(state.current)}`;
   input.disabled = mute;
   input.placeholder = mute ? "You cannot send messages here" : `Message ${name} or type /`;
   box.dataset.mute = String(mute);

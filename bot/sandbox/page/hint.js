@@ -8,7 +8,7 @@ const STORAGE_KEY = "sandbox.hint-dismissed";
 const COMMAND = "video";
 const EXAMPLE = "/video prompt: a paper boat crossing a puddle in the rain, close to the water";
 
-/** Shows the hint until it is dismissed, as soon as the bot has the command it speaks of. */
+/** Shows the hint until it is dismissed or followed, as soon as the bot has the command it speaks of. */
 export function startHint() {
   const hint = byId("hint");
   const show = () => {
@@ -18,10 +18,20 @@ export function startHint() {
   };
   byId("hint-example").textContent = EXAMPLE;
   byId("hint-example").addEventListener("click", () => fillComposer(EXAMPLE));
-  byId("hint-dismiss").addEventListener("click", () => {
+  const dismiss = () => {
     localStorage.setItem(STORAGE_KEY, "yes");
     show();
+  };
+  byId("hint-dismiss").addEventListener("click", () => {
+    dismiss();
     byId("composer").focus();
   });
-  subscribe((topics) => topics.has("commands") && show());
+  subscribe((topics) => {
+    if (topics.has("commands")) show();
+    if (topics.has("messages") && isFollowed()) dismiss();
+  });
+}
+
+function isFollowed() {
+  return [...state.pending.values()].some((pending) => pending.label === `/${COMMAND}`);
 }

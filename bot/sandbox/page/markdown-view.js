@@ -1,8 +1,8 @@
 /** Markdown's syntax tree as DOM nodes. */
 
-import { h } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { parseMarkdown } from "./markdown.js";
-import { channelName, displayName, roleName, state } from "./store.js";
+import { channelName, displayName, isThread, roleName, state } from "./store.js";
 import { timestamp } from "./timestamps.js";
 
 /**
@@ -73,14 +73,19 @@ function renderList(node) {
 function renderMention(node) {
   const id = node.id ?? "";
   if (node.kind === "everyone") return h("span", { class: "mention" }, node.text ?? "");
-  if (node.kind === "channel")
-    return h("a", { class: "mention", href: `#channel/${id}` }, `#${channelName(id)}`);
+  if (node.kind === "channel") return channelMention(id);
   if (node.kind === "role") return h("span", { class: "mention" }, `@${roleName(id)}`);
   return h(
     "span",
     { class: id === state.me ? "mention mention-me" : "mention" },
     `@${displayName(state.users.get(id))}`,
   );
+}
+
+/** @param {string} id */
+function channelMention(id) {
+  const sign = isThread(state.channels.get(id)) ? icon("thread") : "#";
+  return h("a", { class: "mention", href: `#channel/${id}` }, sign, channelName(id));
 }
 
 /**

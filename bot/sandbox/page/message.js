@@ -86,6 +86,7 @@ function shell(message, context, content) {
     ...content,
     iconButton("more", "More actions", {
       class: "message-more",
+      tabindex: "-1",
       "aria-haspopup": "menu",
       data: { action: "menu", testid: "message-menu", key: "more" },
     }),

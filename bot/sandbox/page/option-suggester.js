@@ -1,7 +1,7 @@
 /** What is offered while an option is filled in: its fixed choices, or what the bot suggests. */
 
 import { interact } from "./interactions.js";
-import { choicesOf, filterChoices, findChoice } from "./option-values.js";
+import { bestChoice, choicesOf, filterChoices } from "./option-values.js";
 import { hideSuggestions, showSuggestions } from "./suggestions.js";
 
 /**
@@ -85,5 +85,5 @@ export class OptionSuggester {
  */
 function preselected(field, choices) {
   if (field.option.autocomplete || (field.isEmpty() && !field.option.required)) return -1;
-  return Math.max(0, choices.indexOf(findChoice(choices, field.text()) ?? choices[0]));
+  return bestChoice(choices, field.text());
 }

@@ -60,7 +60,7 @@ function channels(option) {
 }
 
 /**
- * The choices that fit what has been typed.
+ * The choices that fit what has been typed; all of them if none does, or if one is named exactly.
  * @param {Choice[]} choices
  * @param {string} text
  * @returns {Choice[]}
@@ -68,9 +68,24 @@ function channels(option) {
 export function filterChoices(choices, text) {
   const wanted = fold(text);
   if (!wanted || findChoice(choices, text)) return choices;
-  return choices.filter(
-    (choice) => fold(choice.name).includes(wanted) || fold(choice.detail ?? "").includes(wanted),
-  );
+  const fitting = choices.filter((choice) => fits(choice, wanted));
+  return fitting.length > 0 ? fitting : choices;
+}
+
+/**
+ * Which choice Enter would take for what has been typed.
+ * @param {Choice[]} choices As filterChoices gave them.
+ * @param {string} text
+ * @returns {number} Its place; -1 if the text fits none.
+ */
+export function bestChoice(choices, text) {
+  const exact = findChoice(choices, text);
+  return exact ? choices.indexOf(exact) : choices.findIndex((choice) => fits(choice, fold(text)));
+}
+
+/** @param {Choice} choice @param {string} folded */
+function fits(choice, folded) {
+  return fold(choice.name).includes(folded) || fold(choice.detail ?? "").includes(folded);
 }
 
 /**
@@ -110,8 +125,7 @@ function readChoice(option, choices, text) {
   if (choice) return { value: choice.value };
   const word = BOOLEAN_WORDS[fold(text)];
   if (option.type === OPTION.boolean && word !== undefined) return { value: word };
-  const names = choices.map((item) => item.name);
-  return { error: names.length <= 6 ? `Choose one of: ${names.join(", ")}.` : "Choose one from the list." };
+  return { error: "Choose one from the list." };
 }
 
 /** @param {CommandOption} option @param {string} text @returns {Reading} */
