@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -43,6 +44,8 @@ class Event:
     name: str
     subject: Subject
 
+
+_PULSE_SECONDS = 0.05
 
 T = TypeVar("T")
 Listener = Callable[[Event], None]
@@ -85,6 +88,8 @@ class Events:
     async def wait_for(self, predicate: Callable[[], T], seconds: float) -> T:
         """Wait until `predicate` is true, looking again at each change.
 
+        It also looks now and then without one, for what lies outside the world, such as the bot's own state.
+
         Returns:
             The predicate's value.
 
@@ -93,5 +98,10 @@ class Events:
         """
         async with asyncio.timeout(seconds):
             while not (value := predicate()):
-                await self.changed()
+                await self._change_or_pulse()
             return value
+
+    async def _change_or_pulse(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PULSE_SECONDS):
+                await self.changed()

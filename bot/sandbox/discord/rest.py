@@ -66,6 +66,7 @@ class RestApi:
             response = _error_response(error)
         finally:
             self.requests.add(_record(request, response, at, time.monotonic() - started))
+            self._services.world.events.wake()
         return response
 
     @web.middleware
