@@ -121,14 +121,13 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
     """The commands, with one place for what is true of all of them."""
 
     async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
-        """Refuse commands outside servers, where there is no pool to pay from.
-
-        Raises:
-            PlaceError: the command was used in a direct message.
-        """
-        if interaction.guild_id is None:
-            raise PlaceError("I only work in servers: please use this command in a server's channel.")
-        return True
+        """Refuse commands outside servers, where there is no pool to pay from."""
+        if interaction.guild_id is not None:
+            return True
+        # What is raised here would reach nobody: discord.py hands on its own errors only.
+        refusal = PlaceError("I only work in servers: please use this command in a server's channel.")
+        await report_error(interaction, refusal)
+        return False
 
     async def on_error(
         self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /
