@@ -1,5 +1,6 @@
 """The Discord client: starts up, loads the cogs, and turns every error into one private reply."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,8 @@ class VideoBot(commands.AutoShardedBot):
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
         self.services = services
+        # Forms live in memory: their ids tell those of this process from those of an earlier one.
+        self.form_prefix = f"{secrets.token_hex(4)}:"
 
     async def setup_hook(self) -> None:
         """Run between login and the gateway: load the cogs and register the commands."""

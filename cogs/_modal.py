@@ -1,4 +1,4 @@
-"""The form of `Animate image`."""
+"""Forms: what they have in common, and the one of `Animate image`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,14 +20,36 @@ class Wishes:
     share: bool
 
 
-class AnimateModal(discord.ui.Modal, title="Animate image"):
+class Form(discord.ui.Modal):
+    """A modal of this process. It lives in memory, so one that was opened before a restart can't be read any more."""
+
+    def __init__(self, opener: discord.Interaction[VideoBot], *, title: str) -> None:
+        # Discord lets the answer come within 15 minutes.
+        super().__init__(title=title, timeout=15 * 60, custom_id=f"{opener.client.form_prefix}{opener.id}")
+
+    @staticmethod
+    def is_lost(interaction: discord.Interaction[VideoBot]) -> bool:
+        """Tell whether this interaction is the answer to a form of an earlier process."""
+        if interaction.type is not discord.InteractionType.modal_submit or interaction.data is None:
+            return False
+        return not str(interaction.data.get("custom_id")).startswith(interaction.client.form_prefix)
+
+    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it too
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        """Tell the member what went wrong."""
+        await report_error(interaction, error)
+
+
+class AnimateModal(Form):
     """Asks for the prompt and options of a picture that is in a message."""
 
     def __init__(
-        self, custom_id: str, submit: Callable[[discord.Interaction[VideoBot], Wishes], Awaitable[None]]
+        self,
+        opener: discord.Interaction[VideoBot],
+        submit: Callable[[discord.Interaction[VideoBot], Wishes], Awaitable[None]],
     ) -> None:
-        # Discord lets the answer come within 15 minutes.
-        super().__init__(timeout=15 * 60, custom_id=custom_id)
+        super().__init__(opener, title="Animate image")
         self._submit = submit
         self._prompt = discord.ui.TextInput[Any](
             style=discord.TextStyle.paragraph, min_length=1, max_length=MAX_PROMPT, custom_id="prompt"
@@ -49,12 +71,6 @@ class AnimateModal(discord.ui.Modal, title="Animate image"):
             share=_chosen(self._share, "no") == "yes",
         )
         await self._submit(interaction, wishes)
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it too
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        """Tell the member what went wrong."""
-        await report_error(interaction, error)
 
 
 def _select(custom_id: str, *options: tuple[str, str]) -> discord.ui.Select[Any]:

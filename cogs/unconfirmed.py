@@ -13,6 +13,7 @@ from bot.client import NETWORK_ERRORS, Services, VideoBot, report_error
 from bot.errors import PlaceError
 from bot.jobs.models import Job
 from cogs import _render
+from cogs._modal import Form
 from cogs._reply import deferred_when_slow, send_or_edit
 
 _log = structlog.get_logger(__name__)
@@ -73,7 +74,7 @@ class DecisionButton(
         service = interaction.client.services.unconfirmed
         match self._action:
             case "made":
-                await interaction.response.send_modal(TaskIdModal(self._job_id, guild_id))
+                await interaction.response.send_modal(TaskIdModal(interaction, self._job_id, guild_id))
             case "nothing":
                 await _carry_out(
                     interaction, lambda: service.nothing_was_made(self._job_id, guild_id), _LABELS[_NOTHING]
@@ -82,11 +83,11 @@ class DecisionButton(
                 await _carry_out(interaction, lambda: service.try_again(self._job_id, guild_id), _LABELS[_AGAIN])
 
 
-class TaskIdModal(discord.ui.Modal, title="It was made"):
+class TaskIdModal(Form):
     """Asks for the task's id, without which a task can't be looked at."""
 
-    def __init__(self, job_id: int, guild_id: int) -> None:
-        super().__init__(timeout=15 * 60)
+    def __init__(self, opener: _Interaction, job_id: int, guild_id: int) -> None:
+        super().__init__(opener, title=_LABELS[_MADE])
         self._job_id = job_id
         self._guild_id = guild_id
         self._task_id = discord.ui.TextInput[Any](custom_id="task_id", min_length=1, max_length=_TASK_ID_LENGTH)
@@ -104,12 +105,6 @@ class TaskIdModal(discord.ui.Modal, title="It was made"):
             lambda: service.it_was_made(self._job_id, self._guild_id, self._task_id.value),
             _LABELS[_MADE],
         )
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it too
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        """Tell the moderator what went wrong."""
-        await report_error(interaction, error)
 
 
 class Unconfirmed(commands.Cog):

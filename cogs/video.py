@@ -1,6 +1,5 @@
 """The members' commands."""
 
-import secrets
 from contextlib import suppress
 from dataclasses import replace
 from io import BufferedIOBase
@@ -33,7 +32,7 @@ from bot.jobs.delivery import Standing
 from bot.jobs.models import Asker, Job, JobState
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs import _render
-from cogs._modal import AnimateModal, Wishes
+from cogs._modal import AnimateModal, Form, Wishes
 from cogs._place import check_place
 from cogs._reply import deferred_when_slow, send_or_edit
 from cogs._videos import attachment, is_too_large, upload_limit
@@ -71,7 +70,6 @@ class Video(commands.Cog):
         self.delivery = delivery
         self.menu = app_commands.ContextMenu(name="Animate image", callback=self.animate_image)
         # Forms live in memory only: those that a former process opened are told by this word.
-        self._forms = f"animate-{secrets.token_hex(4)}-"
 
     async def cog_load(self) -> None:
         """Add the context menu, which a cog does not by itself."""
@@ -136,16 +134,13 @@ class Video(commands.Cog):
             )
             await self.take(answer, request)
 
-        await interaction.response.send_modal(AnimateModal(f"{self._forms}{interaction.id}", submit))
+        await interaction.response.send_modal(AnimateModal(interaction, submit))
 
     @commands.Cog.listener()
     async def on_interaction(self, interaction: _Interaction) -> None:
         """Answer a form that was opened before a restart, which nothing else does."""
-        if interaction.type is not discord.InteractionType.modal_submit or interaction.data is None:
-            return
-        if not str(interaction.data.get("custom_id")).startswith(self._forms):
-            lost = RefusedError("I was restarted since you opened this form; please choose **Animate image** again.")
-            await report_error(interaction, lost)
+        if Form.is_lost(interaction):
+            await report_error(interaction, RefusedError("I was restarted meanwhile; please open this form again."))
 
     @app_commands.command(description="Your videos in the making, your credits, and your limits")
     async def usage(self, interaction: _Interaction) -> None:
