@@ -12,6 +12,9 @@ from bot.errors import StorageError
 from bot.storage.files import read_only
 from bot.storage.inspection import find_damage
 
+# The files that SQLite has beside a database (its documentation, "Temporary Files Used By SQLite").
+_ENDINGS = ("-journal", "-wal", "-shm")
+
 
 @dataclass(frozen=True, slots=True)
 class Backup:
@@ -47,7 +50,8 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False) -> Backup:
 def _check_names(source: Path, target: Path, *, overwrite: bool) -> None:
     if not source.exists():
         raise StorageError(f"there is no database at {source}: DATABASE_URL says where it is.")
-    own = {source.resolve().with_name(source.resolve().name + ending) for ending in ("", "-wal", "-shm", ".lock")}
+    file = source.resolve()
+    own = {file.with_name(file.name + ending) for ending in ("", ".lock", *_ENDINGS)}
     if target.resolve() in own or (target.exists() and target.samefile(source)):
         raise StorageError(f"{target} is the database itself: name another file.")
     if target.is_dir():
@@ -76,7 +80,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
     try:
         yield copy
     finally:
-        for ending in ("", "-journal", "-wal", "-shm"):
+        for ending in ("", *_ENDINGS):
             copy.with_name(copy.name + ending).unlink(missing_ok=True)
 
 

@@ -42,6 +42,8 @@ def inspect_file(path: Path, *, thorough: bool = False, busy_timeout_seconds: fl
     try:
         if not path.exists():
             return Schema.MISSING
+        if path.is_dir():
+            raise StorageError(f"{path} is a folder: let DATABASE_URL name a file.")
         with read_only(path, busy_timeout_seconds) as connection:
             if damage := find_damage(connection, thorough=thorough):
                 raise _damaged(path, damage)
