@@ -1,0 +1,522 @@
+"""Which hosts a download reaches, where its redirects may lead, and what an answer may cost."""
+
+import asyncio
+import resource
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from bot import downloads
+from bot.downloads import DISCORD_FILE_HOSTS, Downloader, PublicResolver, host_of, is_public
+from bot.errors import DownloadError
+
+MP4 = b"\0\0\0\x18ftypmp42" + b"x" * 1000
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Server:
+    """A server on every loopback address; notes what it is asked."""
+
+    port: int = 0
+    requests: list[web.Request] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)
+    handler: Handler | None = None
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        assert request.transport is not None
+        self.reached.append(request.transport.get_extra_info("sockname")[0])
+        if self.handler is not None:
+            return await self.handler(request)
+        return web.Response(body=MP4)
+
+    def url(self, path: str = "/video.mp4", host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    @property
+    def trusted(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
+    server = Server()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", 0).start()  # noqa: S104 - the tests come by several loopback addresses
+    server.port = runner.addresses[0][1]
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def trusting(server: Server) -> AsyncIterator[Downloader]:
+    """Trusts the server at 127.0.0.1, and no other address of it."""
+    async with Downloader({server.trusted}, {server.trusted}) as downloader:
+        yield downloader
+
+
+@pytest.fixture
+def second_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let 127.0.0.2 stand for an address of the open internet."""
+    monkeypatch.setattr(downloads, "is_public", lambda address: address == "127.0.0.2")
+
+
+async def fetch(downloader: Downloader, url: str, max_bytes: int = 10**6) -> bytes:
+    with await downloader.video(url, max_bytes) as file:
+        return file.read()
+
+
+def answering(status: int, **headers: str) -> Handler:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(status=status, headers=headers)
+
+    return answer
+
+
+def leading(*steps: str) -> Handler:
+    """Redirect from step to step; the last one has the video."""
+
+    async def answer(request: web.Request) -> web.Response:
+        step = int(request.query.get("step", "0"))
+        if step == len(steps):
+            return web.Response(body=MP4)
+        return web.Response(status=302, headers={"Location": f"{steps[step]}?step={step + 1}"})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1"]
+)
+def test_addresses_of_the_open_internet(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",  # noqa: S104 - an address that is refused
+        "10.1.2.3",
+        "100.64.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "239.1.1.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "fc00::1",
+        "fe80::1",
+        "fe80::1%lo",
+        "fec0::1",
+        "ff02::1",
+        "5f00::1",
+        "2130706433",
+        "127.1",
+        "localhost",
+        "",
+    ],
+)
+def test_everything_else_is_refused(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST",
+        "127.0.0.2",
+        "127.1",
+        "127.0.0.1.",
+        "2130706433",
+        "017700000001",
+        "0177.0.0.1",
+        "0x7f.0.0.1",
+        "0x7f000001",
+        "0",
+        "0.0.0.0",  # noqa: S104 - an address that is refused
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "①②⑦.0.0.2",
+        "\uff11\uff12\uff17.0.0.2",
+        "127。0。0。2",
+    ],
+)
+async def test_this_machine_is_reached_under_no_name(server: Server, trusting: Downloader, host: str) -> None:
+    with pytest.raises(DownloadError):
+        await fetch(trusting, server.url(host=host))
+    assert server.requests == []
+
+
+async def test_trust_is_in_a_host_and_its_port(server: Server, trusting: Downloader) -> None:
+    async with serving() as neighbour:
+        with pytest.raises(DownloadError, match="this machine"):
+            await fetch(trusting, neighbour.url())
+        assert neighbour.requests == []
+    assert await fetch(trusting, server.url()) == MP4
+
+
+@pytest.mark.parametrize("user", ["user:password@", "user@", ":password@"])
+async def test_passwords_in_addresses_are_sent_to_nobody(server: Server, trusting: Downloader, user: str) -> None:
+    with pytest.raises(DownloadError, match="password"):
+        await fetch(trusting, f"http://{user}127.0.0.1:{server.port}/")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/video.mp4",
+        "//host/video.mp4",
+        "ftp://host/",
+        "file:///etc/passwd",
+        "data:video/mp4,x",
+        "javascript:1",
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://host:99999/",
+        "http://ulazai.com\\@127.0.0.1/",
+    ],
+)
+async def test_what_is_no_web_address_is_refused(trusting: Downloader, url: str) -> None:
+    with pytest.raises(DownloadError):
+        await fetch(trusting, url)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://ulazai.com/x", "ulazai.com"),
+        ("https://ULAZAI.com:443", "ulazai.com"),
+        ("http://ulazai.com:443", "ulazai.com:443"),
+        ("http://127.0.0.1:8080/api", "127.0.0.1:8080"),
+        ("http://[::1]:8080/", "[::1]:8080"),
+        ("https://ulazai.com@127.0.0.1.example/", None),
+    ],
+)
+def test_host_of(url: str, host: str | None) -> None:
+    if host is None:
+        with pytest.raises(DownloadError):
+            host_of(url)
+    else:
+        assert host_of(url) == host
+
+
+# Names
+
+
+def result(address: str) -> ResolveResult:
+    return ResolveResult(
+        hostname="video.example", host=address, port=80, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+    )
+
+
+def resolving_to(monkeypatch: pytest.MonkeyPatch, resolver: type, *addresses: str) -> list[str]:
+    asked: list[str] = []
+
+    async def resolve(self: object, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        del self, family
+        asked.append(host)
+        return [result(address) | {"port": port} for address in addresses]
+
+    monkeypatch.setattr(resolver, "resolve", resolve)
+    return asked
+
+
+async def test_only_the_public_ones_of_a_names_addresses_are_used(
+    server: Server, trusting: Downloader, second_is_public: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del second_is_public
+    resolving_to(monkeypatch, ThreadedResolver, "127.0.0.3", "127.0.0.2", "127.0.0.4")
+    await fetch(trusting, server.url(host="video.example"))
+    assert server.reached == ["127.0.0.2"]
+
+
+async def test_name_without_a_public_address_is_refused_at_once(
+    server: Server, trusting: Downloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = resolving_to(monkeypatch, ThreadedResolver, "127.0.0.1", "10.0.0.1")
+    with pytest.raises(DownloadError, match="this machine"):
+        await fetch(trusting, server.url(host="video.example"))
+    assert (len(asked), server.requests) == (1, [])
+
+
+async def test_what_is_connected_to_is_checked_whoever_resolved_it(
+    server: Server, trusting: Downloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolving_to(monkeypatch, PublicResolver, "127.0.0.1")
+    with pytest.raises(DownloadError, match="this machine"):
+        await fetch(trusting, server.url(host="video.example"))
+    assert server.requests == []
+
+
+async def test_public_host_on_a_port_that_is_not_of_the_web_is_left_alone(
+    trusting: Downloader, second_is_public: None
+) -> None:
+    del second_is_public
+    with pytest.raises(DownloadError, match="port 25"):
+        await fetch(trusting, "http://127.0.0.2:25/")
+
+
+# Redirects
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirect_on_the_same_host_is_followed(server: Server, trusting: Downloader, status: int) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/moved":
+            return web.Response(body=MP4)
+        return web.Response(status=status, headers={"Location": "moved"})
+
+    server.handler = answer
+    assert await fetch(trusting, server.url()) == MP4
+
+
+async def test_three_redirects_are_followed_and_no_more(server: Server, trusting: Downloader) -> None:
+    server.handler = leading("/a", "/b", "/c")
+    assert await fetch(trusting, server.url()) == MP4
+    server.handler = leading("/a", "/b", "/c", "/d")
+    with pytest.raises(DownloadError, match="more than 3"):
+        await fetch(trusting, server.url())
+    assert len(server.requests) == 8
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.2:{port}/",
+        "http://localhost:{port}/",
+        "//[::ffff:127.0.0.1]:{port}/",
+        "http://2130706433:{port}/",
+        "http://user:password@127.0.0.1:{port}/",
+        "ftp://127.0.0.1:{port}/",
+        "file:///etc/passwd",
+        "http://[",
+        "",
+    ],
+)
+async def test_redirect_elsewhere_into_the_machine_is_refused(
+    server: Server, trusting: Downloader, location: str
+) -> None:
+    server.handler = answering(302, Location=location.format(port=server.port))
+    with pytest.raises(DownloadError):
+        await fetch(trusting, server.url())
+    # An empty address is that of the same page.
+    assert {request.host for request in server.requests} == {server.trusted}
+
+
+async def test_redirect_to_the_open_internet_is_followed_but_not_back(
+    server: Server, trusting: Downloader, second_is_public: None
+) -> None:
+    del second_is_public
+    server.handler = leading(server.url("/a", "127.0.0.2"))
+    assert await fetch(trusting, server.url()) == MP4
+    server.requests.clear()
+    server.handler = leading(server.url("/a", "127.0.0.2"), server.url("/b"))
+    with pytest.raises(DownloadError, match="this machine"):
+        await fetch(trusting, server.url())
+    assert [request.path for request in server.requests] == ["/video.mp4", "/a"]
+
+
+async def test_others_do_not_lead_to_the_trusted_host(
+    server: Server, trusting: Downloader, second_is_public: None
+) -> None:
+    del second_is_public
+    server.handler = leading(server.url("/inside"))
+    with pytest.raises(DownloadError, match="this machine"):
+        await fetch(trusting, server.url(host="127.0.0.2"))
+    assert len(server.requests) == 1
+
+
+def test_redirect_gives_up_no_encryption() -> None:
+    with pytest.raises(DownloadError, match="https to http"):
+        downloads._redirected(URL("https://ulazai.com/x"), "http://ulazai.com/x")
+    assert downloads._redirected(URL("http://ulazai.com/x"), "https://ulazai.com/y") == URL("https://ulazai.com/y")
+
+
+# Pictures
+
+
+async def look(downloader: Downloader, url: str) -> None:
+    await downloader.picture_header(url, lambda header, complete: len(header) > 3 or complete, 100)
+
+
+async def test_pictures_come_from_discord_only_and_are_not_redirected(server: Server, trusting: Downloader) -> None:
+    await look(trusting, server.url())
+    server.handler = answering(302, Location="/moved")
+    with pytest.raises(DownloadError, match="302"):
+        await look(trusting, server.url())
+    assert len(server.requests) == 2
+    for url in (server.url(host="127.0.0.2"), "http://cdn.discordapp.com.example/", "http://cdn.discordapp.com:8080/"):
+        with pytest.raises(DownloadError, match="Discord only"):
+            await look(trusting, url)
+
+
+async def test_hosts_of_pictures_are_not_trusted_with_videos(server: Server) -> None:
+    async with Downloader(set(), {server.trusted, *DISCORD_FILE_HOSTS}) as downloader:
+        await look(downloader, server.url())
+        with pytest.raises(DownloadError, match="this machine"):
+            await fetch(downloader, server.url())
+
+
+# What an answer may cost
+
+
+async def test_nothing_is_told_but_the_address(server: Server, trusting: Downloader) -> None:
+    server.handler = leading("/a")
+    await fetch(trusting, server.url())
+    for request in server.requests:
+        assert request.headers["Accept-Encoding"] == "identity"
+        assert not {"Cookie", "Authorization", "Referer"} & set(request.headers)
+
+
+async def test_cookies_are_not_kept(server: Server, trusting: Downloader) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=MP4, headers={"Set-Cookie": "track=1; Path=/; Domain=localhost"})
+
+    server.handler = answer
+    await fetch(trusting, server.url())
+    await fetch(trusting, server.url())
+    assert "Cookie" not in server.requests[-1].headers
+
+
+async def test_packed_answer_is_not_unfolded(server: Server, trusting: Downloader) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=MP4, headers={"Content-Encoding": "gzip"})
+
+    server.handler = answer
+    with pytest.raises(DownloadError, match="packed"):
+        await fetch(trusting, server.url())
+    assert len(server.requests) == 1
+
+
+async def test_slow_drip_ends_at_the_deadline(server: Server, trusting: Downloader) -> None:
+    server.handler = dripping(MP4[:12], pause_seconds=0.02)
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match=r"within 0\.3 seconds"):
+        await trusting.video(server.url(), 10**6, max_seconds=0.3)
+    assert time.monotonic() - began < 2
+    assert len(server.requests) == 1
+
+
+async def test_what_is_no_video_is_left_after_its_first_bytes(server: Server, trusting: Downloader) -> None:
+    server.handler = dripping(b"<html>" * 1000, pause_seconds=0.01)
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match="no MP4"):
+        await fetch(trusting, server.url())
+    assert time.monotonic() - began < 2
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0\0\x18ftyp"])
+async def test_what_is_too_short_for_a_video_is_none(server: Server, trusting: Downloader, body: bytes) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=body)
+
+    server.handler = answer
+    with pytest.raises(DownloadError, match="no MP4"):
+        await fetch(trusting, server.url())
+
+
+async def test_endless_video_is_left_when_it_is_over_the_limit(server: Server, trusting: Downloader) -> None:
+    server.handler = dripping(MP4 + b"x" * 50_000, pause_seconds=0.001)
+    with pytest.raises(DownloadError, match="more than 100000"):
+        await fetch(trusting, server.url(), 100_000)
+    assert len(server.requests) == 1
+
+
+def dripping(piece: bytes, pause_seconds: float) -> Handler:
+    """Send this again and again, without end."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse()
+        await stream.prepare(request)
+        while request.transport is not None and not request.transport.is_closing():
+            await stream.write(piece)
+            await asyncio.sleep(pause_seconds)
+        return stream
+
+    return answer
+
+
+@contextmanager
+def full_disk(room_bytes: int) -> Iterator[None]:
+    """Let no file grow longer than this, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("size", [20_000, 2_000_000])
+async def test_full_disk_is_a_download_that_failed(server: Server, trusting: Downloader, size: int) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=MP4 + b"x" * size)
+
+    server.handler = answer
+    with full_disk(10_000), pytest.raises(DownloadError, match="the disk"):
+        await fetch(trusting, server.url(), 10**7)
+    assert len(server.requests) == 1
+
+
+async def test_temporary_file_has_no_name_in_the_folder(server: Server, trusting: Downloader, tmp_path: Path) -> None:
+    with await trusting.video(server.url(), 10**6, folder=tmp_path) as file:
+        assert names_in(tmp_path) == []
+        assert file.read() == MP4
+
+
+async def test_folder_that_is_not_there_is_a_download_that_failed(
+    server: Server, trusting: Downloader, tmp_path: Path
+) -> None:
+    with pytest.raises(DownloadError, match="the disk"):
+        await trusting.video(server.url(), 10**6, folder=tmp_path / "gone")
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
