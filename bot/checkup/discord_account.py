@@ -1,17 +1,16 @@
 """The Discord side: the token, the commands, and what the bot may do in each server."""
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator
 
 import discord
+from discord.ext import commands
 
 from bot.checkup.clock import ClockReadings
 from bot.checkup.findings import Finding, ok, warning, wrong
-from bot.client import NETWORK_ERRORS, PERMISSIONS, invite_url
+from bot.client import EXTENSIONS, NETWORK_ERRORS, PERMISSIONS, invite_url
 from bot.config import Settings
-
-COMMANDS = frozenset({"animate", "Animate image", "cancel", "history", "usage", "video"})
-"""What the bot registers; a test holds this to what it really does."""
 
 _TOKEN, _COMMANDS, _SERVERS = "Discord token", "commands", "servers"
 _STEP_SECONDS = 40.0
@@ -53,10 +52,18 @@ async def _check_commands(client: discord.Client) -> Finding:
             registered = await client.http.get_global_commands(client.application_id or 0)
     except _TROUBLE as error:
         return wrong(_COMMANDS, f"not known, Discord {_reason(error)}: check again in a while.")
-    missing = COMMANDS - {command["name"] for command in registered}
+    wanted = command_names()
+    missing = wanted - {command["name"] for command in registered}
     if missing:
         return warning(_COMMANDS, f"not registered: {', '.join(sorted(missing))}. Start the bot, it registers them.")
-    return ok(_COMMANDS, f"all {len(COMMANDS)} are registered.")
+    return ok(_COMMANDS, f"all {len(wanted)} are registered.")
+
+
+def command_names() -> set[str]:
+    """Return the names of the commands that the cogs declare, without starting the cogs; menus are not among them."""
+    modules = [vars(importlib.import_module(extension)) for extension in EXTENSIONS]
+    cogs = [value for module in modules for value in module.values() if isinstance(value, commands.CogMeta)]
+    return {command.name for cog in cogs for command in cog.__cog_app_commands__}
 
 
 async def _check_servers(client: discord.Client) -> AsyncIterator[Finding]:
