@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.sandbox.discord.people import Person
 from bot.sandbox.faults import Fault
-from tests.e2e.stage import GENERATE, Stage, refusal_of, staged, text_of
+from tests.e2e.stage import GENERATE, refusal_of, staged, text_of
 
 WHEN = re.compile(r"<t:\d+:R>")
 
