@@ -1,7 +1,8 @@
-"""The status cards: brought up to date often enough to be alive, seldom enough for Discord.
+"""The status cards: brought up to date often enough to be alive, seldom enough for Discord and for the bot.
 
-For 15 minutes a card is edited through the interaction's token, which counts towards no limit of the bot's;
-after that with the bot's own token, and less often. Interaction tokens are kept in memory only.
+For 15 minutes a card is edited through the interaction's token, which counts towards no limit of the bot's. After
+that, or after a restart, each edit counts towards the 50 requests a second that a bot has in all: then, where
+there are many cards, only the last edit is made. Interaction tokens are kept in memory only.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from bot.client import NETWORK_ERRORS, VideoBot
 from bot.clock import Clock
 from bot.jobs.delivery import Standing
 from bot.jobs.models import Job
+from bot.jobs.schedule import Schedule
 from cogs import _render
 
 _log = structlog.get_logger(__name__)
@@ -23,9 +25,13 @@ _log = structlog.get_logger(__name__)
 _TOKEN_LIFETIME = timedelta(minutes=14)
 _BETWEEN_EDITS = timedelta(seconds=3)
 _BETWEEN_COUNTED_EDITS = timedelta(minutes=1)
+# Progress is a courtesy: all cards together get so many edits a second, shared evenly.
+_PROGRESS_EDITS_PER_SECOND = 8
+# From this many cards on, nobody's progress is worth one of the bot's 50 requests a second.
+_MANY_CARDS = 50
+_EDITS_AT_ONCE = 8
+_EDITS_PER_ROUND = 40
 _MAX_FAILURES = 5
-_EDITS_AT_ONCE = 5
-_EDITS_PER_ROUND = 20
 
 
 @dataclass(slots=True)
@@ -33,17 +39,23 @@ class _Card:
     """A card that is being kept up to date.
 
     Attributes:
+        not_before: when the next edit may be.
         webhook: the interaction's own way to its message, while its token lives.
-        due: when the next edit may be.
+        credits_left: what the member may still spend, as it was when the job was taken.
+        shown: what the last edit showed.
     """
 
     standing: Standing
-    due: datetime
+    not_before: datetime
     webhook: discord.Webhook | None = None
     webhook_until: datetime | None = None
     credits_left: int | None = None
     shown: str = ""
     failures: int = 0
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether an edit counts towards no limit."""
+        return self.webhook_until is not None and now < self.webhook_until
 
 
 class CardBoard:
@@ -53,6 +65,7 @@ class CardBoard:
         self._bot = bot
         self._clock = clock
         self._cards: dict[int, _Card] = {}
+        self._schedule = Schedule(clock)
 
     def __len__(self) -> int:
         return len(self._cards)
@@ -60,17 +73,19 @@ class CardBoard:
     def begin(self, job: Job, interaction: discord.Interaction[VideoBot], credits_left: int | None) -> discord.Embed:
         """Begin a card, to be sent as the answer to this interaction."""
         now = self._clock.now()
-        card = _Card(Standing(job), now + _BETWEEN_EDITS, interaction.followup, now + _TOKEN_LIFETIME, credits_left)
+        webhook, until = interaction.followup, now + _TOKEN_LIFETIME
+        card = _Card(Standing(job), now + _BETWEEN_EDITS, webhook, until, credits_left)
         self._cards[job.id] = card
         return self._render(card, now)
 
     def show(self, standing: Standing) -> None:
-        """Take a job's new standing; the card shows it at the next edit that is due."""
-        card = self._cards.get(standing.job.id)
-        if card is None:
-            self._cards[standing.job.id] = _Card(standing, self._clock.now())
-        else:
-            card.standing = standing
+        """Take a job's new standing; the card shows it as soon as it may."""
+        job = standing.job
+        card = self._cards.setdefault(job.id, _Card(standing, self._clock.now()))
+        is_news = card.standing.job.state is not job.state or card.standing.waiting != standing.waiting
+        card.standing = standing
+        if is_news or not job.is_open or job.id not in self._schedule:
+            self._schedule.put(job.id, card.not_before)
 
     def located(self, job: Job) -> None:
         """Tell which message and thread belong to a job."""
@@ -79,30 +94,45 @@ class CardBoard:
             card.standing = replace(card.standing, job=placed)
 
     async def refresh(self) -> None:
-        """Edit the cards that are due, the longest waiting first. Never raises."""
-        now = self._clock.now()
-        due = sorted((card for card in self._cards.values() if card.due <= now), key=lambda card: card.due)
+        """Edit the cards that are due, those of finished jobs first. Never raises."""
+        due = [self._cards[job_id] for job_id in self._schedule.pop_due() if job_id in self._cards]
+        due.sort(key=lambda card: card.standing.job.is_open)
+        for card in due[_EDITS_PER_ROUND:]:
+            self._schedule.put(card.standing.job.id, self._clock.now())
         for start in range(0, min(len(due), _EDITS_PER_ROUND), _EDITS_AT_ONCE):
-            await asyncio.gather(*(self._edit(card) for card in due[start : start + _EDITS_AT_ONCE]))
+            batch = due[start : min(start + _EDITS_AT_ONCE, _EDITS_PER_ROUND)]
+            await asyncio.gather(*(self._edit(card) for card in batch))
 
     async def _edit(self, card: _Card) -> None:
-        now, job = self._clock.now(), card.standing.job
-        card.due = now + (_BETWEEN_EDITS if self._is_free(card, now) else _BETWEEN_COUNTED_EDITS)
-        embed = self._render(card, now)
-        picture = str(embed.to_dict())
-        if picture != card.shown and job.card_message_id and not await self._send(card, embed, now):
-            card.failures += 1
-        else:
-            card.shown, card.failures = picture, 0
-        is_over = not card.standing.job.is_open and card.standing.job is job
-        if is_over and not 0 < card.failures < _MAX_FAILURES:
+        now, standing = self._clock.now(), card.standing
+        job = standing.job
+        if self._is_worth_it(card, now):
+            embed = self._render(card, now)
+            picture = str(embed.to_dict())
+            if picture != card.shown and job.card_message_id:
+                card.not_before = now + _BETWEEN_EDITS
+                card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
+            card.shown = picture if card.failures == 0 else ""
+        if standing is card.standing and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
+            return
+        self._schedule.put(job.id, self._clock.now() + self._pace(card, now))
+
+    def _is_worth_it(self, card: _Card, now: datetime) -> bool:
+        return card.is_free(now) or not card.standing.job.is_open or len(self._cards) < _MANY_CARDS
+
+    def _pace(self, card: _Card, now: datetime) -> timedelta:
+        """Return how long a card waits for its next edit."""
+        if not card.standing.job.is_open:
+            return _BETWEEN_EDITS
+        least = _BETWEEN_EDITS if card.is_free(now) else _BETWEEN_COUNTED_EDITS
+        return max(least, timedelta(seconds=len(self._cards) / _PROGRESS_EDITS_PER_SECOND))
 
     async def _send(self, card: _Card, embed: discord.Embed, now: datetime) -> bool:
         job = card.standing.job
         message_id = job.card_message_id or 0
         try:
-            if card.webhook and self._is_free(card, now):
+            if card.webhook and card.is_free(now):
                 await card.webhook.edit_message(message_id, embed=embed)
             else:
                 channel = self._bot.get_partial_messageable(job.asker.channel_id, guild_id=job.asker.guild_id)
@@ -111,9 +141,6 @@ class CardBoard:
             _log.info("card not edited", job_id=job.id, error=str(error))
             return False
         return True
-
-    def _is_free(self, card: _Card, now: datetime) -> bool:
-        return card.webhook_until is not None and now < card.webhook_until
 
     def _render(self, card: _Card, now: datetime) -> discord.Embed:
         return _render.card(card.standing, now, card.credits_left)

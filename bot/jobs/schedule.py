@@ -23,6 +23,9 @@ class Schedule:
     def __len__(self) -> int:
         return len(self._due)
 
+    def __contains__(self, job_id: int) -> bool:
+        return job_id in self._due
+
     def put(self, job_id: int, due: datetime) -> None:
         """Plan a job, in place of an earlier plan for it."""
         self._due[job_id] = due
