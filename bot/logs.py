@@ -18,8 +18,9 @@ class Redactor:
     """Takes secrets out of text: the given words, and interaction tokens in addresses."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        # In JSON, and in Python's own notation, a quotation mark or backslash is written as two characters.
-        forms = {form for word in secrets for form in (word, json.dumps(word)[1:-1], repr(word)[1:-1])}
+        # Python's notation, and JSON on top of it, write a quotation mark or backslash as two or more characters.
+        forms = {form for word in secrets for form in (word, repr(word)[1:-1])}
+        forms |= {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
         words = sorted(filter(None, forms), key=len, reverse=True)
         self._words = re.compile("|".join(map(re.escape, words))) if words else None
 
