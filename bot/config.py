@@ -55,7 +55,7 @@ class DatabaseSettings(BaseSettings):
     def _sqlite_file(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise ValueError("must look like sqlite:///data/reelpool.db") from error
         # The lock and the backup go by the file's name: neither options nor SQLite's own addresses for files.
         is_plain_file = url.database and url.database != ":memory:" and not url.database.startswith("file:")
