@@ -1,6 +1,7 @@
 """The command line: `python -m bot` runs the bot; its commands try it, check it and back it up."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,8 @@ def backup(file: Path, force: bool) -> None:
 @main.command()
 def check() -> None:
     """Look at settings, database, key, token, servers and clock; exit with 1 where something is wrong."""
+    # The findings say what there is to say; the libraries' own lines would come between them.
+    logging.disable()
     sys.exit(asyncio.run(_print_findings()))
 
 

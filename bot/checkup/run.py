@@ -12,7 +12,7 @@ from bot.checkup.provider import check_key
 from bot.clock import Clock
 from bot.config import Settings, load_database_settings, load_settings
 from bot.errors import SettingsError
-from bot.logs import Redactor, set_up_logging
+from bot.logs import Redactor
 
 _SUBJECT = "settings"
 
@@ -26,8 +26,6 @@ async def check_all(clock: Clock) -> AsyncIterator[Finding]:
             yield finding
         return
     yield ok(_SUBJECT, "complete.")
-    # The findings say what there is to say; the libraries' own lines would come between them.
-    set_up_logging("CRITICAL", settings.log_format, settings.secrets)
     redact = Redactor(settings.secrets)
     async for finding in _check(settings, clock):
         yield replace(finding, subject=redact(finding.subject), text=redact(finding.text))
