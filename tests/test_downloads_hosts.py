@@ -1,13 +1,7 @@
-"""Which hosts a download reaches, where its redirects may lead, and what an answer may cost."""
+"""Which hosts a download reaches, under which names, and where its redirects may lead."""
 
-import asyncio
-import resource
 import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -19,49 +13,7 @@ from yarl import URL
 from bot import downloads
 from bot.downloads import DISCORD_FILE_HOSTS, Downloader, PublicResolver, host_of, is_public
 from bot.errors import DownloadError
-
-MP4 = b"\0\0\0\x18ftypmp42" + b"x" * 1000
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Server:
-    """A server on every loopback address; notes what it is asked."""
-
-    port: int = 0
-    requests: list[web.Request] = field(default_factory=list)
-    reached: list[str] = field(default_factory=list)
-    handler: Handler | None = None
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        assert request.transport is not None
-        self.reached.append(request.transport.get_extra_info("sockname")[0])
-        if self.handler is not None:
-            return await self.handler(request)
-        return web.Response(body=MP4)
-
-    def url(self, path: str = "/video.mp4", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
-
-    @property
-    def trusted(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-
-@asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    server = Server()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "0.0.0.0", 0).start()  # noqa: S104 - the tests come by several loopback addresses
-    server.port = runner.addresses[0][1]
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
+from tests.loopback import MP4, Handler, Server, fetch, serving
 
 
 @pytest_asyncio.fixture
@@ -81,11 +33,6 @@ async def trusting(server: Server) -> AsyncIterator[Downloader]:
 def second_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let 127.0.0.2 stand for an address of the open internet."""
     monkeypatch.setattr(downloads, "is_public", lambda address: address == "127.0.0.2")
-
-
-async def fetch(downloader: Downloader, url: str, max_bytes: int = 10**6) -> bytes:
-    with await downloader.video(url, max_bytes) as file:
-        return file.read()
 
 
 def answering(status: int, **headers: str) -> Handler:
@@ -397,126 +344,3 @@ async def test_hosts_of_pictures_are_not_trusted_with_videos(server: Server) -> 
         await look(downloader, server.url())
         with pytest.raises(DownloadError, match="this machine"):
             await fetch(downloader, server.url())
-
-
-# What an answer may cost
-
-
-async def test_nothing_is_told_but_the_address(server: Server, trusting: Downloader) -> None:
-    server.handler = leading("/a")
-    await fetch(trusting, server.url())
-    for request in server.requests:
-        assert request.headers["Accept-Encoding"] == "identity"
-        assert not {"Cookie", "Authorization", "Referer"} & set(request.headers)
-
-
-async def test_cookies_are_not_kept(server: Server, trusting: Downloader) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        del request
-        return web.Response(body=MP4, headers={"Set-Cookie": "track=1; Path=/; Domain=localhost"})
-
-    server.handler = answer
-    await fetch(trusting, server.url())
-    await fetch(trusting, server.url())
-    assert "Cookie" not in server.requests[-1].headers
-
-
-async def test_packed_answer_is_not_unfolded(server: Server, trusting: Downloader) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        del request
-        return web.Response(body=MP4, headers={"Content-Encoding": "gzip"})
-
-    server.handler = answer
-    with pytest.raises(DownloadError, match="packed"):
-        await fetch(trusting, server.url())
-    assert len(server.requests) == 1
-
-
-async def test_slow_drip_ends_at_the_deadline(server: Server, trusting: Downloader) -> None:
-    server.handler = dripping(MP4[:12], pause_seconds=0.02)
-    began = time.monotonic()
-    with pytest.raises(DownloadError, match=r"within 0\.3 seconds"):
-        await trusting.video(server.url(), 10**6, max_seconds=0.3)
-    assert time.monotonic() - began < 2
-    assert len(server.requests) == 1
-
-
-async def test_what_is_no_video_is_left_after_its_first_bytes(server: Server, trusting: Downloader) -> None:
-    server.handler = dripping(b"<html>" * 1000, pause_seconds=0.01)
-    began = time.monotonic()
-    with pytest.raises(DownloadError, match="no MP4"):
-        await fetch(trusting, server.url())
-    assert time.monotonic() - began < 2
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("body", [b"", b"\0\0\0\x18ftyp"])
-async def test_what_is_too_short_for_a_video_is_none(server: Server, trusting: Downloader, body: bytes) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        del request
-        return web.Response(body=body)
-
-    server.handler = answer
-    with pytest.raises(DownloadError, match="no MP4"):
-        await fetch(trusting, server.url())
-
-
-async def test_endless_video_is_left_when_it_is_over_the_limit(server: Server, trusting: Downloader) -> None:
-    server.handler = dripping(MP4 + b"x" * 50_000, pause_seconds=0.001)
-    with pytest.raises(DownloadError, match="more than 100000"):
-        await fetch(trusting, server.url(), 100_000)
-    assert len(server.requests) == 1
-
-
-def dripping(piece: bytes, pause_seconds: float) -> Handler:
-    """Send this again and again, without end."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse()
-        await stream.prepare(request)
-        while request.transport is not None and not request.transport.is_closing():
-            await stream.write(piece)
-            await asyncio.sleep(pause_seconds)
-        return stream
-
-    return answer
-
-
-@contextmanager
-def full_disk(room_bytes: int) -> Iterator[None]:
-    """Let no file grow longer than this, as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-@pytest.mark.parametrize("size", [20_000, 2_000_000])
-async def test_full_disk_is_a_download_that_failed(server: Server, trusting: Downloader, size: int) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        del request
-        return web.Response(body=MP4 + b"x" * size)
-
-    server.handler = answer
-    with full_disk(10_000), pytest.raises(DownloadError, match="the disk"):
-        await fetch(trusting, server.url(), 10**7)
-    assert len(server.requests) == 1
-
-
-async def test_temporary_file_has_no_name_in_the_folder(server: Server, trusting: Downloader, tmp_path: Path) -> None:
-    with await trusting.video(server.url(), 10**6, folder=tmp_path) as file:
-        assert names_in(tmp_path) == []
-        assert file.read() == MP4
-
-
-async def test_folder_that_is_not_there_is_a_download_that_failed(
-    server: Server, trusting: Downloader, tmp_path: Path
-) -> None:
-    with pytest.raises(DownloadError, match="the disk"):
-        await trusting.video(server.url(), 10**6, folder=tmp_path / "gone")
-
-
-def names_in(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()]
