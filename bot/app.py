@@ -16,7 +16,7 @@ from bot.archive import Archive
 from bot.client import Services, VideoBot
 from bot.clock import SystemClock
 from bot.config import Settings
-from bot.downloads import DISCORD_FILE_HOSTS, Downloader, host_of
+from bot.downloads import DISCORD_FILE_HOSTS, Downloader, host_of, name_of
 from bot.errors import DiscordUnavailableError
 from bot.jobs.decisions import DecisionRepository
 from bot.jobs.repository import JobRepository
@@ -49,7 +49,7 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         stack.enter_context(only_bot_on(settings.database_path))
         database = await stack.enter_async_context(Database.open(settings.database_url))
         provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))
-        discord_host, provider_host = host_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
+        discord_host, provider_host = name_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
         downloader = await stack.enter_async_context(Downloader({provider_host}, {discord_host, *DISCORD_FILE_HOSTS}))
         archive = Archive(settings.archive_dir, settings.archive_max_mb * _BYTES_PER_MB)
         await archive.open()

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
@@ -118,11 +119,11 @@ def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
 class Downloader:
     """Fetches files; to be used as `async with Downloader(...) as downloader`.
 
-    Hosts are written as `host_of` does, with the port where it is not the usual one.
-
     Args:
-        trusted_hosts: whose videos are fetched wherever these hosts are, because the operator named them.
-        picture_hosts: the only hosts that pictures are fetched from, wherever they are.
+        trusted_hosts: whose videos are fetched wherever these hosts are, because the operator named them; written
+            as `host_of` does, with the port where it is not the usual one.
+        picture_hosts: the names of the only hosts that pictures are fetched from, wherever they are, at any port:
+            a Discord-compatible server may serve its files beside its API.
     """
 
     def __init__(self, trusted_hosts: Iterable[str], picture_hosts: Iterable[str]) -> None:
@@ -150,7 +151,7 @@ class Downloader:
             DownloadError: it can't be fetched.
         """
         target = _parse(url)
-        if _host(target) not in self._picture_hosts:
+        if target.host not in self._picture_hosts:
             raise DownloadError("pictures are fetched from Discord only")
         async with _deadline(_PICTURE_SECONDS):
             async for attempt in _tries():
@@ -180,7 +181,7 @@ class Downloader:
 
     async def _show_header(self, url: URL, is_enough: Callable[[bytes, bool], bool], max_bytes: int) -> None:
         header = bytearray()
-        async with self._open(url, self._picture_hosts, max_redirects=0) as response:
+        async with self._open(url, {_host(url)}, max_redirects=0) as response:
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 header += chunk
                 if is_enough(bytes(header), len(header) >= max_bytes) or len(header) >= max_bytes:
@@ -203,7 +204,7 @@ class Downloader:
 
     @asynccontextmanager
     async def _open(
-        self, url: URL, trusted_hosts: frozenset[str], *, max_redirects: int
+        self, url: URL, trusted_hosts: AbstractSet[str], *, max_redirects: int
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         is_trusted = True
         for _ in range(max_redirects + 1):
@@ -305,6 +306,15 @@ def host_of(url: str) -> str:
         DownloadError: it is not one of http or https, or has a password in it.
     """
     return _host(_parse(url))
+
+
+def name_of(url: str) -> str:
+    """Return the name of an address's host, without its port.
+
+    Raises:
+        DownloadError: it is not one of http or https, or has a password in it.
+    """
+    return _parse(url).host or ""
 
 
 def _parse(url: str) -> URL:

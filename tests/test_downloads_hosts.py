@@ -25,7 +25,7 @@ async def server() -> AsyncIterator[Server]:
 @pytest_asyncio.fixture
 async def trusting(server: Server) -> AsyncIterator[Downloader]:
     """Trusts the server at 127.0.0.1, and no other address of it."""
-    async with Downloader({server.trusted}, {server.trusted}) as downloader:
+    async with Downloader({server.trusted}, {"127.0.0.1"}) as downloader:
         yield downloader
 
 
@@ -334,13 +334,13 @@ async def test_pictures_come_from_discord_only_and_are_not_redirected(server: Se
     with pytest.raises(DownloadError, match="302"):
         await look(trusting, server.url())
     assert len(server.requests) == 2
-    for url in (server.url(host="127.0.0.2"), "http://cdn.discordapp.com.example/", "http://cdn.discordapp.com:8080/"):
-        with pytest.raises(DownloadError, match="Discord only"):
+    for url in (server.url(host="127.0.0.2"), "http://cdn.discordapp.com.example/", "ftp://cdn.discordapp.com/"):
+        with pytest.raises(DownloadError, match="Discord only|not an address"):
             await look(trusting, url)
 
 
 async def test_hosts_of_pictures_are_not_trusted_with_videos(server: Server) -> None:
-    async with Downloader(set(), {server.trusted, *DISCORD_FILE_HOSTS}) as downloader:
+    async with Downloader(set(), {"127.0.0.1", *DISCORD_FILE_HOSTS}) as downloader:
         await look(downloader, server.url())
         with pytest.raises(DownloadError, match="this machine"):
             await fetch(downloader, server.url())

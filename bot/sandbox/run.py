@@ -65,6 +65,7 @@ def bot_environment(local_discord: LocalDiscord, local_ulazai: LocalUlazAI, fold
         "DISCORD_API_URL": local_discord.api_url,
         "ULAZAI_API_KEY": local_ulazai.api_key,
         "ULAZAI_BASE_URL": local_ulazai.base_url,
+        "ARCHIVE_DIR": str(folder / "archive"),
         "DATABASE_URL": f"sqlite:///{(folder / 'reelpool.db').absolute()}",
     }
 
