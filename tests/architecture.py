@@ -34,9 +34,9 @@ FLOORS = {
 ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bot.jobs": (
         ("models", "durations", "figures", "inspection", "gate", "schedule"),
-        ("checks", "learning"),
+        ("checks", "learning", "outlook"),
         ("polling",),
-        ("rows", "delivery", "entry"),
+        ("rows", "delivery", "entry", "experience"),
         ("repository", "decisions"),
         ("service", "unconfirmed", "sending", "watching", "telling"),
         ("worker",),

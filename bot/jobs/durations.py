@@ -1,8 +1,8 @@
 """How long a job is likely to take: what the provider says, and what the last jobs of its kind took. Pure.
 
-Each finished job stands for ages around its own: a kernel as wide as the way to its sixth neighbour, so that narrow
+Each finished job stands for ages around its own: a kernel as wide as the way to its twelfth neighbour, so that narrow
 modes stay narrow and long tails smooth. How fast older jobs are forgotten is learned as well: three rates are
-kept, and each counts by how well it would have foretold the last jobs. The provider's estimate counts as one job
+kept, and each counts by how well it would have foretold the last jobs. The provider's estimate counts as part
 more, with a long tail, so that nothing is ever held to be impossible.
 """
 
@@ -22,10 +22,10 @@ _STEP = 0.005
 _YOUNGEST_SECONDS = 2.0
 AGES = tuple(_YOUNGEST_SECONDS * math.exp(_STEP * place) for place in range(1777))
 
-_ESTIMATE_JOBS = 1.0
-_NEIGHBOUR = 6
-# Kernels reach this far in the logarithm of the age: 2 to 15 percent.
-_NARROWEST, _WIDEST = 0.02, 0.15
+_ESTIMATE_JOBS = 0.4
+_NEIGHBOUR = 12
+# Kernels reach this far in the logarithm of the age: 1.5 to 15 percent.
+_NARROWEST, _WIDEST = 0.015, 0.15
 _FORGETTING = (0.8, 0.93, 0.985)
 _REHEARSED = 16
 _REHEARSED_BY = 32

@@ -1,30 +1,37 @@
 """When to look at a job next, and how far it probably is. Pure.
 
-The provider's documentation gives 60 to 90 seconds as the typical time and no promise about progress. Looks are
-spent where finishing is likely: one early, to see whether progress is reported, then at the end that progress
-points to, or spread over the estimated span; past that, ever less often, as a share of the job's age.
+Without progress, looks follow the best schedule for what is known of such jobs: the distribution of their durations
+(`bot.jobs.durations`) and the optimal inspection of something that ends at such a time (`bot.jobs.inspection`, after
+Barlow, Hunter and Proschan), with as many looks as the documented ten-second loop would make.
+
+With progress (`bot.jobs.figures`), an early look reads the figure, the next ones narrow the end down, the last one
+falls just after it. Figures are believed as far as they kept their word with jobs of the kind and as they fit
+together for this one. They are never believed alone: where they are honest with probability q, and the share S of
+jobs runs this long, the doubt that is left is d = (1 - q) S / ((1 - q) S + q) by Bayes' rule. The hazard of an end
+that the figures don't foretell is d of what it was, and looks, which follow the square root of the hazard, go on at
+sqrt(d) of the schedule's rate.
 """
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.jobs.figures import Reading, Sighting, read, sharpest_look
+from bot.jobs.learning import NOTHING, Learned
 from bot.jobs.models import Job
+from bot.jobs.outlook import outlook_for
 from bot.provider.models import Estimate
 
 TYPICAL = Estimate(60.0, 90.0)
-_LOOKS_IN_SPAN = 10
-_LATE_SHARE = 0.05
-_LONGEST_PAUSE_SECONDS = 300.0
+"""Seconds that a job takes by the provider's documentation."""
+
+LONGEST_PAUSE_SECONDS = 300.0
+_BELIEVED = 0.3
+# Figures that point this many times beyond the age at which practically all jobs have ended stand still.
+_BEYOND = 2.0
+_MOST_SIGHTINGS = 12
 # A bar that fills up before the video is there would be a lie; also when it is rounded to 16 steps.
-_FULLEST_BAR = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """What one look showed: how old the job was, in seconds, and its progress from 0 to 1."""
-
-    age_seconds: float
-    progress: float
+_FULLEST_BAR = 0.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +41,22 @@ class Watch:
     Attributes:
         sent_at: when it was submitted.
         estimate: how long it may take.
-        sighting: the newest progress that was seen.
+        sightings: the progress that was seen, oldest first; the newest few.
+        unfinished_age: how old it was, in seconds, when a look last found it unfinished; 0 before the first.
     """
 
     sent_at: datetime
     estimate: Estimate
-    sighting: Sighting | None = None
+    sightings: tuple[Sighting, ...] = ()
+    unfinished_age: float = 0.0
 
     def seen(self, now: datetime, progress: float | None) -> "Watch":
-        """Return the watch after a look at `now` that showed `progress`."""
+        """Return the watch after a look at `now` that found the job unfinished and showed `progress`."""
+        age = age_seconds(self.sent_at, now)
         if progress is None:
-            return self
-        return replace(self, sighting=Sighting(age_seconds(self.sent_at, now), progress))
+            return replace(self, unfinished_age=age)
+        sightings = (*self.sightings, Sighting(age, progress))[-_MOST_SIGHTINGS:]
+        return replace(self, sightings=sightings, unfinished_age=age)
 
 
 def watch_of(job: Job) -> Watch:
@@ -58,39 +69,48 @@ def age_seconds(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
 
 
-def next_look(watch: Watch, now: datetime, min_interval_seconds: float) -> datetime:
-    """Return when to look next: at least `min_interval_seconds` from now, at most five minutes."""
+def next_look(watch: Watch, now: datetime, min_interval_seconds: float, learned: Learned = NOTHING) -> datetime:
+    """Return when to look next: at least `min_interval_seconds` from now, at most five minutes.
+
+    Args:
+        watch: what is known of the job.
+        now: when this is asked, usually just after a look.
+        min_interval_seconds: the shortest time between two looks at a job.
+        learned: what is known of jobs of its kind.
+    """
     age = age_seconds(watch.sent_at, now)
-    pause = _pause_seconds(watch, age)
-    return now + timedelta(seconds=max(min_interval_seconds, min(pause, _LONGEST_PAUSE_SECONDS)))
+    pause = _next_age(watch, learned, age, min_interval_seconds) - age
+    return now + timedelta(seconds=max(min_interval_seconds, min(pause, LONGEST_PAUSE_SECONDS)))
 
 
-def _pause_seconds(watch: Watch, age: float) -> float:
-    low, high = watch.estimate.low_seconds, watch.estimate.high_seconds
-    if age < low / 2:
-        return low / 2 - age
-    step = max(high - low, high / 5) / _LOOKS_IN_SPAN
-    if age >= high:
-        return max(step, age * _LATE_SHARE)
-    end = _predicted_end(watch)
-    return max(step, (low if end is None else end) - age)
-
-
-def _predicted_end(watch: Watch) -> float | None:
-    """Return at which age progress, taken as linear, would be complete; None if it says nothing."""
-    sighting = watch.sighting
-    if sighting is None or not 0.05 <= sighting.progress < 1:
-        return None
-    end = sighting.age_seconds / sighting.progress
-    return end if end <= 2 * watch.estimate.high_seconds else None
+def _next_age(watch: Watch, learned: Learned, age: float, gap_seconds: float) -> float:
+    outlook = outlook_for(learned.durations, watch.estimate, gap_seconds)
+    figures = learned.figures
+    reading = read(watch.sightings, figures.cut)
+    honesty = figures.trust * reading.honesty
+    if reading.earliest_seconds > _BEYOND * outlook.plan.last_age or honesty < _BELIEVED:
+        return outlook.plan.after(age)
+    # The longer a job runs, as its figures said it would, the less they can be false.
+    doubt = (1 - honesty) * outlook.running_at(age)
+    fallback = outlook.plan.after(age, steps=max(1, int(math.sqrt(1 + honesty / max(doubt, 1e-6)))))
+    if math.isinf(reading.latest_seconds):
+        return min(fallback, outlook.early_age) if outlook.early_age > age else outlook.plan.after(age)
+    return min(fallback, sharpest_look(reading, figures.cut, age, gap_seconds))
 
 
 def progress_now(watch: Watch, now: datetime) -> float:
-    """Return how far the job probably is, from 0 to 0.95: by its last sighting, and the time since."""
+    """Return how far the job probably is, from 0 to 0.96: by its last sighting, and the time since."""
     age = age_seconds(watch.sent_at, now)
-    end = _predicted_end(watch) or (watch.estimate.low_seconds + watch.estimate.high_seconds) / 2
-    seen = watch.sighting.progress if watch.sighting else 0.0
+    seen = watch.sightings[-1].progress if watch.sightings else 0.0
+    end = _likely_end(watch, read(watch.sightings, 0.0))
     return min(_FULLEST_BAR, max(seen, age / end if end else 0.0))
+
+
+def _likely_end(watch: Watch, reading: Reading) -> float:
+    low, high = watch.estimate.low_seconds, watch.estimate.high_seconds
+    if reading.honesty == 1 and 0 < reading.latest_seconds <= 2 * high:
+        return (reading.earliest_seconds + reading.latest_seconds) / 2
+    return (low + high) / 2
 
 
 def expected_finish(job: Job) -> datetime:

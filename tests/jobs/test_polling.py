@@ -1,9 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.jobs.polling import TYPICAL, Sighting, Watch, next_look, progress_now
+from bot.jobs.durations import MEMORY
+from bot.jobs.figures import Sighting
+from bot.jobs.learning import Figures, Learned
+from bot.jobs.polling import TYPICAL, Watch, next_look, progress_now
 from bot.provider.models import Estimate
 from cogs._render import bar
 from tests.clock import START
@@ -23,28 +27,44 @@ watches = st.builds(
     Watch,
     sent_at=st.just(START),
     estimate=st.one_of(st.just(TYPICAL), estimates),
-    sighting=st.one_of(st.none(), st.builds(Sighting, st.floats(0, 86_400), fractions)),
+    sightings=st.lists(st.builds(Sighting, st.floats(0, 86_400), fractions), max_size=4).map(tuple),
+    unfinished_age=st.floats(0, 86_400),
+)
+counts = st.floats(0, 100)
+learnings = st.builds(
+    Learned,
+    durations=st.lists(st.floats(0, 100_000), max_size=MEMORY).map(tuple),
+    figures=st.builds(
+        lambda kept, broken, misfits: Figures(kept, kept + broken, misfits),
+        counts,
+        counts,
+        st.tuples(counts, counts, counts),
+    ),
 )
 
 
 @PROPERTY
-@given(watches, ages, intervals)
-def test_the_next_look_is_neither_too_soon_nor_too_late(watch: Watch, age: float, interval: float) -> None:
+@given(watches, ages, intervals, learnings)
+def test_the_next_look_is_neither_too_soon_nor_too_late(
+    watch: Watch, age: float, interval: float, learned: Learned
+) -> None:
     now = START + timedelta(seconds=age)
-    pause = next_look(watch, now, interval) - now
+    pause = next_look(watch, now, interval, learned) - now
     assert timedelta(seconds=interval) <= pause <= LONGEST
 
 
 @PROPERTY
-@given(watches, st.floats(0, 100_000), intervals, st.one_of(st.none(), fractions))
-@example(Watch(START, TYPICAL), 75.0, 2.0, None)
-@example(Watch(START, Estimate(0.0, 0.001)), 100_000.0, 0.05, 0.99)
-def test_every_job_is_seen_to_end(watch: Watch, duration: float, interval: float, progress: float | None) -> None:
+@given(watches, st.floats(0, 100_000), intervals, st.one_of(st.none(), fractions), learnings)
+@example(Watch(START, TYPICAL), 75.0, 2.0, None, Learned())
+@example(Watch(START, Estimate(0.0, 0.001)), 100_000.0, 0.05, 0.99, Learned())
+def test_every_job_is_seen_to_end(
+    watch: Watch, duration: float, interval: float, progress: float | None, learned: Learned
+) -> None:
     """Walk from look to look until one falls after the job's end: it follows soon, and after few looks."""
     ends_at = START + timedelta(seconds=duration)
     now, looks = START, 0
     while now < ends_at:
-        now = next_look(watch, now, interval)
+        now = next_look(watch, now, interval, learned)
         watch = watch.seen(now, progress)
         looks += 1
         assert looks < 3000
@@ -85,9 +105,9 @@ def test_the_bar_does_not_go_back_between_looks(progress: float | None, first: f
 def test_a_clock_that_was_set_back_makes_a_job_young_again(watch: Watch, back: float, interval: float) -> None:
     now = START - timedelta(seconds=back)
     assert next_look(watch, now, interval) == next_look(watch, START, interval) - timedelta(seconds=back)
-    assert watch.seen(now, 0.5).sighting == Sighting(0.0, 0.5)
+    assert watch.seen(now, 0.5).sightings[-1] == Sighting(0.0, 0.5)
 
 
-def test_a_look_without_progress_changes_nothing() -> None:
-    watch = Watch(START, TYPICAL, Sighting(30, 0.4))
-    assert watch.seen(START + timedelta(seconds=40), None) == watch
+def test_a_look_without_progress_tells_that_the_job_still_runs() -> None:
+    watch = Watch(START, TYPICAL, (Sighting(30, 0.4),), 30.0)
+    assert watch.seen(START + timedelta(seconds=40), None) == replace(watch, unfinished_age=40.0)
