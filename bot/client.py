@@ -1,5 +1,6 @@
 """The Discord client: starts up, loads the cogs, and turns every error into one private reply."""
 
+import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _log = structlog.get_logger(__name__)
 
 EXTENSIONS = ("cogs.delivery", "cogs.video", "cogs.unconfirmed")
 """The cogs, loaded in this order."""
+
+ALREADY_ANSWERED = 40060
+"""Discord's error code for a second first answer to the same interaction."""
 
 NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError)
 """What discord.py lets through when a connection is cut."""
@@ -155,9 +159,17 @@ async def answer_privately(interaction: discord.Interaction[Any], text: str) -> 
     """Answer so that only the member sees it, also where a public answer was begun already."""
     response = interaction.response
     if not response.is_done():
-        await response.send_message(text, ephemeral=True)
-        return
-    if response.type is discord.InteractionResponseType.deferred_channel_message:
-        # Whether an answer is private is fixed when it is deferred: a public one has to go first.
-        await interaction.delete_original_response()
+        try:
+            await response.send_message(text, ephemeral=True)
+        except discord.HTTPException as error:
+            # An answer had arrived although nothing confirmed it.
+            if error.code != ALREADY_ANSWERED:
+                raise
+        else:
+            return
+    # Whether an answer is private is fixed when it is deferred: a public one has to go first.
+    with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
+        original = await interaction.original_response()
+        if original.flags.loading:
+            await original.delete()
     await interaction.followup.send(text, ephemeral=True)

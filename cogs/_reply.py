@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import discord
+import structlog
 
-from bot.client import VideoBot
+from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, VideoBot
+
+_log = structlog.get_logger(__name__)
 
 _PATIENCE_SECONDS = 1.5
-_ALREADY_ANSWERED = 40060
 
 
 @asynccontextmanager
@@ -32,11 +34,16 @@ async def deferred_when_slow(
 
 
 async def _defer_unless(done: asyncio.Event, interaction: discord.Interaction[VideoBot], ephemeral: bool) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await done.wait()
-    except TimeoutError:
+    if done.is_set():
+        return
+    try:
         await interaction.response.defer(thinking=True, ephemeral=ephemeral)
+    except (discord.HTTPException, *NETWORK_ERRORS) as error:
+        # Whether it arrived after all shows when the answer itself is given; the work must not end here.
+        _log.warning("deferral not confirmed", interaction_id=interaction.id, error=str(error))
 
 
 async def send_or_edit(
@@ -53,8 +60,8 @@ async def send_or_edit(
     try:
         sent = await response.send_message(embed=embed, ephemeral=ephemeral, view=view)
     except discord.HTTPException as error:
-        # discord.py tries again after a 5xx; then Discord says so if the first try had arrived.
-        if error.code != _ALREADY_ANSWERED:
+        # A first try, or a deferral, had arrived although nothing confirmed it.
+        if error.code != ALREADY_ANSWERED:
             raise
-        return (await interaction.original_response()).id
+        return (await interaction.edit_original_response(embed=embed, view=view)).id
     return sent.message_id or (await interaction.original_response()).id

@@ -249,7 +249,12 @@ class Video(commands.Cog):
             ) from error
 
     async def _take_back(self, interaction: _Interaction, job: Job) -> None:
-        cancelled = await self.services.jobs.cancel(job.id, job.asker.guild_id, job.asker.member_id)
+        try:
+            cancelled = await self.services.jobs.cancel(job.id, job.asker.guild_id, job.asker.member_id)
+        except StorageError as error:
+            # Held for good and never made would be worse: then it goes on.
+            self.services.worker.wake(job)
+            raise RefusedError("Discord lost my answer, but your video is in the making; `/usage` shows it.") from error
         self.delivery.show(Standing(cancelled))
         # The answer may have arrived after all: then its card has to tell what became of it.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
