@@ -18,6 +18,7 @@ from bot.config import Settings
 from bot.sandbox.discord import LocalDiscord
 from bot.sandbox.discord.models import Channel, Message
 from bot.sandbox.discord.people import InteractionRecord, Person, Value
+from bot.sandbox.faults import Fault
 from bot.sandbox.ulazai import LocalUlazAI
 
 T = TypeVar("T")
@@ -166,6 +167,24 @@ def refusal_of(record: InteractionRecord) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedHold:
+    """Keeps UlazAI from saying that a video is done."""
+
+    ulazai: LocalUlazAI
+
+    def release(self) -> None:
+        """Let it say so."""
+        self.ulazai.faults.clear()
+
+
+def hold_finish(stage: Stage) -> PlannedHold:
+    """Let every video stay in the making until released."""
+    body = {"success": True, "data": {"status": "processing", "progress": 50}}
+    stage.ulazai.faults.add("GET", STATUS, Fault(status=200, body=body), times=None)
+    return PlannedHold(stage.ulazai)
+
+
 def settings_for(discord: LocalDiscord, ulazai: LocalUlazAI, folder: Path, **changes: object) -> Settings:
     """The settings of a bot that works with these two servers."""
     values: dict[str, Any] = {
@@ -181,16 +200,20 @@ def settings_for(discord: LocalDiscord, ulazai: LocalUlazAI, folder: Path, **cha
 
 
 @asynccontextmanager
-async def staged(folder: Path, *, speed: float = SPEED, **changes: object) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, *, speed: float = SPEED, rate_limits: bool = True, **changes: object
+) -> AsyncIterator[Stage]:
     """Start both servers and the bot, and stop them at the end."""
-    async with servers(folder, speed=speed, **changes) as stage, running_bot(stage):
+    async with servers(folder, speed=speed, rate_limits=rate_limits, **changes) as stage, running_bot(stage):
         yield stage
 
 
 @asynccontextmanager
-async def servers(folder: Path, *, speed: float = SPEED, **changes: object) -> AsyncIterator[Stage]:
+async def servers(
+    folder: Path, *, speed: float = SPEED, rate_limits: bool = True, **changes: object
+) -> AsyncIterator[Stage]:
     """Start both servers, without the bot."""
-    discord = LocalDiscord()
+    discord = LocalDiscord(rate_limits=rate_limits)
     ulazai = LocalUlazAI(speed=speed, seed=1, render=False)
     await discord.start()
     await ulazai.start()

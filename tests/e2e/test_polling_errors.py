@@ -6,6 +6,7 @@ import pytest
 
 from bot.sandbox.faults import Fault
 from bot.sandbox.ulazai import progress
+from bot.sandbox.ulazai.values import ProgressPolicy
 from tests.e2e.stage import STATUS, Stage
 
 HTML = "<html><body>Please wait...</body></html>"
@@ -107,7 +108,7 @@ async def test_failed_job_without_a_word_about_credits(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("policy", [progress.absent, progress.standing_still(50), progress.jumping])
-async def test_progress_may_be_missing_stand_still_or_jump(stage: Stage, policy: progress.ProgressPolicy) -> None:
+async def test_progress_may_be_missing_stand_still_or_jump(stage: Stage, policy: ProgressPolicy) -> None:
     stage.ulazai.progress = policy
     result = await stage.outcome(await stage.ask())
     assert "ready" in result.content
