@@ -335,7 +335,7 @@ async def test_pictures_come_from_discord_only_and_are_not_redirected(server: Se
         await look(trusting, server.url())
     assert len(server.requests) == 2
     for url in (server.url(host="127.0.0.2"), "http://cdn.discordapp.com.example/", "ftp://cdn.discordapp.com/"):
-        with pytest.raises(DownloadError, match="Discord only|not an address"):
+        with pytest.raises(DownloadError, match=r"Discord only|not an address"):
             await look(trusting, url)
 
 
