@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import StorageError
+from bot.errors import DeliveryDelayedError, StorageError
 from bot.jobs.delivery import Place, Posted, Standing
 from bot.jobs.models import Asker, Job, JobState
 from bot.jobs.repository import JobRepository
@@ -61,7 +61,10 @@ class ScriptedNotifier:
     def __init__(self) -> None:
         self.posts: list[tuple[int, JobState, Place]] = []
         self.tried: list[Place] = []
+        self.lost_answers = 0
         self.searches = 0
+        self.hints: list[int] = []
+        self.hint_trouble: Exception | None = None
         self.refusals: dict[Place, Exception] = {}
         self.pictures: deque[str | Exception] = deque()
         self.shown: list[Standing] = []
@@ -71,6 +74,9 @@ class ScriptedNotifier:
         if refusal := self.refusals.get(place):
             raise refusal
         self.posts.append((job.id, job.state, place))
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise DeliveryDelayedError("the answer never came")
         return self._post(len(self.posts))
 
     async def find_outcome(self, job: Job) -> Posted | None:
@@ -80,6 +86,11 @@ class ScriptedNotifier:
 
     def _post(self, number: int) -> Posted:
         return Posted(6000 + number, 7000 + number)
+
+    async def show_hint(self, job: Job) -> None:
+        self.hints.append(job.id)
+        if isinstance(self.hint_trouble, Exception):
+            raise self.hint_trouble
 
     async def fresh_picture(self, job: Job) -> str:
         assert job.request.image_url

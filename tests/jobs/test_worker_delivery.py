@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
+from bot.errors import DeliveryDelayedError, PlaceRefusedError, ProviderUnclearError, StorageError
 from bot.jobs.delivery import Place, nonce, places
 from bot.jobs.models import Job, JobState
 from bot.pools.models import Balance
@@ -89,6 +89,35 @@ async def test_a_post_that_cannot_be_noted_is_noted_later_and_not_made_again(
     await stage.pass_time(60)
     assert not (await stage.row(job)).awaits_delivery
     assert stage.notifier.tried == ([*Place] if refusals else [THREAD])
+
+
+async def test_a_post_whose_answer_was_lost_is_found_again_when_its_nonce_is_forgotten(stage: Stage) -> None:
+    stage.notifier.lost_answers = 1
+    job = await finished(stage)
+    await stage.settle()
+    assert (await stage.row(job)).awaits_delivery
+    await stage.worker.stop(1)
+    stage.clock.advance(3600)
+    stage.new_worker()
+    await stage.worker.recover()
+    await stage.settle()
+    assert len(stage.notifier.posts) == 1
+    assert (await stage.row(job)).result_message_id == 7001
+
+
+async def test_what_nobody_decides_counts_as_paid_after_two_days(stage: Stage) -> None:
+    stage.provider.answers.append(ProviderUnclearError("cut"))
+    job = await stage.ask()
+    await stage.settle()
+    assert await stage.balance(job) == Balance(held=55, spent=0)
+    await stage.pass_time(47.9 * 3600, step=600)
+    assert await stage.state(job) is JobState.UNCONFIRMED
+    stage.new_worker()
+    await stage.worker.recover()
+    await stage.pass_time(1200, step=600)
+    assert (await stage.state(job), await stage.balance(job)) == (JobState.FAILED, Balance(held=0, spent=55))
+    assert [state for _, state, _ in stage.notifier.posts] == [JobState.UNCONFIRMED, JobState.FAILED]
+    assert len(stage.worker) == 0
 
 
 async def test_a_delivery_that_a_stop_cut_off_is_made_by_the_next_process(stage: Stage) -> None:

@@ -5,8 +5,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bot.errors import (
     ProviderBusyError,
@@ -24,7 +22,6 @@ from bot.provider.models import Submission, TaskState, TaskStatus
 from bot.provider.ulazai import read_status
 from tests.builders import take
 from tests.jobs.scripted import COMPLETED, PROCESSING, VIDEO, Stage, break_for_a_while
-from tests.properties import PROPERTY
 
 UNKNOWN = ProviderNotFoundError("no such task")
 NO_URL = TaskStatus(TaskState.COMPLETED)
@@ -154,16 +151,6 @@ async def test_a_job_that_never_moves_is_looked_at_seldom_and_handed_over_after_
     await stage.pass_time(600, step=60)
     assert (await stage.state(job), await stage.balance(job)) == (JobState.UNCONFIRMED, Balance(held=0, spent=55))
     assert "moderator" in ((await stage.row(job)).failure or "")
-
-
-@PROPERTY
-@given(
-    st.recursive(st.none() | st.text() | st.integers() | st.floats(), lambda inner: st.dictionaries(st.text(), inner))
-)
-def test_whatever_a_reason_says_it_can_be_stored(message: object) -> None:
-    body = json.loads(json.dumps({"success": True, "data": {"status": "failed", "error_message": message}}))
-    reason = read_status(200, body).error_message
-    assert reason is None or reason.encode()
 
 
 async def test_a_reason_with_broken_characters_is_stored(stage: Stage) -> None:
