@@ -88,7 +88,8 @@ class UlazaiProvider:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise ProviderUnreachableError(f"no connection to the provider ({type(error).__name__})") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ProviderUnclearError(f"the answer never came ({type(error).__name__})") from error
+            # Some of these carry the request, and the key with it: only the name goes on.
+            raise ProviderUnclearError(f"the answer never came ({type(error).__name__})") from None
 
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> _Json:

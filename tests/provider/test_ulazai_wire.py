@@ -49,7 +49,7 @@ async def provider(local: LocalUlazAI) -> AsyncIterator[UlazaiProvider]:
 
 def everything_about(error: BaseException) -> str:
     """What any log could show of an error."""
-    return "\n".join([str(error), repr(error), repr(error.args), *traceback.format_exception(error)])
+    return "\n".join([str(error), repr(error), repr(error.__cause__), *traceback.format_exception(error)])
 
 
 async def fails(provider: UlazaiProvider, kind: type[ProviderError]) -> ProviderError:
