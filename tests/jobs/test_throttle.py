@@ -1,0 +1,54 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.jobs.throttle import TokenBucket
+from tests.clock import FakeClock
+
+
+def spend(bucket: TokenBucket, clock: FakeClock, wanted: int) -> int:
+    available = bucket.available(clock.now())
+    taken = wanted if available is None else min(wanted, available)
+    bucket.take(taken)
+    return taken
+
+
+def test_no_rate_is_no_limit() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(0, clock.now())
+    assert bucket.available(clock.now()) is None
+    assert bucket.next_at(clock.now()) == clock.now()
+
+
+@given(
+    rate=st.floats(0.1, 100),
+    steps=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 200)), max_size=30),
+)
+def test_never_more_than_the_rate_and_one_second_of_it(rate: float, steps: list[tuple[float, int]]) -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(rate, clock.now())
+    taken, passed = 0, 0.0
+    for pause, wanted in steps:
+        clock.advance(pause)
+        passed += pause
+        taken += spend(bucket, clock, wanted)
+        assert taken <= rate * passed + max(1.0, rate) + 1e-6
+
+
+@pytest.mark.parametrize("rate", [0.5, 3, 20])
+def test_the_next_token_comes_when_it_was_promised(rate: float) -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(rate, clock.now())
+    spend(bucket, clock, 1000)
+    promised = bucket.next_at(clock.now())
+    clock.advance((promised - clock.now()).total_seconds() + 0.001)
+    assert spend(bucket, clock, 1000) == 1
+
+
+def test_a_clock_set_back_gives_nothing() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(2, clock.now())
+    spend(bucket, clock, 2)
+    assert bucket.available(clock.now() - timedelta(hours=1)) == 0
