@@ -33,7 +33,7 @@ FLOORS = {
 # Within these rooms a module only imports those of the rows above its own.
 ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bot.jobs": (
-        ("models", "durations", "figures", "inspection", "gate", "schedule"),
+        ("models", "durations", "figures", "inspection", "gate", "schedule", "throttle"),
         ("checks", "learning", "outlook"),
         ("polling",),
         ("rows", "delivery", "entry", "experience"),
