@@ -63,8 +63,14 @@ def end_between(sighting: Sighting, cut: float) -> tuple[float, float]:
     return sighting.age_seconds / most, sighting.age_seconds / least if least > 0 else math.inf
 
 
-def read(sightings: Sequence[Sighting], cut: float) -> Reading:
-    """Put a job's figures together; where they don't fit, the newest counts."""
+def read(sightings: Sequence[Sighting], cut: float, unfinished_age: float) -> Reading:
+    """Put a job's figures together; where they don't fit, the newest counts.
+
+    Args:
+        sightings: oldest first.
+        cut: of these figures.
+        unfinished_age: at which the job was last seen unfinished, with a figure or without.
+    """
     earliest, latest, honesty = 0.0, math.inf, 1.0
     for sighting in sightings:
         begin, end = end_between(sighting, cut)
@@ -74,6 +80,8 @@ def read(sightings: Sequence[Sighting], cut: float) -> Reading:
         apart = max(begin / max(latest, _INSTANT), earliest / max(end, _INSTANT))
         honesty *= _SLIP_WEIGHT if apart <= 1 + _SLIP else _BREAK_WEIGHT
         earliest, latest = begin, end
+    if unfinished_age >= latest:
+        honesty *= _BREAK_WEIGHT
     return Reading(earliest, latest, honesty)
 
 

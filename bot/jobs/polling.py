@@ -86,7 +86,7 @@ def next_look(watch: Watch, now: datetime, min_interval_seconds: float, learned:
 def _next_age(watch: Watch, learned: Learned, age: float, gap_seconds: float) -> float:
     outlook = outlook_for(learned.durations, watch.estimate, gap_seconds)
     figures = learned.figures
-    reading = read(watch.sightings, figures.cut)
+    reading = read(watch.sightings, figures.cut, watch.unfinished_age)
     honesty = figures.trust * reading.honesty
     if reading.earliest_seconds > _BEYOND * outlook.plan.last_age or honesty < _BELIEVED:
         return outlook.plan.after(age)
@@ -102,7 +102,7 @@ def progress_now(watch: Watch, now: datetime) -> float:
     """Return how far the job probably is, from 0 to 0.96: by its last sighting, and the time since."""
     age = age_seconds(watch.sent_at, now)
     seen = watch.sightings[-1].progress if watch.sightings else 0.0
-    end = _likely_end(watch, read(watch.sightings, 0.0))
+    end = _likely_end(watch, read(watch.sightings, 0.0, watch.unfinished_age))
     return min(_FULLEST_BAR, max(seen, age / end if end else 0.0))
 
 

@@ -4,6 +4,8 @@ from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, up
 
 from bot.clock import Clock
 from bot.errors import TransitionError
+from bot.jobs.durations import MEMORY
+from bot.jobs.experience import Kind
 from bot.jobs.models import OPEN_STATES, Asker, Job, JobState
 from bot.jobs.rows import (
     account_of,
@@ -18,9 +20,11 @@ from bot.jobs.rows import (
 from bot.pools import ledger
 from bot.pools.models import Limits, Usage
 from bot.pools.rules import check_limits
-from bot.provider.models import GenerationRequest, Submission
+from bot.provider.models import GenerationMode, GenerationRequest, Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs
+
+_REMEMBERED_JOBS = 1000
 
 
 class JobRepository:
@@ -183,6 +187,19 @@ class JobRepository:
         undelivered = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
         states = values_of((*OPEN_STATES, JobState.UNCONFIRMED))
         return await self._select(or_(jobs.c.state.in_(states), undelivered))
+
+    async def durations(self) -> dict[Kind, list[float]]:
+        """Return how long the last jobs of each kind took until they were found finished, in seconds, newest first."""
+        columns = (jobs.c.mode, jobs.c.duration_seconds, jobs.c.sound, jobs.c.submitted_at, jobs.c.finished_at)
+        succeeded = and_(jobs.c.state == JobState.SUCCEEDED.value, jobs.c.submitted_at.is_not(None))
+        query = select(*columns).where(succeeded).order_by(jobs.c.id.desc()).limit(_REMEMBERED_JOBS)
+        found: dict[Kind, list[float]] = {}
+        async with self._database.reading() as connection:
+            for mode, duration_seconds, sound, submitted_at, finished_at in await connection.execute(query):
+                ages = found.setdefault(Kind(GenerationMode(mode), duration_seconds, sound), [])
+                if len(ages) < MEMORY:
+                    ages.append((finished_at - submitted_at).total_seconds())
+        return found
 
     async def record_card(self, job_id: int, message_id: int) -> Job:
         """Remember the status card."""

@@ -5,7 +5,7 @@ that cannot be is believed only when it stays the same for minutes, and a state 
 still processing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
 from bot.jobs.delivery import Notifier, Standing
 from bot.jobs.entry import Entry, Next
+from bot.jobs.experience import Experience, Kind
 from bot.jobs.gate import Gate
 from bot.jobs.polling import next_look
 from bot.jobs.repository import JobRepository
@@ -51,10 +52,18 @@ class Watcher:
         self._min_interval = min_interval_seconds
         self._job_max = job_max
         self._gate = Gate()
+        self._experience = Experience(min_interval_seconds)
+
+    def recall(self, durations: Mapping[Kind, Sequence[float]]) -> None:
+        """Go by how long earlier jobs took, in seconds, newest first."""
+        self._experience.recall(durations)
 
     def first_look(self, entry: Entry) -> datetime:
         """Return when to look at a job that was just sent."""
-        return next_look(entry.watch, self._clock.now(), self._min_interval)
+        return self._next_look(entry, self._clock.now())
+
+    def _next_look(self, entry: Entry, now: datetime) -> datetime:
+        return next_look(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
 
     async def step(self, entry: Entry) -> Next:
         """Look at the job."""
@@ -94,6 +103,7 @@ class Watcher:
             if url is None:
                 return self._odd(entry, _NO_VIDEO)
             _log.info("video is ready", job_id=job_id)
+            self._experience.learn(entry.job.request, entry.watch, self._clock.now())
             return lambda: repository.succeed(job_id, url)
         return self._still_processing(entry, status)
 
@@ -102,7 +112,7 @@ class Watcher:
         entry.odd_looks, entry.odd_since = 0, None
         entry.watch = entry.watch.seen(now, status.progress)
         self._notifier().show(Standing(entry.job, entry.watch))
-        return self._too_late(entry) or next_look(entry.watch, now, self._min_interval)
+        return self._too_late(entry) or self._next_look(entry, now)
 
     def _too_late(self, entry: Entry) -> Next | None:
         if self._clock.now() - entry.watch.sent_at < self._job_max:

@@ -92,6 +92,7 @@ class Worker:
         for job in await self._repository.half_submitted():
             await self._repository.mark_unconfirmed(job.id, INTERRUPTED)
             _log.warning("job was half submitted: it is unconfirmed now", job_id=job.id)
+        self._watcher.recall(await self._repository.durations())
         for job in await self._repository.unfinished():
             self._watch(job, self._clock.now())
         _log.info("jobs recovered", jobs=len(self._entries))
