@@ -15,6 +15,7 @@ from tests.e2e.stage import Stage, staged
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the seconds out of pauses that are there for the sake of real servers and readers."""
     monkeypatch.setattr("cogs._cards._BETWEEN_EDITS", timedelta(seconds=0.3))
+    monkeypatch.setattr("bot.jobs.polling.LONGEST_PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(Gate.__init__, "__defaults__", (0.05,))
 
 

@@ -99,10 +99,10 @@ async def test_books_and_row_at_the_end(stage: Stage) -> None:
 
 async def test_at_most_three_counted_requests_per_video(stage: Stage) -> None:
     await stage.card_says(await stage.ask(), "Ready")
-    await stage.discord.wait_for(lambda: stage.discord.requests)
+    await stage.delivered()
     stage.discord.requests.clear()
-    card = await stage.ask("another one")
-    await stage.card_says(card, "Ready")
+    await stage.card_says(await stage.ask("another one"), "Ready")
+    await stage.delivered(2)
     counted = [request for request in stage.discord.requests if not request.path.startswith(_COUNTED)]
     assert len(counted) <= 3
 
