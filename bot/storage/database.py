@@ -130,3 +130,5 @@ def _migrate(connection: Connection) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    # SQLite lets a write transaction begin on a file that may only be read: ask now, and not with the first job.
+    connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
