@@ -106,11 +106,12 @@ def _verify(source: Path, copy: Path) -> Backup:
 
 def _write_through(path: Path) -> None:
     """Have a file, or a folder's list of names, written to the disk."""
+    is_folder = path.is_dir()
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     except PermissionError:
         # Windows opens no folders; there names are written with the file.
-        if path.is_dir():
+        if is_folder:
             return
         raise
     try:
