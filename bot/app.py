@@ -144,5 +144,6 @@ def _patience(settings: Settings) -> Patience:
         min_interval_seconds=settings.poll_min_interval_seconds,
         job_max=timedelta(hours=settings.job_max_hours),
         unconfirmed_after=timedelta(hours=settings.unconfirmed_after_hours),
+        requests_per_second=settings.provider_max_requests_per_second,
         wait_for_credits=settings.provider_out_of_credits == "wait",
     )

@@ -92,6 +92,9 @@ class Settings(DatabaseSettings):
     poll_min_interval_seconds: float = Field(
         default=2.0, ge=0.05, le=300, description="The shortest time between two looks at the same job."
     )
+    provider_max_requests_per_second: float = Field(
+        default=20, ge=0, le=10_000, description="Requests that UlazAI gets in a second, all in all; 0: no limit."
+    )
     provider_out_of_credits: Literal["fail", "wait"] = Field(
         default="fail",
         description="What a job does when the UlazAI account is empty: end with its credits back, or wait.",

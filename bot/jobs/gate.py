@@ -18,6 +18,10 @@ class Gate:
         self._trying = False
         self.reason: str | None = None
 
+    def is_free(self, now: datetime) -> bool:
+        """Tell whether `enter` would let somebody through."""
+        return self._pause_end(now) is None and not (self._refusals and self._trying)
+
     def enter(self, now: datetime) -> datetime | None:
         """Ask to go through. None: go, and say `opened` or `refused` or `left` afterwards; else: come back then."""
         if pause_end := self._pause_end(now):

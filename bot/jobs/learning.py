@@ -7,10 +7,10 @@ from bot.jobs.durations import MEMORY
 from bot.jobs.figures import CUTS, Sighting, end_between
 
 # What a job taught about figures counts this much less with each one after it: trust grows slowly and goes fast.
-_FADING = 0.99
-_FADING_WHEN_BROKEN = 0.85
-# The figures' word is neither trusted nor distrusted at first: half a job of each.
-_PRIOR_JOBS = 0.5
+_FADING = 0.995
+_FADING_WHEN_BROKEN = 0.8
+# The figures' word is neither trusted nor distrusted at first: a quarter of a job of each.
+_PRIOR_JOBS = 0.25
 _TELLING_PROGRESS = 0.05
 _KEPT_WITHIN = 0.015
 

@@ -98,6 +98,19 @@ def _next_age(watch: Watch, learned: Learned, age: float, gap_seconds: float) ->
     return min(fallback, sharpest_look(reading, figures.cut, age, gap_seconds))
 
 
+def expected_wait(watch: Watch, now: datetime, min_interval_seconds: float, learned: Learned = NOTHING) -> float:
+    """Return how long, in seconds, the member of this job is expected to have waited for a look by now.
+
+    With the share S of jobs that run longer than an age, the chance that a job last found unfinished at age u has
+    ended by age t is 1 - S(t) / S(u); if it has, then halfway between the two, as far as is known.
+    """
+    age = age_seconds(watch.sent_at, now)
+    outlook = outlook_for(learned.durations, watch.estimate, min_interval_seconds)
+    running = outlook.running_at(watch.unfinished_age)
+    ended = 1 - outlook.running_at(age) / running if running else 1.0
+    return ended * max(0.0, age - watch.unfinished_age) / 2
+
+
 def progress_now(watch: Watch, now: datetime) -> float:
     """Return how far the job probably is, from 0 to 0.96: by its last sighting, and the time since."""
     age = age_seconds(watch.sent_at, now)

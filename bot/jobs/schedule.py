@@ -53,14 +53,17 @@ class Schedule:
         self._heap = [(due, job_id) for job_id, due in self._due.items()]
         heapq.heapify(self._heap)
 
-    async def wait(self) -> None:
-        """Sleep until something is due, or may be."""
+    async def wait(self, at_most_until: datetime | None = None) -> None:
+        """Sleep until something is due, or may be, or until the time given."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         self._changed.clear()
         pause = _LONGEST_SLEEP_SECONDS
-        if self._heap:
-            pause = min(pause, (self._heap[0][0] - self._clock.now()).total_seconds())
+        ends = [self._heap[0][0]] if self._heap else []
+        if at_most_until is not None:
+            ends.append(at_most_until)
+        if ends:
+            pause = min(pause, (min(ends) - self._clock.now()).total_seconds())
         if pause <= 0:
             return
         try:

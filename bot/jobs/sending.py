@@ -5,7 +5,7 @@ back to the queue; anything unclear ends in `unconfirmed`, and nobody sends it a
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -55,6 +55,10 @@ class Sender:
         self._notifier = notifier
         self._wait_for_credits = wait_for_credits
         self._gate = Gate()
+
+    def would_ask(self, now: datetime) -> bool:
+        """Tell whether a step would send a request now."""
+        return self._gate.is_free(now)
 
     async def step(self, entry: Entry) -> Next:
         """Send the job, if the provider takes any."""

@@ -16,7 +16,7 @@ from bot.jobs.delivery import Notifier, Standing
 from bot.jobs.entry import Entry, Next
 from bot.jobs.experience import Experience, Kind
 from bot.jobs.gate import Gate
-from bot.jobs.polling import next_look
+from bot.jobs.polling import age_seconds, expected_wait, next_look
 from bot.jobs.repository import JobRepository
 from bot.provider.models import TaskState, TaskStatus
 from bot.provider.ports import VideoProvider
@@ -64,6 +64,21 @@ class Watcher:
 
     def _next_look(self, entry: Entry, now: datetime) -> datetime:
         return next_look(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
+
+    def resumed_look(self, entry: Entry) -> datetime:
+        """Return when to look at a job that an earlier process sent: at once, if it may be done by now."""
+        now = self._clock.now()
+        if age_seconds(entry.watch.sent_at, now) >= entry.watch.estimate.low_seconds:
+            return now
+        return self._next_look(entry, now)
+
+    def would_ask(self, now: datetime) -> bool:
+        """Tell whether a step would send a request now."""
+        return self._gate.is_free(now)
+
+    def urgency(self, entry: Entry, now: datetime) -> float:
+        """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
+        return expected_wait(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
 
     async def step(self, entry: Entry) -> Next:
         """Look at the job."""

@@ -9,6 +9,7 @@ happens in one step reaches another job or ends the loop.
 """
 
 import asyncio
+import heapq
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ from bot.jobs.repository import JobRepository
 from bot.jobs.schedule import Schedule
 from bot.jobs.sending import INTERRUPTED, UNCLEAR, Sender
 from bot.jobs.telling import Teller
+from bot.jobs.throttle import TokenBucket
 from bot.jobs.watching import Watcher
 from bot.provider.ports import VideoProvider
 
@@ -41,12 +43,14 @@ class Patience:
         job_max: after which a job that is still processing is handed to the moderators.
         unconfirmed_after: after which an unconfirmed job that nobody decided counts as charged.
         wait_for_credits: whether jobs wait while the provider's account is empty, or fail.
+        requests_per_second: how many requests the provider gets in all; 0: no limit.
     """
 
     min_interval_seconds: float = 2.0
     job_max: timedelta = timedelta(hours=24)
     unconfirmed_after: timedelta = timedelta(hours=48)
     wait_for_credits: bool = False
+    requests_per_second: float = 0.0
 
 
 class Worker:
@@ -74,6 +78,9 @@ class Worker:
         # Unconfirmed jobs whose post has no hint from the account's balance yet.
         self._undecided: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bucket = TokenBucket(patience.requests_per_second, clock.now())
+        # Jobs whose time has come, but for whose request the provider has no room yet.
+        self._waiting: dict[int, Entry] = {}
         # Two queues, so that a provider that hangs does not keep finished videos from their members.
         self._requests = asyncio.Semaphore(_CONCURRENCY)
         self._posts = asyncio.Semaphore(_CONCURRENCY)
@@ -95,6 +102,8 @@ class Worker:
         self._watcher.recall(await self._repository.durations())
         for job in await self._repository.unfinished():
             self._watch(job, self._clock.now())
+            if job.state is JobState.PROCESSING:
+                self._schedule.put(job.id, self._watcher.resumed_look(self._entries[job.id]))
         _log.info("jobs recovered", jobs=len(self._entries))
 
     def wake(self, job: Job) -> None:
@@ -114,15 +123,49 @@ class Worker:
 
     async def wait_until_due(self) -> None:
         """Sleep until a job wants a step, or may."""
-        await self._schedule.wait()
+        await self._schedule.wait(self._bucket.next_at(self._clock.now()) if self._waiting else None)
 
     async def run_once(self) -> None:
         """Start the step of every job that is due. Never raises, and waits for none of them."""
+        now = self._clock.now()
         for job_id in self._schedule.pop_due():
-            if (entry := self._entries.get(job_id)) and not self._stopping:
-                task = asyncio.create_task(self._step(entry), name=f"job {job_id}")
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            entry = self._entries.get(job_id)
+            if entry and self._asks_provider(entry, now):
+                self._waiting[job_id] = entry
+            elif entry:
+                self._start(entry)
+        for entry in self._admitted(now):
+            del self._waiting[entry.job.id]
+            self._start(entry)
+
+    def _asks_provider(self, entry: Entry, now: datetime) -> bool:
+        if entry.unwritten or entry.job.awaits_delivery:
+            return False
+        if entry.job.state is JobState.QUEUED:
+            return self._sender.would_ask(now)
+        return entry.job.state is JobState.PROCESSING and self._watcher.would_ask(now)
+
+    def _admitted(self, now: datetime) -> list[Entry]:
+        """Choose whose request the provider gets now: first what is to be sent, then what saves most waiting."""
+        room = self._bucket.available(now)
+        if room is None or len(self._waiting) <= room:
+            chosen = list(self._waiting.values())
+        else:
+            chosen = heapq.nlargest(room, self._waiting.values(), key=lambda entry: self._importance(entry, now))
+        self._bucket.take(len(chosen))
+        return chosen
+
+    def _importance(self, entry: Entry, now: datetime) -> tuple[bool, float]:
+        if entry.job.state is JobState.QUEUED:
+            return True, -entry.job.id
+        return False, self._watcher.urgency(entry, now)
+
+    def _start(self, entry: Entry) -> None:
+        if self._stopping or self._entries.get(entry.job.id) is not entry:
+            return
+        task = asyncio.create_task(self._step(entry), name=f"job {entry.job.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def idle(self) -> None:
         """Wait for the steps that are under way."""
@@ -163,9 +206,12 @@ class Worker:
             except Exception:  # noqa: BLE001 - a job fails alone, whatever it is
                 _log.exception("job's step failed; it will be tried again", job_id=entry.job.id)
                 due = self._later(entry)
+        # Woken anew in the meantime, as by a moderator's decision? Then that plan counts.
+        if self._entries.get(entry.job.id) is not entry:
+            return
         if due is None:
-            self._entries.pop(entry.job.id, None)
-        elif entry.job.id in self._entries:
+            del self._entries[entry.job.id]
+        else:
             self._schedule.put(entry.job.id, due)
 
     async def _read_again(self, entry: Entry) -> datetime | None:

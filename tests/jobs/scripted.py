@@ -113,9 +113,15 @@ class Stage:
         self.notifier = ScriptedNotifier()
         self.worker = self.new_worker(wait_for_credits=wait_for_credits)
 
-    def new_worker(self, *, min_interval: float = MIN_INTERVAL, wait_for_credits: bool = False) -> Worker:
+    def new_worker(
+        self, *, min_interval: float = MIN_INTERVAL, wait_for_credits: bool = False, requests_per_second: float = 0
+    ) -> Worker:
         """Make the worker of a process that has just been started."""
-        patience = Patience(min_interval_seconds=min_interval, wait_for_credits=wait_for_credits)
+        patience = Patience(
+            min_interval_seconds=min_interval,
+            wait_for_credits=wait_for_credits,
+            requests_per_second=requests_per_second,
+        )
         self.worker = Worker(self.repository, self.provider, self.clock, patience)
         self.worker.attach(self.notifier)
         return self.worker
