@@ -85,6 +85,7 @@ class VideoBot(commands.AutoShardedBot):
         self.services = services
         # Forms live in memory: their ids tell those of this process from those of an earlier one.
         self.form_prefix = f"{secrets.token_hex(4)}:"
+        self._was_ready = False
 
     async def setup_hook(self) -> None:
         """Run between login and the gateway: load the cogs and register the commands."""
@@ -96,7 +97,10 @@ class VideoBot(commands.AutoShardedBot):
         _log.info("invite the bot with this link", url=self.invite_url)
 
     async def on_ready(self) -> None:
-        """Say once that everything is in place."""
+        """Say once that everything is in place; Discord says so again with each new session."""
+        if self._was_ready:
+            return
+        self._was_ready = True
         _log.info("ready", user=str(self.user), servers=len(self.guilds), jobs=len(self.services.worker))
 
     @property
