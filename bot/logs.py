@@ -12,10 +12,12 @@ import structlog
 _HIDDEN = "[hidden]"
 # Tokens of interactions stand in the addresses that discord.py logs with each rate limit or failure.
 _TOKEN_IN_URL = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w\-.]+")
+# And in the gateway's events, which it logs whole when debugging; as Python writes them, or JSON, or both.
+_TOKEN_IN_EVENT = re.compile(r"""(["']token\\?["']: ?\\?["'])[^"'\\]+""")
 
 
 class Redactor:
-    """Takes secrets out of text: the given words, and interaction tokens in addresses."""
+    """Takes secrets out of text: the given words, and interaction tokens in addresses and events."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         # Python's notation, and JSON on top of it, write a quotation mark or backslash as two or more characters.
@@ -28,7 +30,8 @@ class Redactor:
         """Return `text` with each secret replaced."""
         if self._words:
             text = self._words.sub(_HIDDEN, text)
-        return _TOKEN_IN_URL.sub(rf"\1{_HIDDEN}", text)
+        text = _TOKEN_IN_URL.sub(rf"\1{_HIDDEN}", text)
+        return _TOKEN_IN_EVENT.sub(rf"\1{_HIDDEN}", text)
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
