@@ -104,7 +104,7 @@ async def _run_bot(bot: VideoBot, settings: Settings) -> None:
             on=_is_passing, attempts=8, timeout=300, wait_initial=1, wait_max=60
         ):
             with attempt:
-                await bot.login(settings.discord_token.get_secret_value())
+                await _log_in(bot, settings.discord_token.get_secret_value())
         await bot.connect()
     except discord.LoginFailure as error:
         raise DiscordUnavailableError(
@@ -114,8 +114,19 @@ async def _run_bot(bot: VideoBot, settings: Settings) -> None:
         raise DiscordUnavailableError(f"Discord can't be reached ({type(error).__name__}): {error}") from error
 
 
+async def _log_in(bot: VideoBot, token: str) -> None:
+    try:
+        await bot.login(token)
+    except BaseException:
+        # A next try opens a session of its own, and discord.py closes none before.
+        await bot.http.close()
+        bot.http.connector = discord.utils.MISSING
+        raise
+
+
 def _is_passing(error: Exception) -> bool:
-    return isinstance(error, discord.DiscordServerError | aiohttp.ClientError | OSError)
+    passing = (discord.DiscordServerError, discord.GatewayNotFound, aiohttp.ClientError, OSError)
+    return isinstance(error, passing)
 
 
 async def _close(bot: VideoBot, worker: Worker) -> None:
