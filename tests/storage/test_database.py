@@ -60,11 +60,15 @@ async def test_the_ledger_is_append_only(tmp_path: Path, statement: str) -> None
 async def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     async with Database.open(url_of(tmp_path / "a.db")) as database:
         with pytest.raises(RuntimeError):
-            async with database.transaction() as connection:
-                await connection.execute(text(DEPOSIT))
-                raise RuntimeError
+            await _deposit_and_break_off(database)
         async with database.reading() as connection:
             assert await connection.scalar(text("SELECT count(*) FROM ledger_entries")) == 0
+
+
+async def _deposit_and_break_off(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text(DEPOSIT))
+        raise RuntimeError
 
 
 async def test_commits_outlive_a_power_cut(tmp_path: Path) -> None:
