@@ -1,0 +1,92 @@
+"""Looks over SQLite's driver's shoulder: what it is asked, and how long it takes."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, overload
+from unittest import mock
+
+if TYPE_CHECKING:
+    from sqlite3 import _Parameters
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_C = TypeVar("_C", bound=sqlite3.Cursor)
+
+
+Statement = tuple[str, "_Parameters"]
+"""A statement and its values."""
+
+
+@dataclass(slots=True)
+class DriverLog:
+    """What passed through the driver.
+
+    Attributes:
+        seconds: how long its calls took, all together.
+        statements: every statement with its values, in order; a commit is an empty one.
+    """
+
+    seconds: float = 0.0
+    statements: list["Statement"] = field(default_factory=list)
+
+    def time(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Make a call and add up how long it took."""
+        started = time.perf_counter()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
+class _Cursor(sqlite3.Cursor):
+    log: DriverLog
+
+    def execute(self, sql: str, parameters: "_Parameters" = ()) -> Self:
+        self.log.statements.append((sql, parameters))
+        return self.log.time(super().execute, sql, parameters)
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        return self.log.time(super().fetchall)
+
+
+class _Connection(sqlite3.Connection):
+    log: DriverLog
+
+    @overload
+    def cursor(self, factory: None = None) -> sqlite3.Cursor: ...
+
+    @overload
+    def cursor(self, factory: Callable[[sqlite3.Connection], _C]) -> _C: ...
+
+    def cursor(self, factory: object = None) -> sqlite3.Cursor:
+        """Return a cursor that is watched; nobody here asks for one of another make."""
+        del factory
+        cursor = super().cursor(_Cursor)
+        cursor.log = self.log
+        return cursor
+
+    def commit(self) -> None:
+        self.log.statements.append(("", ()))
+        self.log.time(super().commit)
+
+
+@contextmanager
+def watched_driver() -> Iterator[DriverLog]:
+    """Watch every connection that is made until the end of the block."""
+    log = DriverLog()
+    connection_type = type("_WatchedConnection", (_Connection,), {"log": log})
+    with mock.patch("sqlite3.connect", partial(sqlite3.connect, factory=connection_type)):
+        yield log
+
+
+def replay(connection: sqlite3.Connection, statements: list["Statement"]) -> None:
+    """Do the same again, in a loop and nothing else."""
+    for sql, parameters in statements:
+        if sql:
+            connection.execute(sql, parameters).fetchall()
+        else:
+            connection.commit()

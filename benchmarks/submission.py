@@ -1,0 +1,176 @@
+"""`python -m benchmarks.submission`: accepted commands per second through check, hold and insert.
+
+In process, on a real file. Beside it, the same statements in a plain loop over Python's own driver.
+"""
+
+import asyncio
+import itertools
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks.driver import DriverLog, Statement, replay, watched_driver
+from benchmarks.meters import quantile
+from benchmarks.report import circumstances, table, write_section
+from bot.clock import SystemClock
+from bot.jobs.models import Asker
+from bot.jobs.repository import JobRepository
+from bot.jobs.service import JobService
+from bot.pools.models import Limits
+from bot.provider.models import GenerationMode, GenerationRequest
+from bot.storage.database import Database
+
+_SECTION = "benchmarks.submission"
+_CONCURRENCIES = (1, 10, 100)
+_MEMBERS = 2000
+_LIMITS = Limits(active_jobs=10**6, window_credits=10**9, window_hours=24)
+_REQUEST = GenerationRequest(GenerationMode.TEXT, "a lighthouse at dusk", aspect_ratio="16:9")
+
+_TEXT = """
+## Taking a request
+
+`python -m benchmarks.submission`. {circumstances}
+
+Commands per second through the check of the limits, the hold and the insert, each in one transaction that is on the
+disk when it returns: {commands:,} commands at each concurrency, by {members:,} members, on a file of its own. "SQLite"
+is the share of the time that was spent inside its driver. The loop at the end does the same statements with Python's
+own driver and nothing else.
+
+{table}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of some commands at once.
+
+    Attributes:
+        concurrency: how many were under way at a time.
+        seconds: how long all took.
+        each_seconds: how long each took.
+        cpu_seconds: the processor time of all.
+        driver_seconds: what of the time was inside SQLite's driver.
+    """
+
+    concurrency: int
+    seconds: float
+    each_seconds: list[float]
+    cpu_seconds: float
+    driver_seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Commands per second."""
+        return len(self.each_seconds) / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """All results; `loop_seconds` is of the plain loop with the statements of the first concurrency."""
+
+    taken: list[Taken]
+    loop_seconds: float
+    loop_commands: int
+
+
+async def run_submission(commands: int, concurrencies: Sequence[int] = _CONCURRENCIES) -> Submission:
+    """Take so many commands at each concurrency, each on a file of its own."""
+    results: list[Taken] = []
+    statements: list[Statement] = []
+    for concurrency in concurrencies:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, watched_driver() as log:
+            results.append(await _take(Path(folder) / "jobs.db", commands, concurrency, log))
+        statements = statements or log.statements
+    return Submission(results, await _loop(statements), commands)
+
+
+async def _take(path: Path, commands: int, concurrency: int, log: DriverLog) -> Taken:
+    async with Database.open(_url(path)) as database:
+        service = JobService(JobRepository(database, SystemClock()), _LIMITS)
+        await service.submit(_asker(0), _REQUEST)  # opens the connections, and fills the caches
+        log.statements.clear()
+        numbers, each = iter(range(1, commands + 1)), list[float]()
+        cpu, driver, started = time.process_time(), log.seconds, time.perf_counter()
+        await asyncio.gather(*(_work(service, numbers, each) for _ in range(concurrency)))
+        return Taken(
+            concurrency,
+            seconds=time.perf_counter() - started,
+            each_seconds=each,
+            cpu_seconds=time.process_time() - cpu,
+            driver_seconds=log.seconds - driver,
+        )
+
+
+async def _work(service: JobService, numbers: Iterator[int], each: list[float]) -> None:
+    for number in numbers:
+        started = time.perf_counter()
+        await service.submit(_asker(number), _REQUEST)
+        each.append(time.perf_counter() - started)
+
+
+def _asker(number: int) -> Asker:
+    member = number % _MEMBERS
+    return Asker(interaction_id=number + 1, guild_id=member % 50 + 1, channel_id=1, member_id=member + 1)
+
+
+async def _loop(statements: list[Statement]) -> float:
+    """Do the statements again on a new file, with the settings that the bot has, and return the seconds."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        path = Path(folder) / "jobs.db"
+        async with Database.open(_url(path)) as database:
+            # The first command was taken before the statements were noted.
+            await JobService(JobRepository(database, SystemClock()), _LIMITS).submit(_asker(0), _REQUEST)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                connection.execute(f"PRAGMA {pragma}")
+            started = time.perf_counter()
+            replay(connection, statements)
+            return time.perf_counter() - started
+
+
+def _url(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def section(result: Submission) -> str:
+    """Return the section on submissions."""
+    head = ("at once", "commands/s", "p50, ms", "p99, ms", "CPU per command, ms", "SQLite")
+    plain = ["plain loop", f"{result.loop_commands / result.loop_seconds:,.0f}", "", "", "", "100 %"]
+    return _TEXT.format(
+        circumstances=circumstances("SQLAlchemy", "aiosqlite"),
+        commands=result.loop_commands,
+        members=_MEMBERS,
+        table=table(head, itertools.chain(map(_row, result.taken), [plain])),
+    )
+
+
+def _row(taken: Taken) -> list[str]:
+    return [
+        str(taken.concurrency),
+        f"{taken.per_second:,.0f}",
+        f"{quantile(taken.each_seconds, 0.5) * 1000:.1f}",
+        f"{quantile(taken.each_seconds, 0.99) * 1000:.1f}",
+        f"{taken.cpu_seconds / len(taken.each_seconds) * 1000:.2f}",
+        f"{taken.driver_seconds / taken.seconds * 100:.0f} %",
+    ]
+
+
+@click.command()
+@click.option("--commands", default=2000, show_default=True, help="At each concurrency.")
+@click.option("--write/--no-write", default=True, help="Write to docs/performance.md.")
+def main(commands: int, write: bool) -> None:
+    """Measure how fast commands are taken."""
+    text = section(asyncio.run(run_submission(commands)))
+    click.echo(text)
+    if write:
+        write_section(_SECTION, text)
+
+
+if __name__ == "__main__":
+    main()

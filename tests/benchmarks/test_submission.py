@@ -1,0 +1,28 @@
+"""The benchmark of submissions runs, and takes every command."""
+
+import sqlite3
+
+from benchmarks.driver import watched_driver
+from benchmarks.submission import run_submission, section
+
+
+async def test_every_command_is_taken_at_every_concurrency() -> None:
+    result = await run_submission(20, (1, 5))
+
+    assert [taken.concurrency for taken in result.taken] == [1, 5]
+    assert all(len(taken.each_seconds) == 20 for taken in result.taken)
+    assert all(taken.driver_seconds > 0 for taken in result.taken)
+    assert result.loop_seconds > 0
+    assert "| plain loop |" in section(result)
+
+
+def test_the_driver_is_watched_only_for_a_while() -> None:
+    with watched_driver() as log:
+        connection = sqlite3.connect(":memory:")
+        connection.cursor().execute("SELECT 1").fetchall()
+        connection.commit()
+        connection.close()
+    sqlite3.connect(":memory:").close()
+
+    assert log.statements == [("SELECT 1", ()), ("", ())]
+    assert log.seconds > 0
