@@ -82,6 +82,8 @@ class Sender:
         except NotStartedError as error:
             return self._not_started(job, error)
         except ProviderUnclearError as error:
+            # A provider in trouble is tried with one job at a time: each may end like this one.
+            self._gate.refused(self._clock.now(), "UlazAI is in trouble")
             _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
             return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
         except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out

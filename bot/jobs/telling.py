@@ -63,9 +63,9 @@ class Teller:
         """Count an unconfirmed job as charged when nobody has decided in time."""
         repository, job = self._repository, entry.job
         if entry.wants_hint:
-            entry.wants_hint = False
             with suppress(PlaceRefusedError):
                 await self._notifier().show_hint(job)
+            entry.wants_hint = False
         if self._clock.now() < self.deadline(job):
             return self.deadline(job)
         hours = self._unconfirmed_after / timedelta(hours=1)

@@ -31,6 +31,7 @@ _STATUS_PATH = "/kling26/api/status/{}/"
 # Real answers have a few hundred bytes: what is longer is not one of them.
 _MAX_ANSWER_BYTES = 256 * 1024
 _MAX_TEXT = 300
+_SURE_REFUSALS = (400, 401, 402, 404, 429)
 _MAX_TASK_ID = 200
 _SUBMIT_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _STATUS_TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=10)
@@ -94,11 +95,16 @@ class UlazaiProvider:
 
 async def _read_bounded(response: aiohttp.ClientResponse) -> _Json:
     raw = bytearray()
-    async for chunk in response.content.iter_any():
-        raw += chunk
-        if len(raw) > _MAX_ANSWER_BYTES:
-            response.close()
-            break
+    try:
+        async for chunk in response.content.iter_any():
+            raw += chunk
+            if len(raw) > _MAX_ANSWER_BYTES:
+                response.close()
+                break
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        # What the status alone says for sure needs no body.
+        if response.status not in _SURE_REFUSALS:
+            raise
     return _parse(bytes(raw[: _MAX_ANSWER_BYTES + 1]))
 
 

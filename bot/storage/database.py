@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,7 @@ from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
 from bot.storage.inspection import inspect_file
 from bot.storage.migrations import alembic_config
 
+_CLOSE_SECONDS = 5.0
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit must outlive a power cut: a request is only paid after its row is on the disk.
@@ -38,6 +39,9 @@ class Database:
         self._readers = engine.execution_options(read_only=True)
         # SQLite has one writer; waiting here is fair and does not block its thread.
         self._writer = asyncio.Lock()
+        self._uses = 0
+        self._unused = asyncio.Event()
+        self._closing = False
 
     @classmethod
     @asynccontextmanager
@@ -62,9 +66,33 @@ class Database:
             with _database_errors(f"can't open the database {path}: "):
                 async with engine.begin() as connection:
                     await connection.run_sync(_migrate)
-            yield cls(engine)
+            database = cls(engine)
+            try:
+                yield database
+            finally:
+                await database._end_uses()
         finally:
             await engine.dispose()
+
+    async def _end_uses(self) -> None:
+        """Let nobody begin, and wait for those under way: a connection in use would outlive the closing."""
+        self._closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                while self._uses:
+                    self._unused.clear()
+                    await self._unused.wait()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        if self._closing:
+            raise StorageError("the database is being closed")
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            self._unused.set()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -75,7 +103,7 @@ class Database:
         Raises:
             StorageError: the file can't be written.
         """
-        with _database_errors():
+        with self._in_use(), _database_errors():
             async with self._writer, self._engine.begin() as connection:
                 yield connection
 
@@ -86,7 +114,7 @@ class Database:
         Raises:
             StorageError: the file can't be read.
         """
-        with _database_errors():
+        with self._in_use(), _database_errors():
             async with self._readers.begin() as connection:
                 yield connection
 

@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from discord import Guild
 from PIL import Image
 
 from bot import app
@@ -47,6 +48,14 @@ class Stage:
     @property
     def member(self) -> Person:
         return self.discord.person("member-one")
+
+    @property
+    def guild(self) -> Guild:
+        """The server, as the bot knows it."""
+        assert self.bot
+        found = self.bot.get_guild(self.discord.guild_id)
+        assert found
+        return found
 
     @property
     def videos(self) -> int:
