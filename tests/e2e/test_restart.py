@@ -181,3 +181,20 @@ async def test_told_to_stop_while_discord_takes_no_results(restarts: Restarts) -
         await one_result(stage, card)
         record = await stage.member.slash(stage.videos, "history")
         assert next(iter(stage.ulazai.tasks)) in text_of(await record.finished())
+
+
+async def test_told_to_stop_while_commands_wait_for_the_database(restarts: Restarts) -> None:
+    stage = restarts.stage
+    async with restarts.bot() as bot:
+        await restarts.up()
+        with closing(sqlite3.connect(stage.settings.database_path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(5):
+                record = await stage.member.slash(stage.videos, "video", prompt=f"number {number}")
+            await record.answered()
+            began = time.monotonic()
+            assert await bot.stop() == 0
+            assert time.monotonic() - began < 10
+    assert "Traceback" not in "".join(bot.log)
+    assert stage.jobs == []
+    assert not stage.ulazai.tasks
