@@ -31,8 +31,8 @@ from bot.storage.lock import only_bot_on
 _log = structlog.get_logger(__name__)
 
 # Together well within the ten seconds in which a stop must be over.
-_GRACE_SECONDS = 6.0
-_CLOSE_SECONDS = 3.0
+_GRACE_SECONDS = 4.0
+_CLOSE_SECONDS = 1.0
 _BYTES_PER_MB = 1024 * 1024
 
 
@@ -130,7 +130,7 @@ def _is_passing(error: Exception) -> bool:
 
 
 async def _close(bot: VideoBot, worker: Worker) -> None:
-    await worker.stop(_GRACE_SECONDS)
+    await asyncio.gather(worker.stop(_GRACE_SECONDS), bot.finish(_GRACE_SECONDS))
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await bot.close()

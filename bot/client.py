@@ -1,5 +1,6 @@
 """The Discord client: starts up, loads the cogs, and turns every error into one private reply."""
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from bot.archive import Archive
 from bot.clock import Clock
 from bot.command_sync import commands_differ
 from bot.downloads import Downloader
-from bot.errors import PlaceError, ReelpoolError
+from bot.errors import PlaceError, ReelpoolError, RefusedError
 from bot.jobs.service import JobService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import Worker
@@ -86,6 +87,8 @@ class VideoBot(commands.AutoShardedBot):
         # Forms live in memory: their ids tell those of this process from those of an earlier one.
         self.form_prefix = f"{secrets.token_hex(4)}:"
         self._was_ready = False
+        self._stopping = False
+        self._underway: set[asyncio.Task[Any]] = set()
 
     async def setup_hook(self) -> None:
         """Run between login and the gateway: load the cogs and register the commands."""
@@ -102,6 +105,29 @@ class VideoBot(commands.AutoShardedBot):
             return
         self._was_ready = True
         _log.info("ready", user=str(self.user), servers=len(self.guilds), jobs=len(self.services.worker))
+
+    def take_on(self) -> None:
+        """Have `finish` wait for the task that calls this.
+
+        Raises:
+            RefusedError: the bot is stopping and begins nothing new.
+        """
+        if self._stopping:
+            raise RefusedError("I am just being restarted. Please try again in a minute.")
+        if task := asyncio.current_task():
+            self._underway.add(task)
+            task.add_done_callback(self._underway.discard)
+
+    async def finish(self, grace_seconds: float) -> None:
+        """Begin nothing new, and let the commands that are under way come to their end for a while.
+
+        A command that is cut off in the middle would leave a member without an answer, and perhaps with a job.
+        """
+        self._stopping = True
+        if self._underway:
+            await asyncio.wait(self._underway, timeout=grace_seconds)
+        for task in self._underway:
+            task.cancel()
 
     @property
     def invite_url(self) -> str:
@@ -132,13 +158,16 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
     """The commands, with one place for what is true of all of them."""
 
     async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
-        """Refuse commands outside servers, where there is no pool to pay from."""
-        if interaction.guild_id is not None:
-            return True
-        # What is raised here would reach nobody: discord.py hands on its own errors only.
-        refusal = PlaceError("I only work in servers: please use this command in a server's channel.")
-        await report_error(interaction, refusal)
-        return False
+        """Refuse commands outside servers, where there is no pool to pay from, and when the bot is stopping."""
+        try:
+            interaction.client.take_on()
+            if interaction.guild_id is None:
+                raise PlaceError("I only work in servers: please use this command in a server's channel.")
+        except RefusedError as refusal:
+            # What is raised here would reach nobody: discord.py hands on its own errors only.
+            await report_error(interaction, refusal)
+            return False
+        return True
 
     async def on_error(
         self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /

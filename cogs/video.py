@@ -214,6 +214,7 @@ class Video(commands.Cog):
 
     async def take(self, interaction: _Interaction, request: GenerationRequest) -> None:
         """Take a request, answer with its card, and open its thread."""
+        self.bot.take_on()
         in_thread = check_place(interaction)
         asker = Asker(
             interaction_id=interaction.id,
