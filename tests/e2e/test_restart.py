@@ -1,5 +1,6 @@
 """Restarts of the real bot as a process, in the middle of everything: nothing is lost, doubled or paid twice."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from bot.sandbox.discord.people import InteractionRecord
 from bot.sandbox.faults import Fault
 from bot.sandbox.run import bot_environment
 from tests.bot_process import WAIT_SECONDS, Running, started
-from tests.e2e.stage import GENERATE, MESSAGES, Stage, hold_finish, is_up, servers, text_of
+from tests.e2e.stage import CALLBACK, GENERATE, MESSAGES, Stage, hold_finish, is_up, refusal_of, servers, text_of
 
 
 @dataclass
@@ -196,5 +197,38 @@ async def test_told_to_stop_while_commands_wait_for_the_database(restarts: Resta
             assert await bot.stop() == 0
             assert time.monotonic() - began < 10
     assert "Traceback" not in "".join(bot.log)
+    assert "exception" not in "".join(bot.log)
     assert stage.jobs == []
     assert not stage.ulazai.tasks
+
+
+async def test_told_to_stop_while_a_command_is_answered(restarts: Restarts) -> None:
+    stage = restarts.stage
+    async with restarts.bot() as bot:
+        await restarts.up()
+        answering = stage.discord.faults.add("POST", CALLBACK, Fault(delay_seconds=1))
+        record = await stage.member.slash(stage.videos, "video", prompt="a cat")
+        await stage.until(lambda: answering.hits)
+        assert await bot.stop() == 0
+    assert "a cat" in text_of(await record.finished())
+    thread = await stage.thread(record)
+    assert "Traceback" not in "".join(bot.log)
+    async with restarts.bot():
+        await restarts.up()
+        await one_result(stage, record)
+    assert stage.jobs[0]["thread_id"] == thread.id
+
+
+async def test_command_while_it_is_stopping_is_refused_in_words(restarts: Restarts) -> None:
+    stage = restarts.stage
+    stage.ulazai.faults.add("POST", GENERATE, Fault(delay_seconds=600), times=None)
+    async with restarts.bot() as bot:
+        await restarts.up()
+        await stage.ask()
+        stopping = asyncio.create_task(bot.stop())
+        await stage.until(lambda: any("stopping" in line for line in bot.log))
+        record = await stage.member.slash(stage.videos, "video", prompt="too late")
+        await record.finished()
+        assert "try again in a minute" in refusal_of(record)
+        assert await stopping == 0
+    assert len(stage.jobs) == 1
