@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,8 +32,11 @@ EXTENSIONS = ("cogs.delivery", "cogs.video", "cogs.unconfirmed")
 ALREADY_ANSWERED = 40060
 """Discord's error code for a second first answer to the same interaction."""
 
-NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError)
-"""What discord.py lets through when a connection is cut."""
+UNREADABLE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What discord.py lets through when an answer is not Discord's, such as a proxy's page: it takes it for one."""
+
+NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError, *UNREADABLE_ERRORS)
+"""What discord.py lets through when a connection is cut, or what came over it can't be read."""
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,
@@ -96,6 +100,9 @@ class VideoBot(commands.AutoShardedBot):
         for extension in EXTENSIONS:
             await self.load_extension(extension)
         await self.services.worker.recover()
+        # What is there by now stays for good: the collector need not go through it again and again.
+        gc.collect()
+        gc.freeze()
         await self._sync_commands()
         _log.info("invite the bot with this link", url=self.invite_url)
 
@@ -182,6 +189,9 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
     if not isinstance(cause, ReelpoolError):
         _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
         cause = ReelpoolError()
+    # The process is being stopped: there is no way to Discord any more.
+    if interaction.client.is_closed():
+        return
     try:
         await answer_privately(interaction, cause.user_text)
     except (discord.HTTPException, *NETWORK_ERRORS) as failure:

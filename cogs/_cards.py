@@ -81,6 +81,9 @@ class CardBoard:
     def show(self, standing: Standing) -> None:
         """Take a job's new standing; the card shows it as soon as it may."""
         job = standing.job
+        # A card that is done is no more on the board, and that its outcome was posted changes nothing on it.
+        if job.id not in self._cards and job.result_message_id is not None:
+            return
         card = self._cards.setdefault(job.id, _Card(standing, self._clock.now()))
         is_news = card.standing.job.state is not job.state or card.standing.waiting != standing.waiting
         card.standing = standing

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from io import BufferedIOBase
 from typing import Any
@@ -130,7 +131,7 @@ class Delivery(commands.Cog):
         if not job.result_channel_id or not job.result_message_id:
             return
         hint = await self.services.unconfirmed.hint(job)
-        overview = await self.services.jobs.overview(job.asker.guild_id, job.asker.member_id)
+        overview = await self.services.jobs.allowance(job.asker.guild_id, job.asker.member_id)
         channel = self.bot.get_partial_messageable(job.result_channel_id, guild_id=job.asker.guild_id)
         async with _discord_errors():
             await channel.get_partial_message(job.result_message_id).edit(
@@ -165,7 +166,7 @@ class Delivery(commands.Cog):
         return self.bot.get_partial_messageable(thread_id, guild_id=asker.guild_id)
 
     async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedIOBase | None) -> Posted:
-        overview = await self.services.jobs.overview(job.asker.guild_id, job.asker.member_id)
+        overview = await self.services.jobs.allowance(job.asker.guild_id, job.asker.member_id)
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.asker.member_id)
         async with _discord_errors():
@@ -186,9 +187,10 @@ class Delivery(commands.Cog):
         return channel
 
     async def _note_thread(self, job: Job, thread_id: int) -> int:
-        noted = await self.services.jobs.record_thread(job, thread_id)
-        self.services.worker.refresh(noted)
+        noted = replace(job, thread_id=thread_id)
         self.cards.located(noted)
+        if not self.services.worker.refresh(noted):
+            await self.services.jobs.record_thread(job, thread_id)
         return thread_id
 
 

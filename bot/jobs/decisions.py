@@ -6,17 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.clock import Clock
 from bot.errors import TransitionError
 from bot.jobs.models import Job, JobState, Readings
-from bot.jobs.rows import account_of, job_of, move, unique_task
+from bot.jobs.rows import NOT_TOLD, account_of, job_of, move, unique_task
 from bot.pools import ledger
 from bot.storage.database import Database
 from bot.storage.schema import jobs
 
 _UNCONFIRMED = {JobState.UNCONFIRMED}
-# What was told of the last outcome is not what will be told of the next one.
-_NOT_TOLD: dict[str, object] = dict.fromkeys(
-    ("delivery_began_at", "result_channel_id", "result_message_id", "delivered_at", "kept_at"), None
-)
-_NO_OUTCOME: dict[str, object] = {**_NOT_TOLD, "finished_at": None, "failure": None}
+_NO_OUTCOME: dict[str, object] = {**NOT_TOLD, "finished_at": None, "failure": None}
 
 
 class DecisionRepository:
@@ -47,7 +43,8 @@ class DecisionRepository:
         async with self._database.transaction() as connection:
             job = await _undecided(connection, job_id, guild_id)
             await _give_back(connection, job, self._clock)
-            values = {**_NOT_TOLD, "failure": failure, "finished_at": now, "refunded_credits": job.charged_credits}
+            values = {**NOT_TOLD, "failure": failure, "finished_at": now, "refunded_credits": job.charged_credits}
+            values["delivery_began_at"] = now
             return await move(connection, job_id, _UNCONFIRMED, JobState.FAILED, **values)
 
     async def send_again(self, job_id: int, guild_id: int) -> Job:

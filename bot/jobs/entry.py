@@ -23,6 +23,7 @@ class Entry:
     Attributes:
         failures: how many steps in a row came to nothing.
         odd_looks: how many looks in a row showed what cannot be, since `odd_since`.
+        may_be_posted: a post of the outcome was tried, by this process or an earlier one.
         wants_hint: the account's balance may by now tell more about an unconfirmed job.
         unwritten: an outcome that is known but not written yet; it outlives a database that can't be written.
     """
@@ -34,6 +35,7 @@ class Entry:
     odd_since: datetime | None = None
     unwritten: Write | None = None
     wants_hint: bool = False
+    may_be_posted: bool = False
 
     def later(self, now: datetime, shortest_seconds: float) -> datetime:
         """Count a failure and return when to try again: later with each one in a row, at most five minutes."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.jobs.figures import Reading, Sighting, read, sharpest_look
+from bot.jobs.inspection import LATE_SHARE
 from bot.jobs.learning import NOTHING, Learned
 from bot.jobs.models import Job
 from bot.jobs.outlook import outlook_for
@@ -26,6 +27,9 @@ TYPICAL = Estimate(60.0, 90.0)
 """Seconds that a job takes by the provider's documentation."""
 
 LONGEST_PAUSE_SECONDS = 300.0
+MOST_LOOKS = 50
+"""After so many looks at one job, the next ones follow at a share of its age only."""
+
 _BELIEVED = 0.3
 # Figures that point this many times beyond the age at which practically all jobs have ended stand still.
 _BEYOND = 2.0
@@ -43,20 +47,21 @@ class Watch:
         estimate: how long it may take.
         sightings: the progress that was seen, oldest first; the newest few.
         unfinished_age: how old it was, in seconds, when a look last found it unfinished; 0 before the first.
+        looks: how many looks found it unfinished.
     """
 
     sent_at: datetime
     estimate: Estimate
     sightings: tuple[Sighting, ...] = ()
     unfinished_age: float = 0.0
+    looks: int = 0
 
     def seen(self, now: datetime, progress: float | None) -> "Watch":
         """Return the watch after a look at `now` that found the job unfinished and showed `progress`."""
-        age = age_seconds(self.sent_at, now)
-        if progress is None:
-            return replace(self, unfinished_age=age)
-        sightings = (*self.sightings, Sighting(age, progress))[-_MOST_SIGHTINGS:]
-        return replace(self, sightings=sightings, unfinished_age=age)
+        age, sightings = age_seconds(self.sent_at, now), self.sightings
+        if progress is not None:
+            sightings = (*sightings, Sighting(age, progress))[-_MOST_SIGHTINGS:]
+        return replace(self, sightings=sightings, unfinished_age=age, looks=self.looks + 1)
 
 
 def watch_of(job: Job) -> Watch:
@@ -80,6 +85,8 @@ def next_look(watch: Watch, now: datetime, min_interval_seconds: float, learned:
     """
     age = age_seconds(watch.sent_at, now)
     pause = _next_age(watch, learned, age, min_interval_seconds) - age
+    if watch.looks >= MOST_LOOKS:
+        pause = max(pause, age * LATE_SHARE)
     return now + timedelta(seconds=max(min_interval_seconds, min(pause, LONGEST_PAUSE_SECONDS)))
 
 
@@ -128,5 +135,9 @@ def _likely_end(watch: Watch, reading: Reading) -> float:
 
 def expected_finish(job: Job) -> datetime:
     """Return when an open job should be done, if all goes as is usual."""
-    watch = watch_of(job)
-    return watch.sent_at + timedelta(seconds=watch.estimate.high_seconds)
+    return expected_end(job.created_at, job.submitted_at, job.estimate.high_seconds if job.estimate else None)
+
+
+def expected_end(created_at: datetime, submitted_at: datetime | None, estimate_seconds: float | None) -> datetime:
+    """Return when a job that was taken and sent then should be done, if all goes as is usual."""
+    return (submitted_at or created_at) + timedelta(seconds=estimate_seconds or TYPICAL.high_seconds)

@@ -1,5 +1,7 @@
 """Jobs in SQL: one method for each guarded transition, with its ledger entries in the same transaction."""
 
+from datetime import datetime
+
 from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, update
 
 from bot.clock import Clock
@@ -7,7 +9,9 @@ from bot.errors import TransitionError
 from bot.jobs.durations import MEMORY
 from bot.jobs.experience import Kind
 from bot.jobs.models import OPEN_STATES, Asker, Job, JobState
+from bot.jobs.polling import expected_finish
 from bot.jobs.rows import (
+    NOT_TOLD,
     account_of,
     insert_job,
     job_of,
@@ -18,7 +22,7 @@ from bot.jobs.rows import (
     values_of,
 )
 from bot.pools import ledger
-from bot.pools.models import Limits, Usage
+from bot.pools.models import Limits, Spend, Usage
 from bot.pools.rules import check_limits
 from bot.provider.models import GenerationMode, GenerationRequest, Submission
 from bot.storage.database import Database
@@ -53,7 +57,7 @@ class JobRepository:
             check_limits(limits, usage, price_credits, now)
             job = await insert_job(connection, asker, request, price_credits, now)
             await ledger.hold(connection, account_of(job), price_credits, now)
-            return job, await read_usage(connection, asker.guild_id, asker.member_id, limits, now)
+            return job, usage.with_job(expected_finish(job), Spend(now, price_credits))
 
     async def begin_submission(self, job_id: int) -> Job:
         """`queued -> submitting`, committed before the provider hears of the job."""
@@ -67,8 +71,13 @@ class JobRepository:
         async with self._database.transaction() as connection:
             return await move(connection, job_id, {JobState.SUBMITTING}, JobState.QUEUED, submitted_at=None)
 
-    async def accept(self, job_id: int, submission: Submission) -> Job:
+    async def accept(self, job_id: int, submission: Submission, thread_id: int | None = None) -> Job:
         """`submitting -> processing`: the provider has taken the job, and its price is booked.
+
+        Args:
+            job_id: of the job.
+            submission: what the provider said.
+            thread_id: of the job's thread, if it has been made in the meantime.
 
         Raises:
             TransitionError: it is not being submitted, or the task is another job's already.
@@ -83,6 +92,7 @@ class JobRepository:
                     {JobState.SUBMITTING},
                     JobState.PROCESSING,
                     task_id=submission.task_id,
+                    thread_id=func.coalesce(literal(thread_id), jobs.c.thread_id),
                     # Where the answer did not say the price, the list price is the best guess there is.
                     charged_credits=func.coalesce(literal(submission.credits_used), jobs.c.held_credits),
                     account_credits=submission.credits_remaining,
@@ -101,7 +111,7 @@ class JobRepository:
                 {JobState.PROCESSING},
                 JobState.SUCCEEDED,
                 video_url=video_url,
-                finished_at=self._clock.now(),
+                **_outcome(self._clock.now()),
             )
 
     async def fail(self, job_id: int, failure: str, *, refunded: bool = True) -> Job:
@@ -120,7 +130,7 @@ class JobRepository:
                 {JobState.QUEUED, JobState.SUBMITTING, JobState.PROCESSING},
                 JobState.FAILED,
                 failure=failure,
-                finished_at=now,
+                **_outcome(now),
                 refunded_credits=jobs.c.charged_credits if refunded else None,
             )
             if job.charged_credits is None:
@@ -154,7 +164,7 @@ class JobRepository:
                 {JobState.SUBMITTING, JobState.PROCESSING},
                 JobState.UNCONFIRMED,
                 failure=failure,
-                finished_at=self._clock.now(),
+                **_outcome(self._clock.now()),
             )
 
     async def settle_undecided(self, job_id: int, failure: str) -> Job:
@@ -167,10 +177,7 @@ class JobRepository:
                 {JobState.UNCONFIRMED},
                 JobState.FAILED,
                 failure=failure,
-                finished_at=now,
-                delivery_began_at=None,
-                delivered_at=None,
-                kept_at=None,
+                **_outcome(now),
             )
             if job.charged_credits is not None:
                 return job
@@ -212,10 +219,6 @@ class JobRepository:
     async def record_picture(self, job_id: int, image_url: str) -> Job:
         """Remember a fresh address of the picture."""
         return await self._note(job_id, image_url=image_url)
-
-    async def begin_delivery(self, job_id: int) -> Job:
-        """Remember that from now on there may be a post of the outcome."""
-        return await self._note(job_id, delivery_began_at=self._clock.now())
 
     async def record_delivery(self, job_id: int, channel_id: int, message_id: int) -> Job:
         """Remember that the outcome was posted, and where."""
@@ -261,10 +264,10 @@ class JobRepository:
             usage = await read_usage(connection, guild_id, member_id, limits, self._clock.now())
             return usage, await read_open_jobs(connection, guild_id, member_id)
 
-    async def open_jobs(self, guild_id: int, member_id: int) -> list[Job]:
-        """Return a member's open jobs, oldest first."""
+    async def spending(self, guild_id: int, member_id: int, limits: Limits) -> Usage:
+        """Return what a member uses of the limits."""
         async with self._database.reading() as connection:
-            return await read_open_jobs(connection, guild_id, member_id)
+            return await read_usage(connection, guild_id, member_id, limits, self._clock.now())
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Job]:
         async with self._database.reading() as connection:
@@ -275,3 +278,8 @@ class JobRepository:
         async with self._database.transaction() as connection:
             query = update(jobs).where(jobs.c.id == job_id).values(**values).returning(*jobs.c)
             return job_of((await connection.execute(query)).mappings().one())
+
+
+def _outcome(now: datetime) -> dict[str, object]:
+    """What every outcome sets: it is new, and from now on there may be a post of it."""
+    return {**NOT_TOLD, "finished_at": now, "delivery_began_at": now}

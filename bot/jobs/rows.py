@@ -4,17 +4,22 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import RowMapping, case, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import DuplicateRequestError, TransitionError
 from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Asker, Job, JobState
-from bot.jobs.polling import expected_finish
+from bot.jobs.polling import expected_end
 from bot.pools.models import JobAccount, Limits, Spend, Usage
 from bot.pools.rules import has_window, window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
 from bot.storage.schema import jobs
+
+# What was told of the last outcome is not what will be told of the next one.
+NOT_TOLD: dict[str, object] = dict.fromkeys(
+    ("delivery_began_at", "result_channel_id", "result_message_id", "delivered_at", "kept_at"), None
+)
 
 
 async def insert_job(
@@ -87,9 +92,11 @@ async def read_usage(
     connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
 ) -> Usage:
     """Read what a member uses of the limits."""
-    open_jobs = await read_open_jobs(connection, guild_id, member_id)
+    columns = (jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds)
+    query = select(*columns).where(_is_open(guild_id, member_id))
+    ends = tuple(expected_end(*times) for times in await connection.execute(query))
     spends = await _spends(connection, guild_id, member_id, limits, now) if has_window(limits) else ()
-    return Usage(open_jobs=tuple(expected_finish(job) for job in open_jobs), spends=spends)
+    return Usage(open_jobs=ends, spends=spends)
 
 
 async def _spends(
@@ -107,12 +114,12 @@ async def _spends(
 
 async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:
     """Read a member's open jobs, oldest first."""
-    query = (
-        select(jobs)
-        .where(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id, jobs.c.state.in_(values_of(OPEN_STATES)))
-        .order_by(jobs.c.id)
-    )
+    query = select(jobs).where(_is_open(guild_id, member_id)).order_by(jobs.c.id)
     return [job_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _is_open(guild_id: int, member_id: int) -> ColumnElement[bool]:
+    return and_(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id, jobs.c.state.in_(values_of(OPEN_STATES)))
 
 
 def values_of(states: Collection[JobState]) -> list[str]:

@@ -71,12 +71,12 @@ class Sender:
                 return lambda: repository.fail(job_id, _PICTURE_GONE)
             entry.job = await repository.begin_submission(job_id)
             self._notifier().show(Standing(entry.job))
-            return await self._send(entry.job)
+            return await self._send(entry)
         finally:
             self._gate.left()
 
-    async def _send(self, job: Job) -> Next:
-        repository = self._repository
+    async def _send(self, entry: Entry) -> Next:
+        job, repository = entry.job, self._repository
         try:
             submission = await self._provider.submit(job.request)
         except NotStartedError as error:
@@ -91,7 +91,7 @@ class Sender:
             return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
         self._gate.opened()
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
-        return lambda: repository.accept(job.id, submission)
+        return lambda: repository.accept(job.id, submission, entry.job.thread_id)
 
     def _not_started(self, job: Job, error: NotStartedError) -> Next:
         repository = self._repository

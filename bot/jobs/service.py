@@ -68,6 +68,10 @@ class JobService:
         usage, open_jobs = await self._repository.usage(guild_id, member_id, self._limits)
         return Overview(self._limits, usage, tuple(open_jobs))
 
+    async def allowance(self, guild_id: int, member_id: int) -> Overview:
+        """Return a member's use of the limits, without the open jobs themselves."""
+        return Overview(self._limits, await self._repository.spending(guild_id, member_id, self._limits))
+
     async def history(self, guild_id: int, member_id: int, limit: int = 10) -> list[Job]:
         """Return a member's last jobs, newest first."""
         return await self._repository.history(guild_id, member_id, limit)

@@ -48,10 +48,10 @@ class Teller:
         """
         job = entry.job
         posted = None
-        if job.delivery_began_at is None:
-            job = entry.job = await self._repository.begin_delivery(job.id)
-        elif self._clock.now() - job.delivery_began_at > _NONCE_LIFE:
+        began_at = job.delivery_began_at or job.finished_at or job.created_at
+        if entry.may_be_posted and self._clock.now() - began_at > _NONCE_LIFE:
             posted = await self._notifier().find_outcome(job)
+        entry.may_be_posted = True
         posted = posted or await self._post(job)
         return self._note(job, posted)
 

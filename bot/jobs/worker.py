@@ -81,8 +81,9 @@ class Worker:
         self._bucket = TokenBucket(patience.requests_per_second, clock.now())
         # Jobs whose time has come, but for whose request the provider has no room yet.
         self._waiting: dict[int, Entry] = {}
-        # Two queues, so that a provider that hangs does not keep finished videos from their members.
-        self._requests = asyncio.Semaphore(_CONCURRENCY)
+        # Queues of their own, so that neither a provider that hangs nor many requests keep videos from members.
+        self._sends = asyncio.Semaphore(_CONCURRENCY)
+        self._looks = asyncio.Semaphore(_CONCURRENCY)
         self._posts = asyncio.Semaphore(_CONCURRENCY)
         self._notifier: Notifier | None = None
         self._stopping = False
@@ -102,6 +103,9 @@ class Worker:
         self._watcher.recall(await self._repository.durations())
         for job in await self._repository.unfinished():
             self._watch(job, self._clock.now())
+            if job.awaits_delivery:
+                self._entries[job.id].may_be_posted = True
+                self._discord().show(Standing(job))
             if job.state is JobState.PROCESSING:
                 self._schedule.put(job.id, self._watcher.resumed_look(self._entries[job.id]))
         _log.info("jobs recovered", jobs=len(self._entries))
@@ -111,11 +115,18 @@ class Worker:
         if not self._stopping:
             self._watch(job, self._clock.now())
 
-    def refresh(self, job: Job) -> None:
-        """Tell which card and thread a job has got in the meantime."""
-        if entry := self._entries.get(job.id):
-            # Only these: the job itself may have moved on since that row was read.
-            entry.job = replace(entry.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
+    def refresh(self, job: Job) -> bool:
+        """Tell which card and thread a job has got in the meantime.
+
+        Returns:
+            Whether they will be written down with what comes next.
+        """
+        entry = self._entries.get(job.id)
+        if entry is None:
+            return False
+        # Only these: the job itself may have moved on since that row was read.
+        entry.job = replace(entry.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
+        return entry.job.state in (JobState.QUEUED, JobState.SUBMITTING)
 
     def forget(self, job: Job) -> None:
         """Drop a job that was cancelled."""
@@ -192,7 +203,7 @@ class Worker:
         self._schedule.put(job.id, due)
 
     async def _step(self, entry: Entry) -> None:
-        async with self._posts if entry.job.awaits_delivery else self._requests:
+        async with self._queue_of(entry.job):
             try:
                 due = await self._advance(entry)
             except TransitionError:
@@ -213,6 +224,11 @@ class Worker:
             del self._entries[entry.job.id]
         else:
             self._schedule.put(entry.job.id, due)
+
+    def _queue_of(self, job: Job) -> asyncio.Semaphore:
+        if job.state is JobState.PROCESSING:
+            return self._looks
+        return self._posts if job.awaits_delivery else self._sends
 
     async def _read_again(self, entry: Entry) -> datetime | None:
         """Somebody else moved the job, such as a member who cancelled it: go by what its row says."""
@@ -255,8 +271,10 @@ class Worker:
 
     async def _write(self, entry: Entry, write: Write) -> datetime | None:
         """Write down what happened. What can't be written now stays in memory, and is written later."""
-        entry.job = await write()
-        entry.unwritten, entry.failures = None, 0
+        written = await write()
+        # The thread may have been made while this was being written.
+        entry.job = replace(written, thread_id=written.thread_id or entry.job.thread_id)
+        entry.unwritten, entry.failures, entry.may_be_posted = None, 0, False
         if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
             self._undecided.add(entry.job.id)
         if entry.job.state is not JobState.PROCESSING:

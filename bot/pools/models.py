@@ -74,6 +74,10 @@ class Usage:
     open_jobs: tuple[datetime, ...] = ()
     spends: tuple[Spend, ...] = ()
 
+    def with_job(self, ends_at: datetime, spend: Spend) -> "Usage":
+        """Return the use with one more job."""
+        return Usage((*self.open_jobs, ends_at), (*self.spends, spend))
+
     @property
     def credits(self) -> int:
         """Credits used in the window."""

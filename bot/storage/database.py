@@ -22,7 +22,7 @@ from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
 from bot.storage.inspection import inspect_file
 from bot.storage.migrations import alembic_config
 
-_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS = 1.0
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit must outlive a power cut: a request is only paid after its row is on the disk.

@@ -22,9 +22,9 @@ class CarelessRepository(JobRepository):
             raise TransitionError(job_id, JobState.SUBMITTING)
         return replace(job, state=JobState.SUBMITTING)
 
-    async def accept(self, job_id: int, submission: Submission) -> Job:
+    async def accept(self, job_id: int, submission: Submission, thread_id: int | None = None) -> Job:
         await self._begin_late(job_id)
-        return await super().accept(job_id, submission)
+        return await super().accept(job_id, submission, thread_id)
 
     async def requeue(self, job_id: int) -> Job:
         await self._begin_late(job_id)

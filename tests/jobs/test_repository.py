@@ -54,7 +54,7 @@ async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
     taken, refused = await outcomes([take(repository, asker(), limits=limits) for _ in range(100)])
     assert len(taken) == 3
     assert {type(error) for error in refused} == {LimitReachedError}
-    assert len(await repository.open_jobs(GUILD, MEMBER)) == 3
+    assert len((await repository.usage(GUILD, MEMBER, UNLIMITED))[1]) == 3
 
 
 async def test_the_same_interaction_is_taken_once(repository: JobRepository) -> None:
