@@ -1,9 +1,9 @@
 """How long a job is likely to take: what the provider says, and what the last jobs of its kind took. Pure.
 
-Each finished job stands for ages around its own: a kernel as wide as the way to its twelfth neighbour, so that narrow
-modes stay narrow and long tails smooth. How fast older jobs are forgotten is learned as well: three rates are
-kept, and each counts by how well it would have foretold the last jobs. The provider's estimate counts as part
-more, with a long tail, so that nothing is ever held to be impossible.
+Each finished job stands for ages around its own: a kernel as wide as the way to its fourteenth neighbour, so that
+narrow modes stay narrow and long tails smooth. How fast older jobs are forgotten is learned as well: three rates are
+kept, and each counts by how well it would have foretold the last jobs. The provider's estimate counts as a third of
+a job more, with a long tail, so that nothing is ever held to be impossible.
 """
 
 import math
@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 from bot.provider.models import Estimate
 
-MEMORY = 64
+MEMORY = 96
 """So many of the newest durations of a kind are kept."""
 
 # Ages in steps of half a percent, from two seconds to four hours.
@@ -22,11 +22,11 @@ _STEP = 0.005
 _YOUNGEST_SECONDS = 2.0
 AGES = tuple(_YOUNGEST_SECONDS * math.exp(_STEP * place) for place in range(1777))
 
-_ESTIMATE_JOBS = 0.4
-_NEIGHBOUR = 12
+_ESTIMATE_JOBS = 0.3
+_NEIGHBOUR = 14
 # Kernels reach this far in the logarithm of the age: 1.5 to 15 percent.
 _NARROWEST, _WIDEST = 0.015, 0.15
-_FORGETTING = (0.8, 0.93, 0.985)
+_FORGETTING = (0.8, 0.93, 0.99)
 _REHEARSED = 16
 _REHEARSED_BY = 32
 _REHEARSAL_MEMORY = 0.85

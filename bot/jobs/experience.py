@@ -10,7 +10,7 @@ from bot.jobs.polling import Watch, age_seconds
 from bot.provider.models import GenerationMode, GenerationRequest
 
 # New durations are taken in by so many parts of what is known, since each time a new plan must be made.
-_BATCHES = 8
+_BATCHES = 12
 # The fractional parts of this number's multiples are spread evenly.
 _GOLDEN = 0.6180339887498949
 

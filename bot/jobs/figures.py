@@ -21,14 +21,16 @@ CUTS = (0.005, 0.0, -0.005)
 The way that expects the end first comes first: looks that are too early show it, looks that are too late don't.
 """
 
-# Half a percent, and a little for the time that a look is under way.
-_HALF = 0.0053
+# Half a percent, and a little for the rounding of times.
+_HALF = 0.0051
 _FULL = 0.985
+_LAST_CHANGE = 98
 _INSTANT = 1e-6
 _SLIP = 0.01
 _SLIP_WEIGHT = 0.5
 _BREAK_WEIGHT = 0.1
-_SHARP_SECONDS = 0.45
+# Two ages that differ by less than this share are close enough: about half of what one figure leaves open.
+_SHARP_SHARE = 0.0054
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,21 @@ def sharpest_look(reading: Reading, cut: float, age: float, gap_seconds: float) 
         gap_seconds: the shortest time to the next look.
     """
     earliest, latest = max(reading.earliest_seconds, age), reading.latest_seconds
-    halvings = math.ceil(math.log2(max(1.0, (latest - earliest) / _SHARP_SECONDS)))
+    halvings = math.ceil(math.log2(max(1.0, (latest - earliest) / max(_SHARP_SHARE * latest, _INSTANT))))
     for later in range(halvings - 1, -1, -1):
-        halving = _halving_look(earliest, latest, cut, min(earliest, latest - gap_seconds) - later * gap_seconds)
+        halving = _halving_look(earliest, latest, cut, gap_seconds, later)
         if halving >= age + gap_seconds:
             return halving
     return max(latest, age + gap_seconds)
 
 
-def _halving_look(earliest: float, latest: float, cut: float, before: float) -> float:
-    """Return the last age up to `before` at which the figure changes if the end is amid the two ages."""
+def _halving_look(earliest: float, latest: float, cut: float, gap_seconds: float, later: int) -> float:
+    """Return an age at which the figure changes if the end is amid the two ages.
+
+    It is the last one that leaves room for so many looks of the same kind `later`, and for the look at the end.
+    """
     middle = (earliest + latest) / 2
-    # A figure changes half a percent after the middle of the shares that it stands for.
-    change = math.floor((before / middle - cut - 0.005) * 100) / 100
-    return middle * (change + cut + 0.005)
+    before = min(earliest, latest - gap_seconds) - later * gap_seconds
+    # A figure changes half a percent after the middle of the shares that it stands for; after 99 none comes.
+    change = math.floor((before / middle - cut - 0.005) * 100)
+    return middle * (min(change, _LAST_CHANGE - later) / 100 + cut + 0.005)

@@ -17,9 +17,9 @@ LOOKS_PER_JOB = 10.5
 _LOOP_SECONDS = 10.0
 _LOOP_EXTRA_LOOKS = 1.5
 # What is learned is smoother than the truth, so jobs take a little fewer looks than their plan expects.
-_SMOOTHING = 1.02
+_SMOOTHING = 1.005
 _ALL_BUT = 0.0005
-_EARLY_SHARE = 0.997
+_EARLY_SHARE = 0.998
 
 
 @dataclass(frozen=True, slots=True)
