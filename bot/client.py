@@ -185,13 +185,13 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
 
 async def report_error(interaction: discord.Interaction[VideoBot], error: Exception) -> None:
     """Answer an interaction that failed; never raises."""
+    # The process is being stopped: there is no way to Discord any more.
+    if interaction.client.is_closed():
+        return
     cause = error.__cause__ if isinstance(error, app_commands.CommandInvokeError) and error.__cause__ else error
     if not isinstance(cause, ReelpoolError):
         _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
         cause = ReelpoolError()
-    # The process is being stopped: there is no way to Discord any more.
-    if interaction.client.is_closed():
-        return
     try:
         await answer_privately(interaction, cause.user_text)
     except (discord.HTTPException, *NETWORK_ERRORS) as failure:
