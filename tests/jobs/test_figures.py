@@ -1,6 +1,7 @@
 """Progress figures: what honest ones pin down, and how others lose their weight."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from bot.jobs.figures import CUTS, Reading, Sighting, read, sharpest_look
 from bot.jobs.learning import Figures
 from tests.properties import PROPERTY
 
-CUTTING = {0.005: math.floor, 0.0: round, -0.005: math.ceil}
+CUTTING: dict[float, Callable[[float], int]] = {0.005: math.floor, 0.0: round, -0.005: math.ceil}
 shares = st.lists(st.floats(0.02, 0.98), min_size=1, max_size=8).map(sorted)
 durations = st.floats(5, 3600)
 
@@ -78,9 +79,9 @@ def after_jobs(figures: Figures, jobs: int, claimed: float, cut: float = 0.0) ->
         duration = 60 + job * 7.3 % 30
         seen = [
             Sighting(share * duration, CUTTING[cut](min(99, 100 * share * claimed)) / 100)
-            for share in (0.5 + job * 0.17 % 0.3, 0.97)
+            for share in (0.5 + job * 0.17 % 0.3, 0.94 + job * 0.0137 % 0.04)
         ]
-        figures = figures.after(seen, duration * 0.985, duration * 1.003)
+        figures = figures.after(seen, duration * 0.998, duration * 1.001)
     return figures
 
 

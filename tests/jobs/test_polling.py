@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bot.jobs.durations import MEMORY
 from bot.jobs.figures import Sighting
 from bot.jobs.learning import Figures, Learned
-from bot.jobs.polling import TYPICAL, Watch, next_look, progress_now
+from bot.jobs.polling import MOST_LOOKS, TYPICAL, Watch, next_look, progress_now
 from bot.provider.models import Estimate
 from cogs._render import bar
 from tests.clock import START
@@ -68,8 +68,10 @@ def test_every_job_is_seen_to_end(
         now = next_look(watch, now, interval, learned)
         watch = watch.seen(now, progress)
         looks += 1
-        assert looks < 3000
     assert now - ends_at <= LONGEST
+    # The bounded part, then pauses of a twentieth of the age, then of five minutes.
+    growing = math.log(max(1.0, duration / interval)) / math.log(1.05)
+    assert looks <= MOST_LOOKS + growing + duration / LONGEST.total_seconds() + 1
 
 
 def test_usual_jobs_are_seen_to_end_soon_and_as_cheaply_as_by_the_documented_loop() -> None:
@@ -117,4 +119,4 @@ def test_a_clock_that_was_set_back_makes_a_job_young_again(watch: Watch, back: f
 
 def test_a_look_without_progress_tells_that_the_job_still_runs() -> None:
     watch = Watch(START, TYPICAL, (Sighting(30, 0.4),), 30.0)
-    assert watch.seen(START + timedelta(seconds=40), None) == replace(watch, unfinished_age=40.0)
+    assert watch.seen(START + timedelta(seconds=40), None) == replace(watch, unfinished_age=40.0, looks=1)
