@@ -1,0 +1,1 @@
+"""Measurements, one command each; every one writes its table to docs/performance.md."""

@@ -1,0 +1,310 @@
+"""`python -m benchmarks.policy`: how soon the end of a job is seen, and after how many requests, in virtual time.
+
+Writes its tables to docs/performance.md. Everything is seeded, so that it finds the same every time.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+import click
+
+from benchmarks.bound import bound
+from benchmarks.pollers import (
+    Poller,
+    Reelpool,
+    Seen,
+    back_off,
+    documented_loop,
+    informed,
+    two_second_loop,
+    watch_jobs,
+)
+from benchmarks.report import circumstances, table, write_section
+from benchmarks.workloads import (
+    NORMAL,
+    PROGRESS,
+    STEADY,
+    UNIFORM,
+    Durations,
+    absent,
+    chances,
+    drift_factor,
+    drifting,
+)
+
+JOBS = 2000
+WARM_UP = 50
+GAP_SECONDS = 1.0
+_SEED = 7
+_STEP_RUNS = 20
+_STEP_JOBS = 50
+_STEP_SLOWER = 2.0
+_DRIFT = "normal, drifting 75 to 150 and back"
+_LOOP = "every ten seconds (documented)"
+_INFORMED = "Reelpool, distribution known"
+_LEARNED = "Reelpool, learning"
+_LINEAR = "linear, cut down"
+_ROUNDED = "linear, rounded"
+
+_TEXT = """
+## When to look: the policy in virtual time
+
+`python -m benchmarks.policy`. {circumstances}
+
+{jobs} jobs for each line, one after the other; the first {warm_up} are not counted. Lateness is the time in seconds
+from the end of a job to the look that sees it, and a look takes no time. "Requests" are looks per job, the one that
+sees the end included. The shortest interval between two looks at a job is {gap:.0f} second. The bound is the least
+mean lateness that any schedule can reach with this number of requests if it knows the distribution and no progress,
+by dynamic programming. A decision takes {microseconds:.0f} microseconds, with its share of the plans that are made
+as jobs finish.
+
+### Goals
+
+The bound in the first two lines is that at the requests of the documented loop.
+
+{goals}
+
+### Without progress
+
+{policies}
+
+### Reelpool with progress
+
+"Lying" grows evenly towards an end at half to twice the true time.
+
+{progress}
+
+### From 75 to 150 seconds from one job to the next
+
+Normal(75, 12) for a hundred jobs, then twice as long; without progress, the mean of {step_runs} runs.
+
+{step}
+
+### With a shortest interval of two seconds
+
+{gaps}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was reached over many jobs.
+
+    Attributes:
+        requests: per job.
+        mean: lateness in seconds, on average.
+        p95: lateness that 95 of 100 jobs keep below.
+        p99: lateness that 99 of 100 jobs keep below.
+    """
+
+    requests: float
+    mean: float
+    p95: float
+    p99: float
+
+
+def summary(seen: list[Seen]) -> Result:
+    """Put the sights of many jobs together."""
+    late = sorted(sight.lateness_seconds for sight in seen)
+    return Result(
+        fmean(sight.requests for sight in seen), fmean(late), late[len(late) * 95 // 100], late[len(late) * 99 // 100]
+    )
+
+
+def run(poller: Poller, durations: Iterable[float], progress: str = "absent", jobs: int = JOBS) -> Result:
+    """Let a poller watch jobs, one after the other; the first fifty don't count."""
+    jobs_durations = list(durations)
+    drawn = zip(jobs_durations, chances(jobs, _SEED), strict=True)
+    figures = [PROGRESS[progress](duration, chance) for duration, chance in drawn]
+    return summary(watch_jobs(poller, jobs_durations, figures)[WARM_UP:])
+
+
+def drift_bound(requests: float) -> float:
+    """Return the least mean lateness over the drift, if it is known and each job gets so many requests."""
+    return fmean(drift_factor(job) for job in range(WARM_UP, JOBS)) * bound(NORMAL, requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way for durations to fall.
+
+    Attributes:
+        name: for the tables.
+        durations: of all jobs, in seconds.
+        bound: the least mean lateness at a number of requests.
+        known: the distribution, where it stays the same.
+    """
+
+    name: str
+    durations: list[float]
+    bound: Callable[[float], float]
+    known: Durations | None = None
+
+
+def cases() -> list[Case]:
+    """Return the distributions of the benchmark."""
+    drift = Case(_DRIFT, list(drifting(JOBS, _SEED)), drift_bound)
+    return [*(_steady(durations) for durations in STEADY), drift]
+
+
+def _steady(durations: Durations) -> Case:
+    return Case(
+        durations.name, list(durations.drawn(JOBS, _SEED)), lambda requests: bound(durations, requests), durations
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One case, watched by every poller, and by ours with every kind of progress."""
+
+    case: Case
+    others: dict[str, Result]
+    ours: dict[str, Result]
+
+    @property
+    def loop(self) -> Result:
+        """What the documented loop reached."""
+        return self.others[_LOOP]
+
+    @property
+    def best(self) -> float:
+        """The least lateness at the requests of the documented loop."""
+        return self.case.bound(self.loop.requests)
+
+
+def measure(case: Case) -> Measured:
+    """Watch the jobs of a case in every way."""
+    pollers = {_LOOP: documented_loop(), "every two seconds": two_second_loop(), "back-off, 1 to 30 s": back_off()}
+    others = {name: run(poller, case.durations) for name, poller in pollers.items()}
+    if case.known:
+        others[_INFORMED] = run(informed(case.known, others[_LOOP].requests, GAP_SECONDS), case.durations)
+    ours = {progress: run(Reelpool(GAP_SECONDS), case.durations, progress) for progress in PROGRESS}
+    return Measured(case, others, ours)
+
+
+def policies_table(measured: list[Measured]) -> str:
+    """Return the table of all pollers without progress."""
+    head = ("durations, policy", "requests", "mean", "p95", "p99", "bound at these requests")
+    rows = []
+    for each in measured:
+        rows.append((f"**{each.case.name}**", "", "", "", "", ""))
+        for name, result in {**each.others, _LEARNED: each.ours["absent"]}.items():
+            rows.append((name, *_cells(result), f"{each.case.bound(result.requests):.2f}"))
+    return table(head, rows)
+
+
+def progress_table(measured: list[Measured]) -> str:
+    """Return the table of our policy with every kind of progress."""
+    head = ("durations, progress", "requests", "mean", "p95", "p99")
+    rows = []
+    for each in measured:
+        rows.append((f"**{each.case.name}**", "", "", "", ""))
+        rows.extend((progress, *_cells(result)) for progress, result in each.ours.items())
+    return table(head, rows)
+
+
+def gap_table(measured: list[Measured]) -> str:
+    """Return what a shortest interval of two seconds in place of one would cost."""
+    head = ("durations", "without progress: requests", "mean", "linear progress: requests", "mean")
+    rows = []
+    for each in measured:
+        plain, linear = (run(Reelpool(2.0), each.case.durations, progress) for progress in ("absent", _LINEAR))
+        rows.append((each.case.name, *_cells(plain)[:2], *_cells(linear)[:2]))
+    return table(head, rows)
+
+
+def step_table() -> str:
+    """Return how soon the policy follows a provider that takes twice as long from one job to the next."""
+    late = [[0.0] * _STEP_JOBS for _ in range(2)]
+    for seed in range(_STEP_RUNS):
+        poller = Reelpool(GAP_SECONDS)
+        before, after = list(NORMAL.drawn(JOBS // 20, seed)), list(NORMAL.drawn(_STEP_JOBS, 1000 + seed))
+        for duration in before:
+            poller.see(duration, absent(duration, 0.0))
+        for job, duration in enumerate(after):
+            seen = poller.see(_STEP_SLOWER * duration, absent(duration, 0.0))
+            late[0][job] += seen.requests / _STEP_RUNS
+            late[1][job] += seen.lateness_seconds / _STEP_RUNS
+    rows = []
+    for begin in range(0, _STEP_JOBS, 10):
+        requests, mean = (fmean(values[begin : begin + 10]) for values in late)
+        best = _STEP_SLOWER * bound(NORMAL, requests)
+        rows.append((f"{begin + 1} to {begin + 10}", f"{requests:.1f}", f"{mean:.2f}", f"{best:.2f}"))
+    return table(("jobs since the step", "requests", "mean", "bound at these requests"), rows)
+
+
+def goals_table(measured: list[Measured]) -> str:
+    """Return what was to be reached, and whether it was."""
+    steady = [each for each in measured if each.case.known]
+    within = {name: max(_ratio(each, name) for each in steady) for name in (_INFORMED, _LEARNED)}
+    linear = [each.ours[progress] for each in steady for progress in (_LINEAR, _ROUNDED)]
+    adrift = [each.ours[progress] for each in measured if not each.case.known for progress in (_LINEAR, _ROUNDED)]
+    flat = next(each.ours["absent"] for each in measured if each.case.known is UNIFORM)
+    lies = max(each.ours["lying"].mean / each.ours["absent"].mean for each in measured)
+    spent = max(each.ours["absent"].requests / each.loop.requests for each in measured)
+    rows = [
+        _goal("distribution known: mean over the bound", "at most 1.15", within[_INFORMED], 1.15),
+        _goal("learned from fifty jobs on: mean over the bound", "at most 1.25", within[_LEARNED], 1.25),
+        _goal("requests without progress over the loop's", "at most 1", spent, 1.0),
+        _goal("uniform 60 to 90: mean", "at most 1.0 s", flat.mean, 1.0),
+        _goal("uniform 60 to 90: requests", "at most 9", flat.requests, 9.0),
+        _goal("linear progress, steady: mean", "at most 0.3 s", max(each.mean for each in linear), 0.3),
+        _goal("linear progress, steady: requests", "at most 4", max(each.requests for each in linear), 4.0),
+        _goal("linear progress, drifting: mean", "at most 0.3 s", max(each.mean for each in adrift), 0.3),
+        _goal("linear progress, drifting: requests", "at most 4", max(each.requests for each in adrift), 4.0),
+        _goal("lying progress: mean over that without", "at most 1.1", lies, 1.1),
+    ]
+    return table(("goal", "wanted", "reached, at worst", ""), rows)
+
+
+def _ratio(measured: Measured, policy: str) -> float:
+    """Return lateness over the bound at the requests of the loop, which the policy may spend."""
+    result = measured.ours["absent"] if policy == _LEARNED else measured.others[policy]
+    return result.mean / measured.best
+
+
+def _goal(name: str, wanted: str, reached: float, limit: float) -> tuple[str, str, str, str]:
+    return name, wanted, f"{reached:.2f}", "reached" if reached <= limit else "**missed**"
+
+
+def _cells(result: Result) -> tuple[str, str, str, str]:
+    return f"{result.requests:.2f}", f"{result.mean:.2f}", f"{result.p95:.2f}", f"{result.p99:.2f}"
+
+
+def report(measured: list[Measured], microseconds: float) -> str:
+    """Return the section of docs/performance.md."""
+    return _TEXT.format(
+        circumstances=circumstances("reelpool"),
+        jobs=JOBS,
+        warm_up=WARM_UP,
+        gap=GAP_SECONDS,
+        step_runs=_STEP_RUNS,
+        microseconds=microseconds,
+        goals=goals_table(measured),
+        policies=policies_table(measured),
+        progress=progress_table(measured),
+        step=step_table(),
+        gaps=gap_table(measured),
+    )
+
+
+def decision_microseconds(durations: list[float]) -> float:
+    """Return the time of one decision, with its share of the plans that are made as jobs finish."""
+    began = time.process_time()
+    result = run(Reelpool(GAP_SECONDS), durations)
+    return 1e6 * (time.process_time() - began) / (result.requests * len(durations))
+
+
+@click.command()
+def main() -> None:
+    """Measure, print, and write the section of docs/performance.md."""
+    measured = [measure(case) for case in cases()]
+    text = report(measured, decision_microseconds(measured[1].case.durations))
+    write_section("policy", text)
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()

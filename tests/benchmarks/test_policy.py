@@ -1,0 +1,92 @@
+"""The policy's goals in virtual time, on fewer jobs than the benchmark has."""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import NormalDist, fmean
+
+import pytest
+
+from benchmarks.bound import bound
+from benchmarks.pollers import Poller, Reelpool, Seen, documented_loop, informed, watch_jobs
+from benchmarks.report import table, write_section
+from benchmarks.workloads import HEAVY_TAIL, NORMAL, PROGRESS, STEADY, UNIFORM, Durations, chances
+
+JOBS, WARM_UP = 250, 50
+LOOP_REQUESTS = 9.0
+
+
+def watch(new_poller: Callable[[], Poller], durations: Durations, progress: str) -> list[Seen]:
+    """Let three pollers that know nothing yet watch jobs of their own."""
+    seen = []
+    for seed in range(3):
+        drawn = list(durations.drawn(JOBS, seed))
+        figures = [PROGRESS[progress](*pair) for pair in zip(drawn, chances(JOBS, seed), strict=True)]
+        seen += watch_jobs(new_poller(), drawn, figures)[WARM_UP:]
+    return seen
+
+
+def reelpool() -> Poller:
+    """The bot's policy with the shortest interval of the benchmark."""
+    return Reelpool(1.0)
+
+
+def evenly(durations: Durations, jobs: int) -> list[float]:
+    """Durations that have the distribution as exactly as so many can."""
+    parts = [(part, round(part.weight * jobs)) for part in durations.parts]
+    return [part.shape(NormalDist().inv_cdf((job + 0.5) / count)) for part, count in parts for job in range(count)]
+
+
+def requests(seen: list[Seen]) -> float:
+    return fmean(sight.requests for sight in seen)
+
+
+def lateness(seen: list[Seen]) -> float:
+    return fmean(sight.lateness_seconds for sight in seen)
+
+
+def test_the_bound_is_what_theory_says_of_uniform_ends() -> None:
+    assert bound(UNIFORM, 9.0) == pytest.approx(30 * 4 / 9 / 2 / 8.5, rel=0.03)
+
+
+@pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
+def test_known_durations_are_seen_near_the_bound(durations: Durations) -> None:
+    poller = informed(durations, LOOP_REQUESTS, 1.0)
+    seen = [poller.see(duration, lambda _age: None) for duration in evenly(durations, 2000)]
+    assert requests(seen) <= 1.01 * LOOP_REQUESTS
+    assert lateness(seen) <= 1.15 * bound(durations, LOOP_REQUESTS)
+
+
+@pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
+def test_learned_durations_are_seen_near_the_bound_at_no_more_requests(durations: Durations) -> None:
+    loop, ours = watch(documented_loop, durations, "absent"), watch(reelpool, durations, "absent")
+    assert requests(ours) <= requests(loop)
+    assert lateness(ours) <= 1.25 * bound(durations, requests(loop))
+    assert lateness(ours) < lateness(loop)
+
+
+@pytest.mark.parametrize("progress", ["linear, cut down", "linear, rounded"])
+@pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
+def test_honest_progress_is_made_good_use_of(durations: Durations, progress: str) -> None:
+    seen = watch(reelpool, durations, progress)
+    assert requests(seen) <= 4.3
+    assert lateness(seen) <= 0.4
+
+
+@pytest.mark.parametrize("progress", ["lying", "jumping", "standing still"])
+@pytest.mark.parametrize("durations", [NORMAL, HEAVY_TAIL], ids=lambda durations: durations.name)
+def test_false_progress_does_next_to_no_harm(durations: Durations, progress: str) -> None:
+    plain, misled = (watch(reelpool, durations, each) for each in ("absent", progress))
+    assert lateness(misled) <= 1.1 * lateness(plain)
+    assert requests(misled) <= 1.1 * requests(plain)
+
+
+def test_a_section_takes_the_place_of_its_former_self(tmp_path: Path) -> None:
+    path = tmp_path / "performance.md"
+    write_section("one", "old", path)
+    write_section("two", "other", path)
+    write_section("one", table(("a", "b"), [("c\\d", "1")]), path)
+    text = path.read_text(encoding="utf-8")
+    assert text.count("<!-- one -->") == 1
+    assert "old" not in text
+    assert "| c\\d | 1 |" in text
+    assert text.index("c\\d") < text.index("other")
