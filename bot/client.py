@@ -176,6 +176,13 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
             return False
         return True
 
+    async def _call(self, interaction: discord.Interaction[VideoBot]) -> None:
+        # discord.py reads a command's data before anything of ours, and lets what it can't read go unanswered.
+        try:
+            await super()._call(interaction)
+        except UNREADABLE_ERRORS as error:
+            await report_error(interaction, error)
+
     async def on_error(
         self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /
     ) -> None:

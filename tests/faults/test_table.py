@@ -1,16 +1,13 @@
 """The whole table: every job keeps the promise, and no secret gets out anywhere."""
 
-import io
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from bot.logs import set_up_logging
 from tests.e2e.stage import Stage
 from tests.faults.leaks import leaks
+from tests.faults.logs import caught_logs
 from tests.faults.table import GROUPS, Row, count
 from tests.faults.theatre import Played, play, play_in_turn, play_with_restarts, theatre
 
@@ -24,7 +21,7 @@ _PLAYERS: dict[str, Callable[[Stage, Iterable[Row]], Awaitable[Played]]] = {
 @pytest.mark.parametrize("group", GROUPS)
 async def test_rows_keep_the_promise(group: str, tmp_path: Path) -> None:
     async with theatre(tmp_path) as stage:
-        with _logs(stage.settings.secrets) as logs:
+        with caught_logs(stage.settings.secrets) as logs:
             played = await _PLAYERS.get(group, play)(stage, GROUPS[group]())
         ends = [(case, played.end_of(case)) for case in played.cases]
         assert not [f"{case.row} -> {end}" for case, end in ends if end not in case.row.ends]
@@ -42,26 +39,6 @@ def test_readme_tells_how_many_rows_there_are() -> None:
 def test_no_row_is_there_twice() -> None:
     names = [str(row) for rows in GROUPS.values() for row in rows()]
     assert len(set(names)) == len(names)
-
-
-@contextmanager
-def _logs(secrets: Iterable[str]) -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Catch what the bot logs, as text and as JSON, by the formatters that it is run with."""
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    text, lines = io.StringIO(), io.StringIO()
-    handlers = []
-    for form, stream in (("text", text), ("json", lines)):
-        set_up_logging("DEBUG", "json" if form == "json" else "text", secrets)
-        (handler,) = root.handlers
-        handlers.append(logging.StreamHandler(stream))
-        handlers[-1].setFormatter(handler.formatter)
-    root.handlers[:] = handlers
-    try:
-        yield text, lines
-    finally:
-        root.handlers[:] = before
-        root.setLevel(level)
 
 
 def _tracebacks(log: str) -> list[str]:
