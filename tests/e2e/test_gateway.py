@@ -89,3 +89,20 @@ async def test_replayed_command_is_not_taken_twice(stage: Stage) -> None:
     told = await stage.discord.wait_for(lambda: [m for m in record.messages if m.ephemeral], WAIT_SECONDS)
     assert "have this request already" in text_of(told[0])
     assert len(stage.jobs) == len(stage.ulazai.tasks) == 1
+
+
+async def test_discord_that_is_away_for_a_while_gets_the_results_afterwards(stage: Stage) -> None:
+    hold = hold_finish(stage)
+    card = await stage.ask()
+    await stage.thread(card)
+    port = int(stage.discord.origin.rsplit(":", 1)[1])
+    await stage.discord.stop()
+    hold.release()
+    await stage.until(lambda: stage.states == ["succeeded"])
+    await stage.discord.start(port=port)
+    result = await stage.outcome(card)
+    assert result.pinged_user_ids == [stage.member.id]
+    await stage.delivered()
+    await stage.card_says(card, "Ready")
+    await back_online(stage)
+    await stage.outcome(await stage.ask("and on it goes"))

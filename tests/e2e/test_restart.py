@@ -221,10 +221,11 @@ async def test_told_to_stop_while_a_command_is_answered(restarts: Restarts) -> N
 
 async def test_command_while_it_is_stopping_is_refused_in_words(restarts: Restarts) -> None:
     stage = restarts.stage
-    stage.ulazai.faults.add("POST", GENERATE, Fault(delay_seconds=600), times=None)
+    hanging = stage.ulazai.faults.add("POST", GENERATE, Fault(delay_seconds=600), times=None)
     async with restarts.bot() as bot:
         await restarts.up()
         await stage.ask()
+        await stage.until(lambda: hanging.hits)
         stopping = asyncio.create_task(bot.stop())
         await stage.until(lambda: any("stopping" in line for line in bot.log))
         record = await stage.member.slash(stage.videos, "video", prompt="too late")

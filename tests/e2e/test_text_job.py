@@ -1,5 +1,7 @@
 """A video from text: the card, the thread, the request, the result, the books."""
 
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,13 @@ async def test_progress_bar_moves_while_the_video_is_made(tmp_path: Path) -> Non
         card = await stage.ask()
         await stage.card_says(card, "█")
         await stage.card_says(card, "Ready")
+
+
+async def test_card_is_edited_at_most_every_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cogs._cards._BETWEEN_EDITS", timedelta(seconds=0.6))
+    async with staged(tmp_path, speed=25) as stage:
+        await stage.card_says(await stage.ask(), "Ready")
+        edits = stage.discord.requests.matching("PATCH", "/webhooks/{application_id}/{token}/messages/{message_id}")
+    pauses = [later.at - earlier.at for earlier, later in pairwise(edits)]
+    assert len(pauses) >= 2
+    assert min(pauses) > 0.55
