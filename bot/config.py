@@ -90,7 +90,7 @@ class Settings(DatabaseSettings):
         description="Length of the rolling window in hours; 0: no credit limit.",
     )
     poll_min_interval_seconds: float = Field(
-        default=2.0, ge=0.05, le=300, description="The shortest time between two looks at the same job."
+        default=1.0, ge=0.05, le=300, description="The shortest time between two looks at the same job."
     )
     provider_max_requests_per_second: float = Field(
         default=20, ge=0, le=10_000, description="Requests that UlazAI gets in a second, all in all; 0: no limit."

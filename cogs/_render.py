@@ -241,6 +241,12 @@ def _unconfirmed_line(job: Job, hint: str) -> str:
     )
 
 
+def kept(jobs: Sequence[Job]) -> str:
+    """The note about outcomes that could not be posted anywhere."""
+    lines = _fit([f"- {short(job.request.prompt)}: {_WORDS[job.state].lower()}" for job in jobs], 1600)
+    return f"I could not post what became of these, for want of a place that takes it; `/history` has it:\n{lines}"
+
+
 def thread_name(request: GenerationRequest) -> str:
     """A thread's name from the prompt: one line, 1 to 100 characters, as Discord wants it."""
     return _cut(" ".join(request.prompt.split()), _THREAD_NAME) or "Video"

@@ -23,6 +23,7 @@ from cogs.unconfirmed import decision_buttons
 _log = structlog.get_logger(__name__)
 
 _THREAD_EXISTS = 160004
+_THREAD_ARCHIVED = 50083
 # Discord dates messages by its own clock.
 _CLOCK_MARGIN = timedelta(minutes=5)
 
@@ -143,6 +144,21 @@ class Delivery(commands.Cog):
         return own and _render.job_mark(job) in message.content
 
     async def _post(self, job: Job, target: discord.abc.Messageable) -> Posted:
+        try:
+            return await self._post_video_or_link(job, target)
+        except PlaceRefusedError as error:
+            if _code(error) != _THREAD_ARCHIVED:
+                raise
+            await self._unarchive(job.thread_id or job.card_message_id or 0)
+        return await self._post_video_or_link(job, target)
+
+    async def _unarchive(self, thread_id: int) -> None:
+        async with _discord_errors():
+            thread = await self.bot.fetch_channel(thread_id)
+            if isinstance(thread, discord.Thread):
+                await thread.edit(archived=False)
+
+    async def _post_video_or_link(self, job: Job, target: discord.abc.Messageable) -> Posted:
         video = await self.videos.fetch(job, upload_limit(self.bot, job.asker.guild_id))
         if video is None:
             return await self._send(job, target, None)

@@ -142,6 +142,17 @@ class Video(commands.Cog):
         if Form.is_lost(interaction):
             await report_error(interaction, RefusedError("I was restarted meanwhile; please open this form again."))
 
+    @commands.Cog.listener()
+    async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
+        """Tell a member who uses the bot again of what could not be posted anywhere, once."""
+        jobs = await self.services.jobs.kept(_guild_id(interaction), interaction.user.id)
+        if not jobs or interaction.response.type is discord.InteractionResponseType.modal:
+            return
+        with suppress(discord.HTTPException, *NETWORK_ERRORS):
+            await interaction.followup.send(_render.kept(jobs), ephemeral=True)
+            for job in jobs:
+                await self.services.jobs.record_telling(job)
+
     @app_commands.command(description="Your videos in the making, your credits, and your limits")
     async def usage(self, interaction: _Interaction) -> None:
         """Show what the member uses."""

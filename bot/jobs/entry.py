@@ -1,7 +1,7 @@
 """What is known of a job in memory, and what one step of it may lead to."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.jobs.models import Job
@@ -36,6 +36,10 @@ class Entry:
     unwritten: Write | None = None
     wants_hint: bool = False
     may_be_posted: bool = False
+
+    def update(self, row: Job) -> None:
+        """Go by the job's row, and by the thread that may have been made while it was read."""
+        self.job = replace(row, thread_id=row.thread_id or self.job.thread_id)
 
     def later(self, now: datetime, shortest_seconds: float) -> datetime:
         """Count a failure and return when to try again: later with each one in a row, at most five minutes."""

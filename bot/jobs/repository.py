@@ -226,6 +226,15 @@ class JobRepository:
             job_id, result_channel_id=channel_id, result_message_id=message_id, delivered_at=self._clock.now()
         )
 
+    async def kept(self, guild_id: int, member_id: int) -> list[Job]:
+        """Return a member's jobs whose outcome no place took, and of which the member has not been told."""
+        theirs = and_(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id)
+        return await self._select(and_(theirs, jobs.c.kept_at.is_not(None), jobs.c.delivered_at.is_(None)))
+
+    async def record_telling(self, job_id: int) -> Job:
+        """Remember that the member was told of an outcome that no place took."""
+        return await self._note(job_id, delivered_at=self._clock.now())
+
     async def keep(self, job_id: int) -> Job:
         """Give up on posting: the result stays in `/history`."""
         return await self._note(job_id, kept_at=self._clock.now())

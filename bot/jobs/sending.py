@@ -69,7 +69,7 @@ class Sender:
         try:
             if await self._picture_is_gone(entry):
                 return lambda: repository.fail(job_id, _PICTURE_GONE)
-            entry.job = await repository.begin_submission(job_id)
+            entry.update(await repository.begin_submission(job_id))
             self._notifier().show(Standing(entry.job))
             return await self._send(entry)
         finally:
@@ -118,7 +118,7 @@ class Sender:
             fresh = await self._notifier().fresh_picture(entry.job)
         except PlaceRefusedError:
             return True
-        entry.job = await self._repository.record_picture(entry.job.id, fresh)
+        entry.update(await self._repository.record_picture(entry.job.id, fresh))
         return False
 
 

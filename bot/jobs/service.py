@@ -92,6 +92,14 @@ class JobService:
             raise RefusedError("You have no such video here; `/history` without the option shows yours.")
         return job
 
+    async def kept(self, guild_id: int, member_id: int) -> list[Job]:
+        """Return a member's jobs whose outcome could not be posted anywhere, until they are told of them."""
+        return await self._repository.kept(guild_id, member_id)
+
+    async def record_telling(self, job: Job) -> None:
+        """Remember that a member was told of such a job."""
+        await self._repository.record_telling(job.id)
+
     async def record_card(self, job: Job, message_id: int) -> Job:
         """Remember the status card of a job."""
         return await self._repository.record_card(job.id, message_id)

@@ -46,7 +46,7 @@ class Patience:
         requests_per_second: how many requests the provider gets in all; 0: no limit.
     """
 
-    min_interval_seconds: float = 2.0
+    min_interval_seconds: float = 1.0
     job_max: timedelta = timedelta(hours=24)
     unconfirmed_after: timedelta = timedelta(hours=48)
     wait_for_credits: bool = False
@@ -271,9 +271,7 @@ class Worker:
 
     async def _write(self, entry: Entry, write: Write) -> datetime | None:
         """Write down what happened. What can't be written now stays in memory, and is written later."""
-        written = await write()
-        # The thread may have been made while this was being written.
-        entry.job = replace(written, thread_id=written.thread_id or entry.job.thread_id)
+        entry.update(await write())
         entry.unwritten, entry.failures, entry.may_be_posted = None, 0, False
         if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
             self._undecided.add(entry.job.id)

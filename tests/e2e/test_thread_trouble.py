@@ -101,6 +101,15 @@ async def test_thread_refused_as_archived(stage: Stage) -> None:
     refused = Fault(status=400, body={"code": 50083, "message": "Thread is archived"})
     stage.discord.faults.add("POST", MESSAGES, refused)
     card = await stage.ask()
+    assert_complete(stage, await stage.outcome(card))
+    woken = [request.json for request in stage.discord.requests.matching("PATCH", "/channels/{channel_id}")]
+    assert woken == [{"archived": False}]
+
+
+async def test_thread_that_stays_archived(stage: Stage) -> None:
+    refused = Fault(status=400, body={"code": 50083, "message": "Thread is archived"})
+    stage.discord.faults.add("POST", MESSAGES, refused, times=2)
+    card = await stage.ask()
     await lands_in_channel(stage, card)
 
 
@@ -151,6 +160,12 @@ async def test_result_that_no_place_takes_is_kept_for_history(stage: Stage, unfi
     (task_id,) = stage.ulazai.tasks
     assert task_id in shown
     assert stage.public_messages(thread.id) == []
+    note = await stage.seen(lambda: next((m for m in record.messages if "could not post" in m.content), None))
+    assert note.visible_to == stage.member.id
+    await stage.until(lambda: stage.jobs[0]["delivered_at"])
+    again = await stage.member.slash(stage.videos, "usage")
+    await again.finished()
+    assert len(again.messages) == 1
 
 
 async def test_failure_goes_down_the_same_ladder(stage: Stage) -> None:
