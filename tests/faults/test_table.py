@@ -18,6 +18,7 @@ _PLAYERS: dict[str, Callable[[Stage, Iterable[Row]], Awaitable[Played]]] = {
 }
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_rows_keep_the_promise(group: str, tmp_path: Path) -> None:
     async with theatre(tmp_path) as stage:
