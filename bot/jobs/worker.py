@@ -126,7 +126,8 @@ class Worker:
             return False
         # Only these: the job itself may have moved on since that row was read.
         entry.job = replace(entry.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
-        return entry.job.state in (JobState.QUEUED, JobState.SUBMITTING)
+        # One that waits in the queue may do so for an hour.
+        return entry.job.state is JobState.SUBMITTING
 
     def forget(self, job: Job) -> None:
         """Drop a job that was cancelled."""
