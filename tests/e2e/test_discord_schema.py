@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,21 +100,24 @@ def busy_database(stage: Stage) -> Iterator[None]:
 
 
 async def restart(stage: Stage) -> None:
-    """Cards that have outlived their interaction's token, and a result that may have been posted before."""
-    hold = hold_finish(stage)
+    """Cards that have outlived their interaction's token, and a result that was posted, and nobody noted it."""
     async with running_bot(stage):
+        await stage.outcome(await stage.ask("posted already"))
+        await stage.delivered()
+        hold = hold_finish(stage)
         card = await stage.ask("over a restart")
         await stage.thread(card)
-        await stage.until(lambda: stage.states == ["processing"])
-    connection = sqlite3.connect(stage.settings.database_path)
-    connection.execute("UPDATE jobs SET delivery_began_at = '2026-01-01 00:00:00.000000'")
-    connection.commit()
-    connection.close()
+        await stage.until(lambda: stage.states == ["succeeded", "processing"])
+    with closing(sqlite3.connect(stage.settings.database_path)) as connection, connection:
+        connection.execute("UPDATE jobs SET delivered_at = NULL, result_message_id = NULL")
+        connection.execute(
+            "UPDATE jobs SET finished_at = created_at, delivery_began_at = '2026-01-01 00:00:00.000000' WHERE id = 1"
+        )
     hold.release()
     async with running_bot(stage):
         await stage.outcome(card)
         await stage.card_says(card, "Ready")
-        await stage.delivered()
+        await stage.delivered(2)
 
 
 async def assert_described(requests: list[RecordedRequest], wanted: set[str]) -> None:
