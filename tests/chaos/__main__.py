@@ -1,6 +1,7 @@
 """The command line: `python -m tests.chaos --jobs 300 --kills 100 --seed 7`."""
 
 import asyncio
+import logging
 import re
 import shutil
 import sys
@@ -34,6 +35,8 @@ def main(jobs: int, kills: int, seed: int, at: str, careless: bool) -> None:
     if not any(at in point.name for point in POINTS):
         raise click.BadParameter(f"the points are: {'; '.join(point.name for point in POINTS)}", param_hint="--at")
     plan = Plan(jobs, kills, seed, _CARELESS if careless else "bot", at)
+    # Who is killed in the middle of a request leaves the servers with half of one: that is no news here.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="reelpool-chaos-"))
     try:
         result = asyncio.run(run_chaos(plan, folder))
