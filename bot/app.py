@@ -134,8 +134,9 @@ async def _close(bot: VideoBot, worker: Worker) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await bot.close()
-    except TimeoutError:
-        _log.warning("Discord's connection did not close in time")
+    except (TimeoutError, asyncio.CancelledError):
+        # Cancelled: it was closing already, after a fatal answer of the gateway's, when it was told to stop.
+        _log.warning("Discord's connection did not close in order")
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -31,6 +31,7 @@ _PROGRESS_EDITS_PER_SECOND = 8
 _MANY_CARDS = 50
 _EDITS_AT_ONCE = 8
 _EDITS_PER_ROUND = 40
+_EDIT_SECONDS = 15.0
 _MAX_FAILURES = 5
 
 
@@ -135,15 +136,21 @@ class CardBoard:
         job = card.standing.job
         message_id = job.card_message_id or 0
         try:
-            if card.webhook and card.is_free(now):
-                await card.webhook.edit_message(message_id, embed=embed)
-            else:
-                channel = self._bot.get_partial_messageable(job.asker.channel_id, guild_id=job.asker.guild_id)
-                await channel.get_partial_message(message_id).edit(embed=embed)
+            # An edit without an answer must not keep the other cards waiting for minutes.
+            async with asyncio.timeout(_EDIT_SECONDS):
+                await self._put(card, message_id, embed, now)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             _log.info("card not edited", job_id=job.id, error=str(error))
             return False
         return True
+
+    async def _put(self, card: _Card, message_id: int, embed: discord.Embed, now: datetime) -> None:
+        if card.webhook and card.is_free(now):
+            await card.webhook.edit_message(message_id, embed=embed)
+            return
+        asker = card.standing.job.asker
+        channel = self._bot.get_partial_messageable(asker.channel_id, guild_id=asker.guild_id)
+        await channel.get_partial_message(message_id).edit(embed=embed)
 
     def _render(self, card: _Card, now: datetime) -> discord.Embed:
         return _render.card(card.standing, now, card.credits_left)
