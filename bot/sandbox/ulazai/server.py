@@ -23,10 +23,10 @@ from bot.sandbox.ulazai.answers import (
     submission,
     task_status,
 )
-from bot.sandbox.ulazai.library import ClipLibrary, sample_clip
 from bot.sandbox.ulazai.pictures import fetch_picture
 from bot.sandbox.ulazai.progress import linear
 from bot.sandbox.ulazai.rules import read_generation
+from bot.sandbox.ulazai.shelf import ClipShelf, sample_clip
 from bot.sandbox.ulazai.store import Account, Books, Store
 from bot.sandbox.ulazai.studio import Studio
 from bot.sandbox.ulazai.values import Charge, JsonObject, ProgressPolicy, RefusalError, Task, TaskState
@@ -72,7 +72,7 @@ class LocalUlazAI:
         clips_folder = None if self.data_dir is None else self.data_dir / "clips"
         self._studio = Studio(
             books=Books(Account(self.api_key, self.starting_credits)),
-            library=ClipLibrary(clips_folder) if self.render else None,
+            shelf=ClipShelf(clips_folder) if self.render else None,
             now=self._time,
             draw_duration=lambda: draw() / self.speed,
             max_posts_per_hour=self.max_posts_per_hour,
@@ -185,12 +185,12 @@ class LocalUlazAI:
         self._studio.store = store
 
     async def _open_studio(self, stack: AsyncExitStack) -> None:
-        if self._studio.library is None:
+        if self._studio.shelf is None:
             for sound in (False, True):
                 await asyncio.to_thread(sample_clip, sound=sound)
         else:
-            self._studio.library.open()
-            stack.push_async_callback(self._studio.library.close)
+            self._studio.shelf.open()
+            stack.push_async_callback(self._studio.shelf.close)
         self._studio.resume()
 
     async def _listen(self, stack: AsyncExitStack, host: str, port: int) -> str:
@@ -231,9 +231,9 @@ class LocalUlazAI:
         task = self._studio.find(request.match_info["task_id"])
         if task is None or task.state is not TaskState.COMPLETED:
             raise RefusalError(404, "Video not found")
-        if self._studio.library is None:
+        if self._studio.shelf is None:
             return file_answer(request, sample_clip(sound=task.generation.sound), "video/mp4")
-        return file_answer(request, await self._studio.library.read(task.task_id), "video/mp4")
+        return file_answer(request, await self._studio.shelf.read(task.task_id), "video/mp4")
 
 
 @web.middleware

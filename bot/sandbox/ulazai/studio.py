@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bot.sandbox.clips import ClipSpec
-from bot.sandbox.ulazai.library import ClipLibrary
+from bot.sandbox.ulazai.shelf import ClipShelf
 from bot.sandbox.ulazai.store import Books, Store
 from bot.sandbox.ulazai.values import Charge, Generation, JsonObject, RefusalError, Task, TaskState
 
@@ -29,7 +29,7 @@ class Studio:
 
     Attributes:
         books: account, tasks and charges.
-        library: where the clips are drawn; None serves samples instead.
+        shelf: where the clips are drawn; None serves samples instead.
         store: where changes are saved; None keeps them in memory.
         now: the clock, in seconds.
         draw_duration: gives each job its length in seconds of that clock.
@@ -37,7 +37,7 @@ class Studio:
     """
 
     books: Books
-    library: ClipLibrary | None
+    shelf: ClipShelf | None
     now: Callable[[], float]
     draw_duration: Callable[[], float]
     max_posts_per_hour: int | None = None
@@ -48,7 +48,7 @@ class Studio:
 
     def resume(self) -> None:
         """Take up the tasks that are open, drawing again the clips that are not there."""
-        drawn = set() if self.library is None else self.library.task_ids()
+        drawn = set() if self.shelf is None else self.shelf.task_ids()
         self._due = []
         for task in self.books.tasks.values():
             if task.state is TaskState.PROCESSING:
@@ -163,10 +163,10 @@ class Studio:
         heapq.heappush(self._due, (task.ends_at, task.task_id))
         if task.failure is not None or task.clip_ready:
             return
-        if self.library is None:
+        if self.shelf is None:
             task.clip_ready = True
             return
-        drawing = self.library.draw(task.task_id, _clip_spec(task))
+        drawing = self.shelf.draw(task.task_id, _clip_spec(task))
         drawing.add_done_callback(functools.partial(self._on_drawn, task))
 
     def _on_drawn(self, task: Task, drawing: asyncio.Future[None]) -> None:

@@ -19,11 +19,11 @@ def sample_clip(*, sound: bool) -> bytes:
     return render_clip(ClipSpec("A sample", seconds=1, sound=sound))
 
 
-class ClipLibrary:
+class ClipShelf:
     """The clips that are drawn, each under its task's id."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Set the library up.
+        """Set the shelf up.
 
         Args:
             folder: where the clips are kept, made by `open` if missing; None keeps them in memory.
@@ -55,10 +55,10 @@ class ClipLibrary:
         """Have a clip drawn; the future is done when it can be read.
 
         Raises:
-            RuntimeError: the library is not open.
+            RuntimeError: the shelf is not open.
         """
         if self._workers is None:
-            raise RuntimeError("the clip library is closed")
+            raise RuntimeError("the clip shelf is closed")
         return asyncio.get_running_loop().run_in_executor(self._workers, self._draw_now, task_id, spec)
 
     async def read(self, task_id: str) -> bytes:
