@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from bot.logs import set_up_logging
 
 
+def _is_the_bots(record: logging.LogRecord) -> bool:
+    """The local servers of the same process complain of clients that were cut off; the bot has no server."""
+    return record.name != "aiohttp.server"
+
+
 @contextmanager
 def caught_logs(secrets: Iterable[str]) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     """Catch the log as text and as JSON, debugging lines included."""
@@ -20,6 +25,7 @@ def caught_logs(secrets: Iterable[str]) -> Iterator[tuple[io.StringIO, io.String
         (handler,) = root.handlers
         handlers.append(logging.StreamHandler(stream))
         handlers[-1].setFormatter(handler.formatter)
+        handlers[-1].addFilter(_is_the_bots)
     root.handlers[:] = handlers
     try:
         yield text, lines
