@@ -1,5 +1,6 @@
 """The whole table: every job keeps the promise, and no secret gets out anywhere."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -42,7 +43,12 @@ def test_no_row_is_there_twice() -> None:
     assert len(set(names)) == len(names)
 
 
+_CONNECTION = re.compile(r"\[discord\.(gateway|shard)\]")
+
+
 def _tracebacks(log: str) -> list[str]:
     lines = log.splitlines()
     found = [number for number, line in enumerate(lines) if "Traceback" in line or "[critical" in line]
+    # discord.py tells with a traceback of each connection to the gateway that ended, or could not be made.
+    found = [number for number in found if not _CONNECTION.search("\n".join(lines[max(0, number - 1) : number]))]
     return ["\n".join(lines[max(0, number - 2) : number + 60]) for number in found]
