@@ -79,12 +79,12 @@ async def test_bootstrap(bot: RawBot) -> None:
         assert all(channel["can_send"] for channel in seen["channels"])
         assert [command["name"] for command in seen["commands"]] == ["video"]
         people = [user["username"] for user in seen["users"] if user["color"] and not user["bot"]]
-        assert people == ["member-one", "member-two", "moderator"]
+        assert people == ["member-one", "member-two", "moderator", "operator"]
         assert seen["bot"] == {"id": str(seed.BOT_ID), "name": "Reelpool", "online": False}
         _, seen = await moderator.get("bootstrap")
         assert len(seen["channels"]) == 3
         assert [command["name"] for command in seen["commands"]] == ["video", "pool"]
-        assert [user["username"] for user in seen["users"] if user["moderator"]] == ["studio-owner", "moderator"]
+        assert [user["username"] for user in seen["users"] if user["moderator"]] == ["moderator", "operator"]
 
 
 async def test_bootstrap_without_a_person(bot: RawBot) -> None:

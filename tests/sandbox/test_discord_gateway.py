@@ -140,7 +140,7 @@ async def test_intents_decide_what_comes(local: LocalDiscord) -> None:
         channel = local.workshop.add_channel(local.guild_id, "new")
         message = await many.receive()
         assert (message["t"], message["d"]["content"]) == ("MESSAGE_CREATE", "")
-        assert message["d"]["member"]["roles"] == []
+        assert message["d"]["member"]["roles"] == [str(seed.CREATORS_ROLE_ID)]
         first = await few.receive()
         assert (first["t"], first["d"]["id"]) == ("CHANNEL_CREATE", str(channel.id))
 

@@ -275,17 +275,6 @@ async def test_refreshed_attachment_urls(bot: RawBot) -> None:
         assert await found.text() == "text"
 
 
-async def test_pins(bot: RawBot) -> None:
-    sent = await post(bot, content="a")
-    path = f"{MESSAGES}/pins/{sent['id']}"
-    assert (await bot("PUT", path))[1]["code"] == 50013
-    bot.local.workshop.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, allow=permissions.PIN_MESSAGES)
-    assert (await bot("PUT", path))[0] == 204
-    _, pins = await bot("GET", MESSAGES + "/pins")
-    assert [item["message"]["id"] for item in pins["items"]] == [sent["id"]]
-    assert (await bot("DELETE", path))[0] == 204
-
-
 @pytest.mark.parametrize(
     ("denied", "body", "files"),
     [

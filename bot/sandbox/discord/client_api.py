@@ -73,7 +73,7 @@ class ClientApi:
         roles = [{"id": str(r.id), "name": r.name, "color": r.color} for r in guild.roles.values()]
         body = {
             "me": str(user.id),
-            "users": [self._user_json(each) for each in self._world.users.values()],
+            "users": [self._user_json(each) for each in self._users()],
             "guild": {"id": str(guild.id), "name": guild.name, "roles": roles},
             "channels": [client_channel_json(self._world, channel, user.id) for channel in channels],
             "threads": [client_channel_json(self._world, thread, user.id) for thread in threads],
@@ -116,8 +116,13 @@ class ClientApi:
         """The page's websocket."""
         return await self.feed.handle(request, self._user(request).id)
 
+    def _users(self) -> list[User]:
+        """Everyone; last the application's owner, whom people seldom want to be."""
+        owner_id = self._services.application.owner_id
+        return sorted(self._world.users.values(), key=lambda user: user.id == owner_id)
+
     def _first_person(self) -> User:
-        return next(user for user in self._world.users.values() if user.listed)
+        return next(user for user in self._users() if user.listed)
 
     def _user(self, request: web.Request) -> User:
         given = request.query.get("user", "")

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 _SHOWN_CHANNEL_EVENTS = {
     "THREAD_CREATE": "THREAD_CREATE",
     "THREAD_UPDATE": "THREAD_UPDATE",
-    "THREAD_DELETE": "CHANNEL_DELETE",
     "CHANNEL_CREATE": "CHANNEL_UPDATE",
     "CHANNEL_UPDATE": "CHANNEL_UPDATE",
-    "CHANNEL_DELETE": "CHANNEL_DELETE",
 }
+# A channel may also be hidden from a person who saw it before
+_HIDING = {"THREAD_DELETE", "CHANNEL_DELETE", "CHANNEL_UPDATE"}
 
 
 @dataclass(slots=True, eq=False)
@@ -118,11 +118,14 @@ class ClientFeed:
         return self._services.writer.write_for_gateway(message)
 
     def _on_channel(self, name: str, channel: Channel) -> None:
-        shown = _SHOWN_CHANNEL_EVENTS[name]
+        pins_changed = "THREAD_UPDATE" if channel.is_thread else "CHANNEL_UPDATE"
+        shown = _SHOWN_CHANNEL_EVENTS.get(name, pins_changed)
         for page in self._pages:
-            if shown == "CHANNEL_DELETE" or self._world.can_see(channel, page.user_id):
+            if not channel.deleted and self._world.can_see(channel, page.user_id):
                 data = client_channel_json(self._world, channel, page.user_id)
                 page.outbox.put_nowait({"t": shown, "d": data})
+            elif name in _HIDING:
+                page.outbox.put_nowait({"t": "CHANNEL_DELETE", "d": _gone(channel)})
 
     def _on_commands(self) -> None:
         for page in self._pages:
@@ -150,6 +153,11 @@ class ClientFeed:
             self._tell(user_id, "INTERACTION_MODAL", data | modal)
         else:
             self._tell(user_id, "INTERACTION_SUCCESS", data)
+
+
+def _gone(channel: Channel) -> JsonObject:
+    parent_id = None if channel.parent_id is None else str(channel.parent_id)
+    return {"id": str(channel.id), "type": int(channel.type), "parent_id": parent_id}
 
 
 def client_channel_json(world: World, channel: Channel, user_id: int) -> JsonObject:

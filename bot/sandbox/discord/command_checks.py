@@ -84,6 +84,7 @@ def _check_name(name: object, errors: FormErrors, path: Path) -> None:
 def _check_options(options: list[JsonObject], errors: FormErrors, path: Path, depth: int) -> None:
     inside = (*path, "options")
     errors.check_count(inside, options, 0, MAX_OPTIONS)
+    _check_nesting(options, errors, inside)
     names: set[str] = set()
     optional_seen = False
     for index, option in enumerate(options):
@@ -97,6 +98,12 @@ def _check_options(options: list[JsonObject], errors: FormErrors, path: Path, de
             message = "Required options must be placed before non-required options"
             errors.add(where, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", message)
         optional_seen = optional_seen or not option.get("required")
+
+
+def _check_nesting(options: list[JsonObject], errors: FormErrors, path: Path) -> None:
+    if len({option.get("type") in _NESTING for option in options}) > 1:
+        message = "Sub-command and sub-command group option types are mutually exclusive to all other types"
+        errors.add(path, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message)
 
 
 def _check_option(option: JsonObject, errors: FormErrors, path: Path, depth: int) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MAX_STRING = 6000
 _MAX_INTEGER = 2**53
+_NESTING = {OptionType.SUB_COMMAND, OptionType.SUB_COMMAND_GROUP}
 
 TakeFile = Callable[[object], Attachment]
 
@@ -30,6 +31,7 @@ class CommandInput:
     Attributes:
         world: where users, roles and channels are looked up.
         channel: where the command is used.
+        user_id: who uses it.
         take_file: gives the attachment for the number of an uploaded file.
         lenient: for autocomplete, where values may be unfinished and required ones missing.
         resolved: what was found, to be sent along.
@@ -37,6 +39,7 @@ class CommandInput:
 
     world: World
     channel: Channel
+    user_id: int
     take_file: TakeFile
     lenient: bool
     resolved: Resolved
@@ -55,8 +58,7 @@ class CommandInput:
         return read
 
     def _check_required(self, definitions: list[JsonObject], names: set[str]) -> None:
-        groups = {OptionType.SUB_COMMAND, OptionType.SUB_COMMAND_GROUP}
-        if definitions and definitions[0]["type"] in groups and not names:
+        if definitions and definitions[0]["type"] in _NESTING and len(names) != 1:
             raise ClientError("Choose a subcommand.")
         for definition in definitions:
             if definition.get("required") and definition["name"] not in names:
@@ -68,7 +70,7 @@ class CommandInput:
         definition = by_name[option["name"]]
         kind = OptionType(definition["type"])
         read: JsonObject = {"name": definition["name"], "type": int(kind)}
-        if kind in {OptionType.SUB_COMMAND, OptionType.SUB_COMMAND_GROUP}:
+        if kind in _NESTING:
             inner = self.read(definition.get("options") or [], option.get("options"))
             return read | {"options": inner}
         if option.get("focused"):
@@ -134,7 +136,11 @@ class CommandInput:
     def _channel(self, definition: JsonObject, value: object) -> str:
         channel = self.world.channels.get(_id(value))
         kinds = definition.get("channel_types")
-        if channel is None or channel.guild_id != self.channel.guild_id:
+        if (
+            channel is None
+            or channel.guild_id != self.channel.guild_id
+            or not self.world.can_see(channel, self.user_id)
+        ):
             raise _bad(definition, "Input a valid channel.")
         if kinds and channel.type not in kinds:
             raise _bad(definition, "Input a valid channel.")
@@ -164,10 +170,12 @@ class CommandInput:
 
     def _check_choice(self, definition: JsonObject, value: object) -> None:
         choices = definition.get("choices")
-        if choices and value not in [choice["value"] for choice in choices]:
+        if choices and not self.lenient and value not in [choice["value"] for choice in choices]:
             raise _bad(definition, "Input a valid choice.")
 
     def _check_range(self, definition: JsonObject, value: float) -> None:
+        if self.lenient:
+            return
         least, most = definition.get("min_value"), definition.get("max_value")
         if least is not None and value < least:
             raise _bad(definition, f"The number must be greater than or equal to {least}.")

@@ -150,6 +150,7 @@ class Conduct:
             reader = CommandInput(
                 self._world,
                 act.channel,
+                act.user_id,
                 self._file_taker(act),
                 kind == InteractionType.AUTOCOMPLETE,
                 resolved,
@@ -229,7 +230,7 @@ class Conduct:
         message: Message | None = None,
         opener: Interaction | None = None,
     ) -> Interaction:
-        found = self._writer.resolve(resolved, act.channel.guild_id)
+        found = self._writer.resolve(resolved, act.channel, act.user_id)
         return Interaction(
             id=self._world.ids.next(),
             token=self._registry.new_token(),

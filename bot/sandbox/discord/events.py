@@ -13,7 +13,7 @@ from bot.sandbox.discord.models import Channel, Command, Guild, Member, Message,
 
 @dataclass(frozen=True, slots=True)
 class RoleChange:
-    """A role of a server that was made or changed."""
+    """A role of a server that was made, changed or deleted."""
 
     guild: Guild
     role: Role
@@ -21,7 +21,7 @@ class RoleChange:
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """A member who joined or changed."""
+    """A member who joined, changed or left."""
 
     guild: Guild
     member: Member

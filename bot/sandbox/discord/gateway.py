@@ -25,13 +25,20 @@ if TYPE_CHECKING:
     from bot.sandbox.discord.world import World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Application:
-    """The one bot application that may connect."""
+    """The one bot application that may connect.
+
+    Attributes:
+        owner_id: the person it belongs to; of a team, the member who owns that.
+        team_ids: everyone in the team it belongs to; nobody if it is one person's.
+    """
 
     id: int
     bot_id: int
     token: str
+    owner_id: int
+    team_ids: tuple[int, ...] = ()
 
 
 class Gateway:

@@ -15,7 +15,9 @@ from bot.sandbox.discord.payloads import (
     guild_create_json,
     guild_json,
     member_with_user_json,
+    moment,
     role_json,
+    user_json,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def intents_for(event: Event) -> int:
         return DIRECT_MESSAGES if event.subject.guild_id is None else GUILD_MESSAGES
     if isinstance(event.subject, MemberChange):
         return GUILDS | GUILD_MEMBERS
+    if isinstance(event.subject, Channel) and event.subject.guild_id is None:
+        return DIRECT_MESSAGES
     return GUILDS
 
 
@@ -78,8 +82,7 @@ class GatewayTranslator:
         if isinstance(subject, Guild):
             return self._guild(event.name, subject)
         if isinstance(subject, RoleChange) and self._is_in(subject.guild):
-            data = {"guild_id": str(subject.guild.id), "role": role_json(subject.role)}
-            return GatewayEvent(event.name, data, GUILDS, subject.guild.id)
+            return GatewayEvent(event.name, _role_data(event.name, subject), GUILDS, subject.guild.id)
         if isinstance(subject, MemberChange) and self._is_in(subject.guild):
             return self._member(event.name, subject)
         return None
@@ -97,6 +100,8 @@ class GatewayTranslator:
         return GatewayEvent(name, data, intents, message.guild_id, bare)
 
     def _channel(self, name: str, channel: Channel) -> GatewayEvent | None:
+        if name == "CHANNEL_PINS_UPDATE":
+            return self._pins(channel)
         if channel.guild_id is None or not self._is_in(self._world.guilds[channel.guild_id]):
             return None  # a bot learns of a direct message channel by its first message
         data = channel_json(self._world, channel)
@@ -107,6 +112,15 @@ class GatewayTranslator:
         if name == "THREAD_CREATE":
             data["newly_created"] = True
         return GatewayEvent(name, data, GUILDS, channel.guild_id)
+
+    def _pins(self, channel: Channel) -> GatewayEvent | None:
+        if not self._world.can_see(channel, self._bot_id):
+            return None
+        data: JsonObject = {"channel_id": str(channel.id), "last_pin_timestamp": moment(channel.last_pin_at)}
+        if channel.guild_id is None:
+            return GatewayEvent("CHANNEL_PINS_UPDATE", data, DIRECT_MESSAGES, None)
+        data["guild_id"] = str(channel.guild_id)
+        return GatewayEvent("CHANNEL_PINS_UPDATE", data, GUILDS, channel.guild_id)
 
     def _is_in(self, guild: Guild) -> bool:
         return self._bot_id in guild.members
@@ -123,9 +137,20 @@ class GatewayTranslator:
         return GatewayEvent(name, data, GUILDS, guild.id)
 
     def _member(self, name: str, change: MemberChange) -> GatewayEvent:
-        data = member_with_user_json(self._world, change.member) | {"guild_id": str(change.guild.id)}
+        data: JsonObject = {"guild_id": str(change.guild.id)}
+        if name == "GUILD_MEMBER_REMOVE":
+            data["user"] = user_json(self._world.users[change.member.user_id])
+        else:
+            data |= member_with_user_json(self._world, change.member)
         own = change.member.user_id == self._bot_id
         return GatewayEvent(name, data, GUILDS if own else GUILD_MEMBERS, change.guild.id)
+
+
+def _role_data(name: str, change: RoleChange) -> JsonObject:
+    data: JsonObject = {"guild_id": str(change.guild.id)}
+    if name == "GUILD_ROLE_DELETE":
+        return data | {"role_id": str(change.role.id)}
+    return data | {"role": role_json(change.role)}
 
 
 def _deletion(message: Message) -> JsonObject:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.sandbox.discord import permissions
-from bot.sandbox.discord.payloads import channel_json, member_json, role_json, user_json
+from bot.sandbox.discord.payloads import channel_json, member_json, resolved_member_json, role_json, user_json
 
 if TYPE_CHECKING:
     from bot.sandbox.discord.gateway import Application
@@ -64,19 +63,22 @@ class InteractionWriter:
             return body | self._in_dm(user_id)
         return body | self._in_guild(self._world.guilds[channel.guild_id], channel, user_id)
 
-    def resolve(self, resolved: Resolved, guild_id: int | None) -> JsonObject:
-        """The `resolved` object of an interaction's data; without the kinds that are not there."""
+    def resolve(self, resolved: Resolved, channel: Channel, user_id: int) -> JsonObject:
+        """The `resolved` object of an interaction's data; without the kinds that are not there.
+
+        Members come with their rights in the interaction's channel, channels with the rights of who acts.
+        """
         users = sorted(resolved.users)
-        guild = None if guild_id is None else self._world.guilds[guild_id]
+        guild = None if channel.guild_id is None else self._world.guilds[channel.guild_id]
         body: JsonObject = {
             "users": {str(u): user_json(self._world.users[u]) for u in users},
             "messages": {str(m.id): self._writer.write(m) for m in resolved.messages},
             "attachments": {str(a.id): self._writer.attachment(a) for a in resolved.attachments},
         }
         if guild is not None:
-            body["members"] = {str(u): self._member(guild, guild.members[u]) for u in users if u in guild.members}
+            body["members"] = {str(u): self._member(guild.members[u], channel) for u in users if u in guild.members}
             body["roles"] = {str(r): role_json(guild.roles[r]) for r in resolved.roles}
-            body["channels"] = {str(c): self._partial_channel(self._world.channels[c]) for c in resolved.channels}
+            body["channels"] = {str(c): self._channel(self._world.channels[c], user_id) for c in resolved.channels}
         return {kind: found for kind, found in body.items() if found}
 
     def _in_dm(self, user_id: int) -> JsonObject:
@@ -100,14 +102,9 @@ class InteractionWriter:
             "attachment_size_limit": guild.upload_limit_bytes,
         }
 
-    def _member(self, guild: Guild, member: Member) -> JsonObject:
-        return member_json(member) | {"permissions": str(permissions.in_guild(guild, member))}
+    def _member(self, member: Member, channel: Channel) -> JsonObject:
+        return resolved_member_json(member, self._world.permissions_in(channel, member.user_id))
 
     def _channel(self, channel: Channel, user_id: int) -> JsonObject:
         body = channel_json(self._world, channel)
         return body | {"permissions": str(self._world.permissions_in(channel, user_id))}
-
-    def _partial_channel(self, channel: Channel) -> JsonObject:
-        return channel_json(self._world, channel) | {
-            "permissions": str(self._world.permissions_in(channel, self._application.bot_id))
-        }

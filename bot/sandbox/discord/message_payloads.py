@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.sandbox.discord.constants import MessageType
 from bot.sandbox.discord.payloads import channel_json, member_json, timestamp, user_json
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class MessageWriter:
         body = self._without_references(message)
         if message.reference is not None:
             body["message_reference"] = _reference_json(message.reference)
-            answered = self._world.messages.get(message.reference.message_id)
-            body["referenced_message"] = None if answered is None else self._without_references(answered)
+            if message.type == MessageType.REPLY:
+                body["referenced_message"] = self._answered(message, message.reference)
         if thread := self._world.channels.get(message.id):
             body["thread"] = channel_json(self._world, thread)
         return body
@@ -95,6 +96,13 @@ class MessageWriter:
             "flags": message.flags,
         }
         return body | self._optional_fields(message)
+
+    def _answered(self, message: Message, reference: Reference) -> JsonObject | None:
+        answered = self._world.messages.get(reference.message_id or 0)
+        # What one person alone sees is not shown to the others by answering it in public
+        if answered is None or (answered.ephemeral and answered.visible_to != message.visible_to):
+            return None
+        return self._without_references(answered)
 
     def _optional_fields(self, message: Message) -> JsonObject:
         body: JsonObject = {}
@@ -172,10 +180,11 @@ class MessageWriter:
 def _reference_json(reference: Reference) -> JsonObject:
     body: JsonObject = {
         "type": 0,
-        "message_id": str(reference.message_id),
-        "channel_id": str(reference.channel_id),
+        "message_id": reference.message_id,
+        "channel_id": reference.channel_id,
+        "guild_id": reference.guild_id,
     }
-    return body if reference.guild_id is None else body | {"guild_id": str(reference.guild_id)}
+    return {key: value if key == "type" else str(value) for key, value in body.items() if value is not None}
 
 
 def _referenced_files(message: Message) -> Iterable[str]:

@@ -43,6 +43,11 @@ class Authorship:
     reference: Reference | None = None
     extra_flags: int = 0
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether the message needs nothing in it: an answer to come, or what Discord itself tells of a pin."""
+        return self.type == MessageType.PIN_ADDED or bool(self.extra_flags & MessageFlag.LOADING)
+
 
 class LateEditLimitError(ApiError):
     """30046: a message older than an hour was changed too often.
@@ -91,7 +96,7 @@ class MessageService:
         Raises:
             ApiError: 50006 for an empty message, 160005 for a locked thread, 50035 for an unknown reference.
         """
-        if draft.is_empty and not by.extra_flags & MessageFlag.LOADING:
+        if draft.is_empty and not by.may_be_empty:
             raise refusal(50006)
         reference = by.reference or self._reference(channel, draft)
         message = Message(
@@ -241,9 +246,9 @@ class MessageService:
         ]
 
     def _replied_to(self, message: Message) -> int | None:
-        if message.reference is None or message.origin is not None:
+        if message.reference is None or message.type != MessageType.REPLY or message.origin is not None:
             return None
-        answered = self._world.messages.get(message.reference.message_id)
+        answered = self._world.messages.get(message.reference.message_id or 0)
         return None if answered is None else answered.author_id
 
     def _may_mention_role(self, channel: Channel, role_id: int, *, may_all: bool) -> bool:

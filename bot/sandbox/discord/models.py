@@ -125,6 +125,7 @@ class Channel:
     slowmode_seconds: int = 0
     overwrites: dict[int, Overwrite] = field(default_factory=dict)
     last_message_id: int | None = None
+    last_pin_at: float | None = None
     recipient_ids: list[int] = field(default_factory=list)
     thread: ThreadState | None = None
     deleted: bool = False
@@ -158,9 +159,9 @@ class Attachment:
 
 @dataclass(slots=True)
 class Reference:
-    """The message a message answers."""
+    """The message a message answers or tells of; for a new thread, its channel alone."""
 
-    message_id: int
+    message_id: int | None
     channel_id: int
     guild_id: int | None = None
 
@@ -209,7 +210,7 @@ class Message:
     webhook_id: int | None = None
     origin: Origin | None = None
     visible_to: int | None = None
-    pinned: bool = False
+    pinned_at: float | None = None
     late_edits: list[float] = field(default_factory=list)
     deleted: bool = False
 
@@ -217,6 +218,11 @@ class Message:
     def ephemeral(self) -> bool:
         """Whether only one person sees it."""
         return self.visible_to is not None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is pinned in its channel."""
+        return self.pinned_at is not None
 
     @property
     def thinking(self) -> bool:

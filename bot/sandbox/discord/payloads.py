@@ -18,6 +18,11 @@ def timestamp(unix_seconds: float) -> str:
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="microseconds")
 
 
+def moment(unix_seconds: float | None) -> str | None:
+    """A moment as `timestamp` writes it, or null if there was none."""
+    return None if unix_seconds is None else timestamp(unix_seconds)
+
+
 def user_json(user: User) -> JsonObject:
     """A user object."""
     return {
@@ -52,6 +57,12 @@ def member_json(member: Member) -> JsonObject:
         "pending": False,
         "communication_disabled_until": None,
     }
+
+
+def resolved_member_json(member: Member, rights: int) -> JsonObject:
+    """A guild member object as an interaction's resolved data has it: with rights, without voice and user."""
+    body = member_json(member) | {"permissions": str(rights)}
+    return {key: value for key, value in body.items() if key not in {"deaf", "mute"}}
 
 
 def member_with_user_json(world: World, member: Member) -> JsonObject:
@@ -89,6 +100,7 @@ def channel_json(world: World, channel: Channel) -> JsonObject:
         "parent_id": None if channel.parent_id is None else str(channel.parent_id),
         "last_message_id": None if channel.last_message_id is None else str(channel.last_message_id),
         "rate_limit_per_user": channel.slowmode_seconds,
+        "last_pin_timestamp": moment(channel.last_pin_at),
         "flags": 0,
     }
     if channel.thread is not None:
@@ -131,6 +143,7 @@ def _dm_json(world: World, channel: Channel) -> JsonObject:
         "id": str(channel.id),
         "type": int(channel.type),
         "last_message_id": None if channel.last_message_id is None else str(channel.last_message_id),
+        "last_pin_timestamp": moment(channel.last_pin_at),
         "recipients": [user_json(user) for user in people if not user.bot],
         "flags": 0,
     }

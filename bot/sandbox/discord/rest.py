@@ -20,6 +20,7 @@ from bot.sandbox.discord.rest_commands import CommandRest
 from bot.sandbox.discord.rest_guilds import GuildRest
 from bot.sandbox.discord.rest_interactions import InteractionRest
 from bot.sandbox.discord.rest_messages import MessageRest
+from bot.sandbox.discord.rest_pins import PinRest
 from bot.sandbox.discord.rest_threads import ThreadRest
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RestApi:
         groups = (
             AccountRest(self._services),
             GuildRest(self._services),
+            PinRest(self._services),
             MessageRest(self._services),
             ThreadRest(self._services),
             InteractionRest(self._services),

@@ -13,13 +13,17 @@ from aiohttp import web
 from bot.sandbox.discord.errors import refusal
 from bot.sandbox.discord.form_errors import FormErrors, snowflake
 from bot.sandbox.discord.json_answers import json_answer
+from bot.sandbox.discord.models import User
 from bot.sandbox.discord.payloads import channel_json, guild_json, user_json
 from bot.sandbox.discord.rest_base import FORM, Rest, path_id
+from bot.sandbox.discord.seed import APPLICATION_ID
 
 if TYPE_CHECKING:
-    from bot.sandbox.discord.models import JsonObject, User
+    from bot.sandbox.discord.models import JsonObject
 
 _STARTS_PER_DAY = 1000
+_TEAM_ID = APPLICATION_ID + 1000
+_ACCEPTED = 2
 
 
 class AccountRest(Rest):
@@ -73,9 +77,7 @@ class AccountRest(Rest):
 
     async def application(self, _request: web.Request) -> web.Response:
         """The bot's application."""
-        bot = self.world.user(self.bot_id)
-        owner = next(iter(self.world.guilds.values())).owner_id
-        return json_answer(self._application_json(bot, self.world.user(owner)))
+        return json_answer(self._application_json(self.world.user(self.bot_id)))
 
     async def emojis(self, _request: web.Request) -> web.Response:
         """The application's emojis: there are none."""
@@ -113,9 +115,11 @@ class AccountRest(Rest):
             return None
         return self.services.shelf.sign(path, int(parts[3]))
 
-    def _application_json(self, bot: User, owner: User) -> JsonObject:
+    def _application_json(self, bot: User) -> JsonObject:
+        application = self.services.application
+        owner = user_json(self.world.user(application.owner_id))
         return {
-            "id": str(self.services.application.id),
+            "id": str(application.id),
             "name": bot.display_name,
             "icon": None,
             "description": "",
@@ -125,8 +129,8 @@ class AccountRest(Rest):
             "bot_public": True,
             "bot_require_code_grant": False,
             "verify_key": "0" * 64,
-            "owner": user_json(owner),
-            "team": None,
+            "owner": _team_user_json() if application.team_ids else owner,
+            "team": self._team_json() if application.team_ids else None,
             "flags": 0,
             "flags_new": "0",
             "redirect_uris": [],
@@ -139,3 +143,27 @@ class AccountRest(Rest):
             "event_webhooks_status": 1,
             "integration_types_config": {"0": {}},
         }
+
+    def _team_json(self) -> JsonObject:
+        application = self.services.application
+        return {
+            "id": str(_TEAM_ID),
+            "icon": None,
+            "name": "Studio team",
+            "owner_user_id": str(application.owner_id),
+            "members": [self._team_member_json(user_id) for user_id in application.team_ids],
+        }
+
+    def _team_member_json(self, user_id: int) -> JsonObject:
+        return {
+            "membership_state": _ACCEPTED,
+            "team_id": str(_TEAM_ID),
+            "role": "admin",
+            "permissions": ["*"],
+            "user": user_json(self.world.user(user_id)),
+        }
+
+
+def _team_user_json() -> JsonObject:
+    """The user that Discord names as the owner of a team's application: nobody, with the team's id."""
+    return user_json(User(_TEAM_ID, f"team{_TEAM_ID}"))

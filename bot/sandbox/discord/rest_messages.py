@@ -16,7 +16,6 @@ from bot.sandbox.discord.errors import refusal
 from bot.sandbox.discord.form_errors import FormErrors, snowflake
 from bot.sandbox.discord.json_answers import json_answer
 from bot.sandbox.discord.messages import Authorship
-from bot.sandbox.discord.payloads import timestamp
 from bot.sandbox.discord.rest_base import FORM, Rest, nothing, query_id, query_int
 
 if TYPE_CHECKING:
@@ -24,12 +23,11 @@ if TYPE_CHECKING:
 
     from bot.sandbox.discord.models import Channel, Message
 
-_MAX_PINS = 50
 _BULK_DELETE_SECONDS = 14 * 86_400
 
 
 class MessageRest(Rest):
-    """Posting, reading, changing, deleting and pinning messages."""
+    """Posting, reading, changing and deleting messages."""
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of this group."""
@@ -38,16 +36,9 @@ class MessageRest(Rest):
             web.post(messages, self.create),
             web.get(messages, self.list_all),
             web.post(messages + "/bulk-delete", self.bulk_delete),
-            web.get(messages + "/pins", self.pins),
-            web.get("/channels/{channel_id}/pins", self.pins_before_2025),
             web.get(messages + "/{message_id}", self.get),
             web.patch(messages + "/{message_id}", self.edit),
             web.delete(messages + "/{message_id}", self.delete),
-            *[
-                route
-                for path in (messages + "/pins/{message_id}", "/channels/{channel_id}/pins/{message_id}")
-                for route in (web.put(path, self.pin), web.delete(path, self.unpin))
-            ],
             web.post("/channels/{channel_id}/typing", self.type),
         ]
 
@@ -118,38 +109,6 @@ class MessageRest(Rest):
                 self.services.messages.delete(message)
         return nothing()
 
-    async def pins(self, request: web.Request) -> web.Response:
-        """The pinned messages with the moment of pinning, newest first."""
-        found = self._pinned(self.channel(request))
-        write = self.services.writer.write
-        items = [{"pinned_at": timestamp(m.timestamp), "message": write(m)} for m in found]
-        return json_answer({"items": items, "has_more": False})
-
-    async def pins_before_2025(self, request: web.Request) -> web.Response:
-        """The pinned messages, by the older route."""
-        found = self._pinned(self.channel(request))
-        return json_answer([self.services.writer.write(message) for message in found])
-
-    async def pin(self, request: web.Request) -> web.Response:
-        """Pin a message."""
-        channel = self.channel(request)
-        message = self.message(request, channel)
-        self._need_pinning(channel)
-        if not message.pinned and len(self._pinned(channel)) >= _MAX_PINS:
-            raise refusal(30003)
-        message.pinned = True
-        self.services.messages.changed(message)
-        return nothing()
-
-    async def unpin(self, request: web.Request) -> web.Response:
-        """Unpin a message."""
-        channel = self.channel(request)
-        message = self.message(request, channel)
-        self._need_pinning(channel)
-        message.pinned = False
-        self.services.messages.changed(message)
-        return nothing()
-
     async def type(self, request: web.Request) -> web.Response:
         """Show that the bot types; nobody here is shown it."""
         channel = self.channel(request)
@@ -178,14 +137,6 @@ class MessageRest(Rest):
         people = (self.world.users[user_id] for user_id in channel.recipient_ids)
         if not all(user.accepts_dms for user in people):
             raise refusal(50007)
-
-    def _need_pinning(self, channel: Channel) -> None:
-        either = permissions.MANAGE_MESSAGES | permissions.PIN_MESSAGES
-        if channel.guild_id is not None and not self.rights(channel) & either:
-            raise refusal(50013)
-
-    def _pinned(self, channel: Channel) -> list[Message]:
-        return [m for m in self.world.messages_before(channel.id, None) if m.pinned]
 
     def _select(self, request: web.Request, channel_id: int, limit: int) -> Iterable[Message]:
         after, around = query_id(request, "after"), query_id(request, "around")

@@ -1,4 +1,4 @@
-"""The world as it is on the first day: one server, three channels, three people and the bot.
+"""The world as it is on the first day: one server, three channels, four people and the bot.
 
 The ids are fixed, so that a world made anew has the same ones.
 """
@@ -31,6 +31,8 @@ VIDEOS_ID: Final = _FIRST_ID + 8
 GENERAL_ID: Final = _FIRST_ID + 9
 MODERATORS_ID: Final = _FIRST_ID + 10
 WELCOME_ID: Final = _FIRST_ID + 11
+CREATORS_ROLE_ID: Final = _FIRST_ID + 12
+POOL_KEEPER_ROLE_ID: Final = _FIRST_ID + 13
 
 WELCOME = (
     "Welcome! Type `/video` and say what you want to see, or `/animate` with a picture. "
@@ -50,7 +52,16 @@ _PEOPLE: Final = (
     _Account(MEMBER_ONE_ID, "member-one", "Member One", "#3b82f6"),
     _Account(MEMBER_TWO_ID, "member-two", "Member Two", "#10b981"),
     _Account(MODERATOR_ID, "moderator", "Moderator", "#f59e0b"),
+    _Account(OWNER_ID, "operator", "Operator", "#64748b"),
 )
+
+# Pool keeper is for moderators to name as managers, and nobody's yet; a session for Creators shuts the others out.
+_ROLES_HELD: Final = {
+    BOT_ID: (BOT_ROLE_ID,),
+    MEMBER_ONE_ID: (CREATORS_ROLE_ID,),
+    MEMBER_TWO_ID: (CREATORS_ROLE_ID,),
+    MODERATOR_ID: (MODERATOR_ROLE_ID,),
+}
 
 
 def plant(world: World) -> None:
@@ -74,7 +85,6 @@ def plant(world: World) -> None:
 
 def _plant_users(world: World) -> None:
     world.put_user(User(BOT_ID, "reelpool", "Reelpool", bot=True, color="#8b5cf6", listed=False))
-    world.put_user(User(OWNER_ID, "studio-owner", "Studio", color="#64748b", listed=False))
     for account in _PEOPLE:
         world.put_user(User(account.id, account.username, account.name, color=account.color))
 
@@ -82,17 +92,17 @@ def _plant_users(world: World) -> None:
 def _guild() -> Guild:
     guild = Guild(GUILD_ID, "Reelpool Studio", OWNER_ID)
     guild.roles = {role.id: role for role in _roles()}
-    roles = {BOT_ID: [BOT_ROLE_ID], MODERATOR_ID: [MODERATOR_ROLE_ID]}
-    for user_id in (OWNER_ID, BOT_ID, *(account.id for account in _PEOPLE)):
-        guild.members[user_id] = Member(user_id, roles.get(user_id, []), joined_at=_FIRST_DAY)
+    for user_id in (BOT_ID, *(account.id for account in _PEOPLE)):
+        guild.members[user_id] = Member(user_id, list(_ROLES_HELD.get(user_id, ())), joined_at=_FIRST_DAY)
     return guild
 
 
 def _roles() -> tuple[Role, ...]:
-    rights = permissions.MANAGE_GUILD | permissions.MANAGE_MESSAGES
     return (
         Role(GUILD_ID, "@everyone", permissions.EVERYONE, position=0),
-        Role(MODERATOR_ROLE_ID, "Moderator", rights, position=2, color=0xF59E0B),
+        Role(MODERATOR_ROLE_ID, "Moderator", permissions.MODERATOR, position=4, color=0xF59E0B),
+        Role(POOL_KEEPER_ROLE_ID, "Pool keeper", position=3, color=0x14B8A6),
+        Role(CREATORS_ROLE_ID, "Creators", position=2, color=0xEC4899),
         Role(BOT_ROLE_ID, "Reelpool", permissions.BOT_ROLE, position=1, managed=True),
     )
 

@@ -17,6 +17,7 @@ from bot.sandbox.discord.interaction_payloads import InteractionWriter
 from bot.sandbox.discord.interactions import InteractionRegistry
 from bot.sandbox.discord.message_payloads import MessageWriter
 from bot.sandbox.discord.messages import MessageService
+from bot.sandbox.discord.pins import PinService
 from bot.sandbox.discord.threads import ThreadService
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Services:
     writer: MessageWriter
     messages: MessageService
     threads: ThreadService
+    pins: PinService
     gateway: Gateway
     registry: InteractionRegistry
     answers: AnswerService
@@ -58,11 +60,12 @@ def assemble(world: World, settings: Settings, token: str, files: Path | None) -
         token: the bot's token.
         files: the folder of the attachments; None keeps them in memory.
     """
-    application = Application(seed.APPLICATION_ID, seed.BOT_ID, token)
+    application = Application(seed.APPLICATION_ID, seed.BOT_ID, token, seed.OWNER_ID)
     shelf = AttachmentShelf(files, settings, world.clock)
     writer = MessageWriter(world, shelf)
     messages = MessageService(world, shelf, settings)
     threads = ThreadService(world, messages)
+    pins = PinService(world, messages)
     gateway = Gateway(world, GatewayTranslator(world, writer, application.bot_id), application, settings)
     registry = InteractionRegistry(world, settings)
     interaction_writer = InteractionWriter(world, writer, application)
@@ -74,6 +77,7 @@ def assemble(world: World, settings: Settings, token: str, files: Path | None) -
         writer=writer,
         messages=messages,
         threads=threads,
+        pins=pins,
         gateway=gateway,
         registry=registry,
         answers=AnswerService(world, registry, messages, application),

@@ -14,7 +14,7 @@ from bot.sandbox.discord.drafts import Draft
 from bot.sandbox.discord.errors import refusal
 from bot.sandbox.discord.form_errors import FormErrors
 from bot.sandbox.discord.messages import Authorship, MessageService
-from bot.sandbox.discord.models import Channel, JsonObject, Message, ThreadState
+from bot.sandbox.discord.models import Channel, JsonObject, Message, Reference, ThreadState
 
 if TYPE_CHECKING:
     from bot.sandbox.discord.world import World
@@ -83,7 +83,8 @@ class ThreadService:
         """
         thread = self._start(self._world.ids.next(), parent.id, plan, owner_id)
         if plan.type == ChannelType.PUBLIC_THREAD:
-            self._messages.post(parent, Draft(content=plan.name), Authorship(owner_id, MessageType.THREAD_CREATED))
+            by = Authorship(owner_id, MessageType.THREAD_CREATED, reference=Reference(None, thread.id, thread.guild_id))
+            self._messages.post(parent, Draft(content=plan.name), by)
         return thread
 
     def _start(self, thread_id: int, parent_id: int, plan: ThreadPlan, owner_id: int) -> Channel:

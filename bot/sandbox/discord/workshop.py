@@ -114,6 +114,42 @@ class Workshop:
         self._world.put_guild(guild)
         self._world.events.publish("GUILD_ROLE_UPDATE", RoleChange(guild, role))
 
+    def delete_role(self, guild_id: int, role_id: int) -> Role:
+        """Delete a role: its members and the channels' overwrites lose it.
+
+        Raises:
+            ValueError: @everyone can't be deleted.
+        """
+        guild = self._world.guild(guild_id)
+        if role_id == guild_id:
+            message = "@everyone can't be deleted"
+            raise ValueError(message)
+        role = guild.roles.pop(role_id)
+        for member in guild.members.values():
+            member.role_ids = [held for held in member.role_ids if held != role_id]
+        self._world.put_guild(guild)
+        self._world.events.publish("GUILD_ROLE_DELETE", RoleChange(guild, role))
+        for channel in self._world.channels_of(guild_id):
+            if role_id in channel.overwrites:
+                self.set_overwrite(channel.id, role_id)
+        return role
+
+    def give_role(self, guild_id: int, user_id: int, role_id: int) -> Member:
+        """Give a member one more role."""
+        held = self._world.guild(guild_id).members[user_id].role_ids
+        return self.add_member(guild_id, user_id, role_ids=tuple(dict.fromkeys((*held, role_id))))
+
+    def take_role(self, guild_id: int, user_id: int, role_id: int) -> Member:
+        """Take a role from a member; nothing changes for one who does not hold it."""
+        held = self._world.guild(guild_id).members[user_id].role_ids
+        return self.add_member(guild_id, user_id, role_ids=tuple(each for each in held if each != role_id))
+
+    def set_application_owner(self, user_id: int, *, team_ids: tuple[int, ...] = ()) -> None:
+        """Give the bot's application to a person, or to a team that this person owns."""
+        application = self._services.application
+        application.owner_id = user_id
+        application.team_ids = team_ids
+
     def add_person(self, username: str, guild_id: int | None = None, *, role_ids: tuple[int, ...] = ()) -> User:
         """A new person, in a server unless `guild_id` is None."""
         name = username.replace("-", " ").title()
