@@ -22,14 +22,14 @@ from bot.clock import SystemClock
 from bot.jobs.models import Asker
 from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
-from bot.pools.models import Limits
+from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
 
 _SECTION = "benchmarks.submission"
 _CONCURRENCIES = (1, 10, 100)
 _MEMBERS = 2000
-_LIMITS = Limits(active_jobs=10**6, window_credits=10**9, window_hours=24)
+_TERMS = Terms(Limits(active_jobs=10**6, window_credits=10**9, window_hours=24), starting_credits=10_000_000)
 _REQUEST = GenerationRequest(GenerationMode.TEXT, "a lighthouse at dusk", aspect_ratio="16:9")
 
 _TEXT = """
@@ -92,7 +92,7 @@ async def run_submission(commands: int, concurrencies: Sequence[int] = _CONCURRE
 
 async def _take(path: Path, commands: int, concurrency: int, log: DriverLog) -> Taken:
     async with Database.open(_url(path)) as database:
-        service = JobService(JobRepository(database, SystemClock()), _LIMITS)
+        service = JobService(JobRepository(database, SystemClock()), _TERMS)
         await service.submit(_asker(0), _REQUEST)  # opens the connections, and fills the caches
         log.statements.clear()
         numbers, each = iter(range(1, commands + 1)), list[float]()
@@ -125,7 +125,7 @@ async def _loop(statements: list[Statement]) -> float:
         path = Path(folder) / "jobs.db"
         async with Database.open(_url(path)) as database:
             # The first command was taken before the statements were noted.
-            await JobService(JobRepository(database, SystemClock()), _LIMITS).submit(_asker(0), _REQUEST)
+            await JobService(JobRepository(database, SystemClock()), _TERMS).submit(_asker(0), _REQUEST)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 connection.execute(f"PRAGMA {pragma}")

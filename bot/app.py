@@ -23,7 +23,8 @@ from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import Patience, Worker
-from bot.pools.models import Limits
+from bot.pools.models import Limits, Terms
+from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
 from bot.storage.database import Database
 from bot.storage.lock import only_bot_on
@@ -60,8 +61,10 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
             clock,
             _patience(settings),
         )
+        terms = _terms(settings)
         services = Services(
-            jobs=JobService(repository, _limits(settings)),
+            jobs=JobService(repository, terms),
+            pools=PoolService(database, clock, terms),
             unconfirmed=UnconfirmedService(DecisionRepository(database, clock), provider),
             worker=worker,
             downloader=downloader,
@@ -147,8 +150,9 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
+def _terms(settings: Settings) -> Terms:
+    limits = Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
+    return Terms(limits, settings.pool_starting_credits, settings.pool_managers_may_deposit)
 
 
 def _patience(settings: Settings) -> Patience:

@@ -23,6 +23,7 @@ from bot.errors import PlaceError, ReelpoolError, RefusedError
 from bot.jobs.service import JobService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import Worker
+from bot.pools.service import PoolService
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +62,7 @@ class Services:
 
     jobs: JobService
     unconfirmed: UnconfirmedService
+    pools: PoolService
     worker: Worker
     downloader: Downloader
     archive: Archive
@@ -135,6 +137,23 @@ class VideoBot(commands.AutoShardedBot):
             await asyncio.wait(self._underway, timeout=grace_seconds)
         for task in self._underway:
             task.cancel()
+
+    def is_operator(self, user_id: int) -> bool:
+        """Tell whether this is the owner of the Discord application, or one of the team that owns it.
+
+        Source: Discord's documentation, "Teams": owner, admin and developer may do all but change the team. It is
+        known from the login on; who joins the team later counts from the next start.
+        """
+        application = self.application
+        if application is None:
+            return False
+        if application.team is None:
+            return application.owner.id == user_id
+        return any(
+            member.id == user_id and member.role is not discord.TeamMemberRole.read_only
+            for member in application.team.members
+            if member.membership_state is discord.TeamMembershipState.accepted
+        )
 
     @property
     def invite_url(self) -> str:

@@ -18,6 +18,9 @@ from sqlalchemy.exc import ArgumentError
 
 from bot.errors import SettingsError
 
+MAX_CREDITS = 10_000_000
+"""More than anybody means: a slip of the finger."""
+
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
 
@@ -88,6 +91,13 @@ class Settings(DatabaseSettings):
         ge=0,
         le=24 * 366,
         description="Length of the rolling window in hours; 0: no credit limit.",
+    )
+    pool_starting_credits: int = Field(
+        default=1000, ge=0, le=MAX_CREDITS, description="Credits that each server's pool begins with."
+    )
+    pool_managers_may_deposit: bool = Field(
+        default=False,
+        description="Whether a server's moderators may deposit and withdraw credits, or the bot's operator alone.",
     )
     poll_min_interval_seconds: float = Field(
         default=1.0, ge=0.05, le=300, description="The shortest time between two looks at the same job."

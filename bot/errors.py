@@ -9,7 +9,12 @@
     │   ├── PromptError
     │   ├── PictureError
     │   ├── PlaceError           not here: a direct message, or permissions are missing
+    │   ├── RightsError          the member does not manage the pool
     │   ├── LimitReachedError
+    │   ├── NotAllowedError      the member, or this job, is kept out by a rule of the moderators'
+    │   │   └── PromptRefusedError  a word that moderators do not want; they can be asked
+    │   ├── PoolEmptyError       the pool, or a session's budget, has too few credits
+    │   ├── WordsError           a moderator's list of words can't be changed like this
     │   ├── DuplicateRequestError
     │   └── NotCancellableError
     ├── TransitionError          a job was not in a state from which it could be moved
@@ -89,6 +94,10 @@ class PlaceError(RefusedError):
     """The command can't be used in this place."""
 
 
+class RightsError(RefusedError):
+    """The member has not the right to do this."""
+
+
 class LimitReachedError(RefusedError):
     """A limit would be overrun.
 
@@ -102,6 +111,34 @@ class LimitReachedError(RefusedError):
     def __init__(self, text: str, *, limit: str, used: int, allowed: int, room_at: datetime | None) -> None:
         super().__init__(text)
         self.limit, self.used, self.allowed, self.room_at = limit, used, allowed, room_at
+
+
+class NotAllowedError(RefusedError):
+    """A rule of the moderators' keeps this out: a pause, a block, a price, a role."""
+
+
+class PromptRefusedError(NotAllowedError):
+    """The prompt holds a word that the moderators do not want; the member is not told which rule, but may ask."""
+
+    def __init__(self) -> None:
+        super().__init__("Your prompt may not fit this server's rules. Change it, or ask a moderator to look at it.")
+
+
+class PoolEmptyError(RefusedError):
+    """The pool, or a session's budget, has fewer credits than are needed.
+
+    Attributes:
+        needed: credits that were asked for.
+        available: credits that are there.
+    """
+
+    def __init__(self, text: str, *, needed: int, available: int) -> None:
+        super().__init__(text)
+        self.needed, self.available = needed, available
+
+
+class WordsError(RefusedError):
+    """A moderator's list of words can't be changed like this."""
 
 
 class DuplicateRequestError(RefusedError):

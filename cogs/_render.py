@@ -7,9 +7,8 @@ import discord
 
 from bot.jobs.checks import SHARE_DISCOUNT
 from bot.jobs.delivery import Standing
-from bot.jobs.models import Job, JobState
+from bot.jobs.models import Job, JobState, Overview
 from bot.jobs.polling import progress_now
-from bot.jobs.service import Overview
 from bot.pools.rules import has_window, relative, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
 
@@ -146,6 +145,8 @@ def _money_back(job: Job) -> str:
 
 def left_line(overview: Overview) -> str:
     """What the member may still spend."""
+    if overview.session:
+        return f"This session has {overview.session.available} of {overview.session.budget} credits left."
     if overview.credits_left is None:
         return "Your credits are not limited."
     limits = overview.limits

@@ -132,7 +132,7 @@ class Delivery(commands.Cog):
         if not job.result_channel_id or not job.result_message_id:
             return
         hint = await self.services.unconfirmed.hint(job)
-        overview = await self.services.jobs.allowance(job.asker.guild_id, job.asker.member_id)
+        overview = await self.services.jobs.overview_after(job)
         channel = self.bot.get_partial_messageable(job.result_channel_id, guild_id=job.asker.guild_id)
         async with _discord_errors():
             await channel.get_partial_message(job.result_message_id).edit(
@@ -182,7 +182,7 @@ class Delivery(commands.Cog):
         return self.bot.get_partial_messageable(thread_id, guild_id=asker.guild_id)
 
     async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedIOBase | None) -> Posted:
-        overview = await self.services.jobs.allowance(job.asker.guild_id, job.asker.member_id)
+        overview = await self.services.jobs.overview_after(job)
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.asker.member_id)
         async with _discord_errors():

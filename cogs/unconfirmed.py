@@ -10,9 +10,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, Services, VideoBot, report_error
-from bot.errors import PlaceError
 from bot.jobs.models import Job
 from cogs import _render
+from cogs._authority import require_manager
 from cogs._modal import Form
 from cogs._reply import deferred_when_slow, send_or_edit
 
@@ -70,7 +70,7 @@ class DecisionButton(
             await report_error(interaction, error)
 
     async def _decide(self, interaction: _Interaction) -> None:
-        guild_id = _require_manager(interaction)
+        guild_id = await require_manager(interaction)
         service = interaction.client.services.unconfirmed
         match self._action:
             case "made":
@@ -122,27 +122,15 @@ class Unconfirmed(commands.Cog):
         self.bot.remove_dynamic_items(DecisionButton)
 
     @app_commands.command(description="Videos of which nobody knows whether they were made and paid")
-    @app_commands.default_permissions(manage_guild=True)
     async def unconfirmed(self, interaction: _Interaction) -> None:
         """List a server's unconfirmed jobs, with the decisions."""
-        guild_id = _require_manager(interaction)
+        guild_id = await require_manager(interaction)
         service = self.bot.services.unconfirmed
         async with deferred_when_slow(interaction, ephemeral=True):
             jobs = (await service.of_guild(guild_id))[:_JOBS_IN_LIST]
             hints = [await service.hint(job) for job in jobs]
         embed = _render.unconfirmed_list(jobs, hints)
         await send_or_edit(interaction, embed, ephemeral=True, view=decision_buttons(jobs, named=True))
-
-
-def _require_manager(interaction: _Interaction) -> int:
-    """Return the server's id, if the member may decide there.
-
-    Raises:
-        PlaceError: they may not. Discord's own gate does not bind everybody, and no button has one.
-    """
-    if interaction.guild_id is None or not interaction.permissions.manage_guild:
-        raise PlaceError("Only moderators (members with **Manage Server**) can decide this.")
-    return interaction.guild_id
 
 
 async def _carry_out(interaction: _Interaction, decide: _Decision, label: str) -> None:

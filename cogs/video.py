@@ -15,7 +15,6 @@ from bot.errors import (
     DownloadError,
     NotCancellableError,
     PictureError,
-    PlaceError,
     RefusedError,
     StorageError,
 )
@@ -32,6 +31,7 @@ from bot.jobs.delivery import Standing
 from bot.jobs.models import Asker, Job, JobState
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs import _render
+from cogs._authority import require_guild, role_ids
 from cogs._modal import AnimateModal, Form, Wishes
 from cogs._place import check_place
 from cogs._reply import deferred_when_slow, send_or_edit
@@ -145,7 +145,7 @@ class Video(commands.Cog):
     @commands.Cog.listener()
     async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
         """Tell a member who uses the bot again of what could not be posted anywhere, once."""
-        jobs = await self.services.jobs.kept(_guild_id(interaction), interaction.user.id)
+        jobs = await self.services.jobs.kept(require_guild(interaction), interaction.user.id)
         if not jobs or interaction.response.type is discord.InteractionResponseType.modal:
             return
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
@@ -157,7 +157,9 @@ class Video(commands.Cog):
     async def usage(self, interaction: _Interaction) -> None:
         """Show what the member uses."""
         async with deferred_when_slow(interaction, ephemeral=True):
-            overview = await self.services.jobs.overview(_guild_id(interaction), interaction.user.id)
+            overview = await self.services.jobs.overview(
+                require_guild(interaction), interaction.user.id, role_ids(interaction)
+            )
         await send_or_edit(interaction, _render.usage(overview), ephemeral=True)
 
     @app_commands.command(description="Your last videos here, with their links")
@@ -168,13 +170,15 @@ class Video(commands.Cog):
             await self._give_again(interaction, video)
             return
         async with deferred_when_slow(interaction, ephemeral=True):
-            jobs = await self.services.jobs.history(_guild_id(interaction), interaction.user.id)
+            jobs = await self.services.jobs.history(require_guild(interaction), interaction.user.id)
         await send_or_edit(interaction, _render.history(jobs), ephemeral=True)
 
     @history.autocomplete("video")
     async def _finished_videos(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
         try:
-            jobs = await self.services.jobs.videos(_guild_id(interaction), interaction.user.id, str(current).strip())
+            jobs = await self.services.jobs.videos(
+                require_guild(interaction), interaction.user.id, str(current).strip()
+            )
         except StorageError as error:
             _log.error("no videos to choose from", error=str(error))
             return []
@@ -183,7 +187,7 @@ class Video(commands.Cog):
     async def _give_again(self, interaction: _Interaction, job_id: int) -> None:
         # A file takes its time to be sent: longer than Discord waits for a first answer.
         await interaction.response.defer(ephemeral=True, thinking=True)
-        guild_id = _guild_id(interaction)
+        guild_id = require_guild(interaction)
         job = await self.services.jobs.video(job_id, guild_id, interaction.user.id)
         file = await self.delivery.videos.kept(job, upload_limit(self.bot, guild_id))
         if file is None or not await _answer_with_file(interaction, job, file):
@@ -195,7 +199,7 @@ class Video(commands.Cog):
         """Cancel a queued job of the member's."""
         async with deferred_when_slow(interaction, ephemeral=True):
             job_id = job if job is not None else await self._only_queued_job(interaction)
-            cancelled = await self.services.jobs.cancel(job_id, _guild_id(interaction), interaction.user.id)
+            cancelled = await self.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
             self.services.worker.forget(cancelled)
             self.delivery.show(Standing(cancelled))
         embed = discord.Embed(
@@ -220,7 +224,7 @@ class Video(commands.Cog):
         return jobs[0].id
 
     async def _queued(self, interaction: _Interaction) -> list[Job]:
-        overview = await self.services.jobs.overview(_guild_id(interaction), interaction.user.id)
+        overview = await self.services.jobs.overview(require_guild(interaction), interaction.user.id, ())
         return [job for job in overview.open_jobs if job.state is JobState.QUEUED]
 
     async def take(self, interaction: _Interaction, request: GenerationRequest) -> None:
@@ -229,10 +233,12 @@ class Video(commands.Cog):
         in_thread = check_place(interaction)
         asker = Asker(
             interaction_id=interaction.id,
-            guild_id=_guild_id(interaction),
+            guild_id=require_guild(interaction),
             channel_id=interaction.channel_id or 0,
             member_id=interaction.user.id,
             in_thread=in_thread,
+            parent_id=getattr(interaction.channel, "parent_id", None),
+            role_ids=role_ids(interaction),
         )
         async with deferred_when_slow(interaction):
             if request.image_url:
@@ -316,12 +322,6 @@ def _first_picture(message: discord.Message) -> discord.Attachment:
     if file is None:
         raise PictureError("That message has no picture. Choose one that has, or use `/animate`.")
     return file
-
-
-def _guild_id(interaction: _Interaction) -> int:
-    if interaction.guild_id is None:
-        raise PlaceError("I only work in servers.")
-    return interaction.guild_id
 
 
 async def setup(bot: VideoBot) -> None:

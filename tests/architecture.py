@@ -41,13 +41,28 @@ ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
         ("service", "unconfirmed", "sending", "watching", "telling"),
         ("worker",),
     ),
-    "bot.pools": (("models",), ("rules", "ledger"), ("service",)),
+    "bot.pools": (
+        ("folding",),
+        ("policy", "words"),
+        ("models", "brakes"),
+        ("rules", "ledger"),
+        ("allowances", "admission", "rows"),
+        ("service",),
+    ),
     "bot.provider": (("models",), ("ports",), ("ulazai",)),
     "bot.storage": (("schema", "files"), ("migrations",), ("inspection", "lock"), ("database", "backup")),
 }
 
 SANDBOX = "bot.sandbox"
-_SQL = ("bot.storage", "bot.jobs.repository", "bot.jobs.rows", "bot.jobs.decisions", "bot.pools.ledger", "bot.config")
+_SQL = (
+    "bot.storage",
+    "bot.jobs.repository",
+    "bot.jobs.rows",
+    "bot.jobs.decisions",
+    "bot.pools.ledger",
+    "bot.pools.rows",
+    "bot.config",
+)
 _HTTP = ("bot.provider.ulazai", "bot.downloads", "bot.client", "bot.app", "bot.checkup", SANDBOX)
 _DISCORD_FLOOR = 5
 _NOT_FOR_COGS = (
@@ -55,6 +70,7 @@ _NOT_FOR_COGS = (
     "bot.jobs.rows",
     "bot.jobs.decisions",
     "bot.pools.ledger",
+    "bot.pools.rows",
     "bot.provider.ulazai",
     "bot.storage",
     "sqlalchemy",

@@ -8,11 +8,12 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.jobs.models import Asker, Job
 from bot.jobs.repository import JobRepository
-from bot.pools.models import Limits
+from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
 
 UNLIMITED = Limits(active_jobs=0, window_credits=0, window_hours=0)
+PLENTY = 1_000_000
 GUILD, CHANNEL, MEMBER = 100, 200, 300
 TEXT_REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field", aspect_ratio="16:9")
 
@@ -44,6 +45,6 @@ async def take(
     price: int = 55,
     limits: Limits = UNLIMITED,
 ) -> Job:
-    """Take a job."""
-    job, _usage = await repository.take(who or asker(), request, price, limits)
+    """Take a job, out of a pool that has enough."""
+    job, _overview = await repository.take(who or asker(), request, price, Terms(limits, PLENTY))
     return job

@@ -44,6 +44,11 @@ def list_price(request: GenerationRequest) -> int:
     return price - SHARE_DISCOUNT if request.share else price
 
 
+def is_cheapest(request: GenerationRequest) -> bool:
+    """Tell whether no kind of video costs less, but for sharing it."""
+    return request.duration_seconds == min(DURATIONS_SECONDS) and not request.sound
+
+
 def clean_prompt(prompt: str) -> str:
     """Return the prompt without characters that can't be shown, stored or sent.
 

@@ -48,12 +48,16 @@ class DecisionRepository:
             return await move(connection, job_id, _UNCONFIRMED, JobState.FAILED, **values)
 
     async def send_again(self, job_id: int, guild_id: int) -> Job:
-        """`unconfirmed -> queued`: a new request, knowing that the first may have been paid."""
+        """`unconfirmed -> queued`: a new request, knowing that the first may have been paid.
+
+        Raises:
+            PoolEmptyError: what was charged is given back, and the pool has too few credits to hold them anew.
+        """
         async with self._database.transaction() as connection:
             job = await _undecided(connection, job_id, guild_id)
             if job.charged_credits is not None:
                 await _give_back(connection, job, self._clock)
-                await ledger.hold(connection, account_of(job), job.held_credits, self._clock.now())
+                await ledger.hold_again(connection, account_of(job), job.held_credits, self._clock.now())
             values = {**_NO_OUTCOME, "task_id": None, "charged_credits": None, "submitted_at": None}
             return await move(connection, job_id, _UNCONFIRMED, JobState.QUEUED, **values)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.pools.models import Limits, Session, Usage
+from bot.pools.rules import credits_left
 from bot.provider.models import Estimate, GenerationRequest
 
 
@@ -22,8 +24,8 @@ class JobState(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-OPEN_STATES = (JobState.QUEUED, JobState.SUBMITTING, JobState.PROCESSING)
-"""States in which a job is being worked on and takes one of its member's places."""
+OPEN_STATES = (JobState.AWAITING_APPROVAL, JobState.QUEUED, JobState.SUBMITTING, JobState.PROCESSING)
+"""States in which a job waits or is being worked on, and takes one of its member's places."""
 
 UNPAID_STATES = (JobState.FAILED, JobState.CANCELLED, JobState.DENIED, JobState.EXPIRED)
 """States in which a job counts towards no limit."""
@@ -36,6 +38,8 @@ class Asker:
     Attributes:
         interaction_id: of the command, so that the same one is never taken twice.
         in_thread: the command was used inside a thread, which then gets the result.
+        parent_id: of the channel that this thread is in; not kept.
+        role_ids: the member's roles; of these, the ones that have a rule are kept.
     """
 
     interaction_id: int
@@ -43,6 +47,8 @@ class Asker:
     channel_id: int
     member_id: int
     in_thread: bool = False
+    parent_id: int | None = None
+    role_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Job:
         thread_id: of the thread that gets the result, once there is one.
         delivery_began_at: when the outcome was about to be posted for the first time.
         kept_at: when every place had refused the result, which is kept for `/history` only.
+        session_id: of the creative session that pays for it, if one does.
+        moved_to_front_at: when a manager moved it to the front of the line.
     """
 
     id: int
@@ -83,6 +91,8 @@ class Job:
     result_message_id: int | None = None
     delivered_at: datetime | None = None
     kept_at: datetime | None = None
+    session_id: int | None = None
+    moved_to_front_at: datetime | None = None
 
     @property
     def credits(self) -> int:
@@ -123,3 +133,25 @@ class Readings:
     before: int
     after: int
     charged_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a member uses now.
+
+    Attributes:
+        limits: what the member may use.
+        usage: what the member uses.
+        open_jobs: the jobs in the making, oldest first.
+        session: the creative session that pays, if this is about one of its jobs.
+    """
+
+    limits: Limits
+    usage: Usage
+    open_jobs: tuple[Job, ...] = ()
+    session: Session | None = None
+
+    @property
+    def credits_left(self) -> int | None:
+        """What may still be spent in this window, or in the session; None where there is no limit."""
+        return self.session.available if self.session else credits_left(self.limits, self.usage)

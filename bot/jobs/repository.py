@@ -1,14 +1,18 @@
 """Jobs in SQL: one method for each guarded transition, with its ledger entries in the same transaction."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.errors import TransitionError
+from bot.errors import NotAllowedError, TransitionError
+from bot.jobs.checks import is_cheapest
 from bot.jobs.durations import MEMORY
 from bot.jobs.experience import Kind
-from bot.jobs.models import OPEN_STATES, Asker, Job, JobState
+from bot.jobs.models import OPEN_STATES, Asker, Job, JobState, Overview
 from bot.jobs.polling import expected_finish
 from bot.jobs.rows import (
     NOT_TOLD,
@@ -22,11 +26,14 @@ from bot.jobs.rows import (
     values_of,
 )
 from bot.pools import ledger
-from bot.pools.models import Limits, Spend, Usage
-from bot.pools.rules import check_limits
+from bot.pools.admission import Wish, admit, check_allowance
+from bot.pools.allowances import limits_for
+from bot.pools.models import Session, Spend, Terms
+from bot.pools.policy import Policy
+from bot.pools.rows import open_pool, read_pool, read_session, read_session_in
 from bot.provider.models import GenerationMode, GenerationRequest, Submission
 from bot.storage.database import Database
-from bot.storage.schema import jobs
+from bot.storage.schema import approvals, jobs
 
 _REMEMBERED_JOBS = 1000
 
@@ -39,25 +46,54 @@ class JobRepository:
         self._clock = clock
 
     async def take(
-        self, asker: Asker, request: GenerationRequest, price_credits: int, limits: Limits
-    ) -> tuple[Job, Usage]:
-        """Check the limits, insert the job and hold its price, in one transaction.
+        self,
+        asker: Asker,
+        request: GenerationRequest,
+        price_credits: int,
+        terms: Terms,
+        *,
+        is_asked: bool = False,
+    ) -> tuple[Job, Overview]:
+        """Check rules, limits and pool, insert the job and hold its price, in one transaction.
+
+        Args:
+            asker: who asks, and where.
+            request: for what.
+            price_credits: its list price.
+            terms: the operator's.
+            is_asked: the member wants a moderator to look at a prompt that was refused.
 
         Returns:
-            The job, and what its member uses with it.
+            The job, queued or waiting for a moderator, and what its member uses with it.
 
         Raises:
-            LimitReachedError: a limit would be overrun.
-            DuplicateRequestError: this interaction was taken already.
+            RefusedError: it is not taken, for the reason that the error tells the member.
             StorageError: the database can't be written.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
+            pool = await open_pool(connection, asker.guild_id, terms.starting_credits, now)
+            session = await _session_at(connection, asker, now)
+            cause = admit(pool, session, _wish(asker, request, price_credits, is_asked=is_asked), now)
+            limits = limits_for(pool.policy, asker.member_id, asker.role_ids, terms.limits)
             usage = await read_usage(connection, asker.guild_id, asker.member_id, limits, now)
-            check_limits(limits, usage, price_credits, now)
-            job = await insert_job(connection, asker, request, price_credits, now)
+            if session is None:
+                check_allowance(limits, usage, price_credits, now)
+            job = await insert_job(
+                connection,
+                replace(asker, role_ids=asker.role_ids & pool.policy.roles.keys()),
+                request,
+                price_credits,
+                now,
+                state=JobState.AWAITING_APPROVAL if cause else JobState.QUEUED,
+                session_id=session.id if session else None,
+            )
+            if cause:
+                await connection.execute(insert(approvals).values(job_id=job.id, cause=cause.value))
             await ledger.hold(connection, account_of(job), price_credits, now)
-            return job, usage.with_job(expected_finish(job), Spend(now, price_credits))
+            if session:
+                return job, Overview(limits, usage, session=session.after_hold(price_credits))
+            return job, Overview(limits, usage.with_job(expected_finish(job), Spend(now, price_credits)))
 
     async def begin_submission(self, job_id: int) -> Job:
         """`queued -> submitting`, committed before the provider hears of the job."""
@@ -267,16 +303,27 @@ class JobRepository:
         async with self._database.reading() as connection:
             return [job_of(row) for row in (await connection.execute(query)).mappings()]
 
-    async def usage(self, guild_id: int, member_id: int, limits: Limits) -> tuple[Usage, list[Job]]:
-        """Return what a member uses of the limits, and their open jobs, at one moment."""
+    async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int], terms: Terms) -> Overview:
+        """Return what a member may use and uses, with their open jobs, at one moment."""
         async with self._database.reading() as connection:
-            usage = await read_usage(connection, guild_id, member_id, limits, self._clock.now())
-            return usage, await read_open_jobs(connection, guild_id, member_id)
+            overview = await self._spending(connection, guild_id, member_id, role_ids, terms)
+            open_jobs = await read_open_jobs(connection, guild_id, member_id)
+            return replace(overview, open_jobs=tuple(open_jobs))
 
-    async def spending(self, guild_id: int, member_id: int, limits: Limits) -> Usage:
-        """Return what a member uses of the limits."""
+    async def spending_after(self, job: Job, terms: Terms) -> Overview:
+        """Return what the member of a job may use and uses; for a session's job, with the session."""
+        asker = job.asker
         async with self._database.reading() as connection:
-            return await read_usage(connection, guild_id, member_id, limits, self._clock.now())
+            overview = await self._spending(connection, asker.guild_id, asker.member_id, asker.role_ids, terms)
+            session = await read_session(connection, job.session_id) if job.session_id else None
+            return replace(overview, session=session)
+
+    async def _spending(
+        self, connection: AsyncConnection, guild_id: int, member_id: int, role_ids: Collection[int], terms: Terms
+    ) -> Overview:
+        pool = await read_pool(connection, guild_id)
+        limits = limits_for(pool.policy if pool else Policy(), member_id, role_ids, terms.limits)
+        return Overview(limits, await read_usage(connection, guild_id, member_id, limits, self._clock.now()))
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Job]:
         async with self._database.reading() as connection:
@@ -287,6 +334,26 @@ class JobRepository:
         async with self._database.transaction() as connection:
             query = update(jobs).where(jobs.c.id == job_id).values(**values).returning(*jobs.c)
             return job_of((await connection.execute(query)).mappings().one())
+
+
+async def _session_at(connection: AsyncConnection, asker: Asker, now: datetime) -> Session | None:
+    """Return the session in whose thread this is asked for."""
+    session = await read_session_in(connection, asker.channel_id) if asker.in_thread else None
+    if session is not None and not session.is_open(now):
+        raise NotAllowedError("This session is over. Please use the command in another channel.")
+    return session
+
+
+def _wish(asker: Asker, request: GenerationRequest, price_credits: int, *, is_asked: bool) -> Wish:
+    return Wish(
+        member_id=asker.member_id,
+        role_ids=asker.role_ids,
+        channel_ids=(asker.channel_id, asker.parent_id or asker.channel_id),
+        prompt=request.prompt,
+        price=price_credits,
+        is_cheapest=is_cheapest(request),
+        is_asked=is_asked,
+    )
 
 
 def _outcome(now: datetime) -> dict[str, object]:

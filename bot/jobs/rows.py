@@ -1,5 +1,6 @@
 """Rows of the jobs table: how one is inserted, moved, counted and read. Each runs inside a transaction."""
 
+import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,9 +24,16 @@ NOT_TOLD: dict[str, object] = dict.fromkeys(
 
 
 async def insert_job(
-    connection: AsyncConnection, asker: Asker, request: GenerationRequest, price_credits: int, now: datetime
+    connection: AsyncConnection,
+    asker: Asker,
+    request: GenerationRequest,
+    price_credits: int,
+    now: datetime,
+    *,
+    state: JobState = JobState.QUEUED,
+    session_id: int | None = None,
 ) -> Job:
-    """Insert a queued job.
+    """Insert a new job.
 
     Raises:
         DuplicateRequestError: this interaction was taken already.
@@ -43,9 +51,11 @@ async def insert_job(
         aspect_ratio=request.aspect_ratio,
         sound=request.sound,
         share=request.share,
-        state=JobState.QUEUED.value,
+        state=state.value,
         held_credits=price_credits,
         created_at=now,
+        session_id=session_id,
+        role_ids=json.dumps(sorted(asker.role_ids)),
         thread_id=asker.channel_id if asker.in_thread else None,
     )
     try:
@@ -91,9 +101,9 @@ def unique_task(job_id: int) -> Iterator[None]:
 async def read_usage(
     connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
 ) -> Usage:
-    """Read what a member uses of the limits."""
+    """Read what a member uses of the limits; what a session pays for is outside of them."""
     columns = (jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds)
-    query = select(*columns).where(_is_open(guild_id, member_id))
+    query = select(*columns).where(_is_open(guild_id, member_id), jobs.c.session_id.is_(None))
     ends = tuple(expected_end(*times) for times in await connection.execute(query))
     spends = await _spends(connection, guild_id, member_id, limits, now) if has_window(limits) else ()
     return Usage(open_jobs=ends, spends=spends)
@@ -106,6 +116,7 @@ async def _spends(
     query = select(jobs.c.created_at, cost).where(
         jobs.c.guild_id == guild_id,
         jobs.c.member_id == member_id,
+        jobs.c.session_id.is_(None),
         jobs.c.created_at > window_start(limits, now),
         jobs.c.state.not_in(values_of(UNPAID_STATES)),
     )
@@ -129,7 +140,7 @@ def values_of(states: Collection[JobState]) -> list[str]:
 
 def account_of(job: Job) -> JobAccount:
     """Return whose books a job is kept in."""
-    return JobAccount(job_id=job.id, guild_id=job.asker.guild_id, member_id=job.asker.member_id)
+    return JobAccount(job.id, job.asker.guild_id, job.asker.member_id, job.session_id)
 
 
 def job_of(row: RowMapping) -> Job:
@@ -142,6 +153,7 @@ def job_of(row: RowMapping) -> Job:
             channel_id=row["channel_id"],
             member_id=row["member_id"],
             in_thread=row["in_thread"],
+            role_ids=frozenset(json.loads(row["role_ids"])),
         ),
         request=GenerationRequest(
             mode=GenerationMode(row["mode"]),
@@ -177,4 +189,6 @@ _PLAIN_COLUMNS = (
     "result_message_id",
     "delivered_at",
     "kept_at",
+    "session_id",
+    "moved_to_front_at",
 )

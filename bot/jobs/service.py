@@ -1,54 +1,38 @@
 """What members can do with jobs: ask for one, cancel one, see theirs."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
 
 from bot.errors import NotCancellableError, RefusedError, TransitionError
 from bot.jobs.checks import list_price
-from bot.jobs.models import Asker, Job, JobState
+from bot.jobs.models import Asker, Job, JobState, Overview
 from bot.jobs.repository import JobRepository
-from bot.pools.models import Limits, Usage
-from bot.pools.rules import credits_left
+from bot.pools.models import Terms
 from bot.provider.models import GenerationRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What a member uses now.
-
-    Attributes:
-        limits: what the member may use.
-        usage: what the member uses.
-        open_jobs: the jobs in the making, oldest first.
-    """
-
-    limits: Limits
-    usage: Usage
-    open_jobs: tuple[Job, ...] = ()
-
-    @property
-    def credits_left(self) -> int | None:
-        """What may still be spent in this window; None where there is no limit."""
-        return credits_left(self.limits, self.usage)
 
 
 class JobService:
     """The members' side of jobs. It answers from the database alone and never waits for the network."""
 
-    def __init__(self, repository: JobRepository, limits: Limits) -> None:
+    def __init__(self, repository: JobRepository, terms: Terms) -> None:
         self._repository = repository
-        self._limits = limits
+        self._terms = terms
 
-    async def submit(self, asker: Asker, request: GenerationRequest) -> tuple[Job, Overview]:
-        """Take a request: check the limits, hold the price and insert the job, in one transaction.
+    async def submit(self, asker: Asker, request: GenerationRequest, *, is_asked: bool = False) -> tuple[Job, Overview]:
+        """Take a request: check rules and limits, hold the price and insert the job, in one transaction.
 
-        The worker sends it once it is told of it.
+        The worker sends it once it is told of it, or waits for a moderator.
+
+        Args:
+            asker: who asks, and where.
+            request: for what.
+            is_asked: the member wants a moderator to look at a prompt that was refused.
 
         Raises:
+            PromptRefusedError: the prompt may not fit the rules; asked for again with `is_asked`, it is taken.
             RefusedError: it is not taken, for the reason that the error tells the member.
             StorageError: the database can't be written.
         """
-        job, usage = await self._repository.take(asker, request, list_price(request), self._limits)
-        return job, Overview(self._limits, usage)
+        return await self._repository.take(asker, request, list_price(request), self._terms, is_asked=is_asked)
 
     async def cancel(self, job_id: int, guild_id: int, member_id: int) -> Job:
         """Cancel a job of this member's that has not been sent yet.
@@ -63,14 +47,13 @@ class JobService:
                 "That video is already with UlazAI or done, so it can't be cancelled any more; `/usage` shows yours."
             ) from None
 
-    async def overview(self, guild_id: int, member_id: int) -> Overview:
+    async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int]) -> Overview:
         """Return a member's open jobs and use of the limits."""
-        usage, open_jobs = await self._repository.usage(guild_id, member_id, self._limits)
-        return Overview(self._limits, usage, tuple(open_jobs))
+        return await self._repository.overview(guild_id, member_id, role_ids, self._terms)
 
-    async def allowance(self, guild_id: int, member_id: int) -> Overview:
-        """Return a member's use of the limits, without the open jobs themselves."""
-        return Overview(self._limits, await self._repository.spending(guild_id, member_id, self._limits))
+    async def overview_after(self, job: Job) -> Overview:
+        """Return what the member of a job uses of the limits, without the open jobs themselves."""
+        return await self._repository.spending_after(job, self._terms)
 
     async def history(self, guild_id: int, member_id: int, limit: int = 10) -> list[Job]:
         """Return a member's last jobs, newest first."""

@@ -1,49 +1,106 @@
-"""The append-only books, in SQL. Each function runs inside the transaction that moves the job.
+"""The append-only books, in SQL. Each function runs inside the transaction that moves what it books.
 
 A job's entries: a hold of the list price; then the hold is used up by a charge of what the provider took and a
 release of what is over (if the charge is dearer, the rest is held first), or all of it is released. A charge
 is given back by a refund. So at its end a job holds nothing, and what it cost is its charges less its refunds.
+
+A creative session's budget is set aside by a hold without a job. Its jobs' entries name it, and take from the budget
+and give back to it instead of the pool. When it ends, a release without a job gives the rest to the pool; what its
+jobs give back after that follows at once.
+
+Where each entry moves credits from and to is written down once, in the trigger of `bot/storage/schema.py`, which
+keeps the sums in `pools` and `sessions`; `recount` adds the entries up without it.
 """
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, insert, select
+from sqlalchemy import ColumnElement, and_, case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.pools.models import Balance, EntryKind, JobAccount
-from bot.storage.schema import ledger_entries
+from bot.errors import PoolEmptyError
+from bot.pools.models import Balance, EntryKind, Funds, JobAccount
+from bot.storage.schema import ledger_entries, pools, sessions
 
 _HELD_SIGN = {EntryKind.HOLD: 1, EntryKind.CHARGE: -1, EntryKind.RELEASE: -1}
 _SPENT_SIGN = {EntryKind.CHARGE: 1, EntryKind.REFUND: -1}
+# Out of the purse that pays, be it the pool or a session's budget.
+_PURSE_SIGN = {EntryKind.HOLD: -1, EntryKind.RELEASE: 1, EntryKind.REFUND: 1}
+_OUTER_SIGN = {EntryKind.DEPOSIT: 1, EntryKind.WITHDRAWAL: -1, EntryKind.ADJUSTMENT: 1}
+
+
+async def deposit(
+    connection: AsyncConnection, guild_id: int, amount: int, now: datetime, *, reason: str, actor_id: int | None = None
+) -> None:
+    """Put credits into a pool."""
+    await _enter(connection, EntryKind.DEPOSIT, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
+
+
+async def withdraw(
+    connection: AsyncConnection, guild_id: int, amount: int, now: datetime, *, reason: str, actor_id: int | None = None
+) -> None:
+    """Take free credits out of a pool; the database refuses more than there are."""
+    await _enter(connection, EntryKind.WITHDRAWAL, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
+
+
+async def set_aside(connection: AsyncConnection, guild_id: int, session_id: int, amount: int, now: datetime) -> None:
+    """Set a session's budget aside; the database refuses more than the pool has."""
+    await _enter(connection, EntryKind.HOLD, amount, now, guild_id=guild_id, session_id=session_id)
+
+
+async def give_back_rest(connection: AsyncConnection, guild_id: int, session_id: int, now: datetime) -> int:
+    """Give what is left of an ended session's budget to the pool; returns how much that was."""
+    query = select(sessions.c.available_credits).where(sessions.c.id == session_id, sessions.c.ended_at.is_not(None))
+    rest = (await connection.execute(query)).scalar() or 0
+    await _enter(connection, EntryKind.RELEASE, rest, now, guild_id=guild_id, session_id=session_id)
+    return rest
 
 
 async def hold(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
     """Set credits aside for a job."""
-    await _enter(connection, account, EntryKind.HOLD, credits_held, now)
+    await _enter_for_job(connection, account, EntryKind.HOLD, credits_held, now)
 
 
 async def charge(
     connection: AsyncConnection, account: JobAccount, credits_held: int, credits_used: int, now: datetime
 ) -> None:
-    """Pay what the provider took out of the hold, and release what is over."""
-    await _enter(connection, account, EntryKind.HOLD, credits_used - credits_held, now)
-    await _enter(connection, account, EntryKind.CHARGE, credits_used, now)
-    await _enter(connection, account, EntryKind.RELEASE, credits_held - credits_used, now)
+    """Pay what the provider took out of the hold, and release what is over.
+
+    What was taken was taken: where pool and budget have too little for a price above the hold, an adjustment
+    covers it, so that the books still agree with the provider.
+    """
+    if credits_used > credits_held:
+        await _cover(
+            connection, account, credits_used - credits_held, now, reason="the provider took more than its price"
+        )
+        await _enter_for_job(connection, account, EntryKind.HOLD, credits_used - credits_held, now)
+    await _enter_for_job(connection, account, EntryKind.CHARGE, credits_used, now)
+    await release(connection, account, credits_held - credits_used, now)
+
+
+async def hold_again(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
+    """Set credits aside for a job that gave its own back before.
+
+    Raises:
+        PoolEmptyError: they are no longer there.
+    """
+    await _cover(connection, account, credits_held, now, reason=None)
+    await hold(connection, account, credits_held, now)
 
 
 async def release(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
-    """Give a whole hold back."""
-    await _enter(connection, account, EntryKind.RELEASE, credits_held, now)
+    """Give a hold back, or a part of it."""
+    await _give_back(connection, account, EntryKind.RELEASE, credits_held, now)
 
 
 async def refund(connection: AsyncConnection, account: JobAccount, credits_charged: int, now: datetime) -> None:
     """Give a charge back."""
-    await _enter(connection, account, EntryKind.REFUND, credits_charged, now)
+    await _give_back(connection, account, EntryKind.REFUND, credits_charged, now)
 
 
 async def balance(connection: AsyncConnection, guild_id: int | None = None, job_id: int | None = None) -> Balance:
     """Add up the entries: of a server, of a job, or of all."""
-    query = select(_signed_sum(_HELD_SIGN), _signed_sum(_SPENT_SIGN))
+    for_job = ledger_entries.c.job_id.is_not(None)
+    query = select(_total(_HELD_SIGN, for_job), _total(_SPENT_SIGN))
     if guild_id is not None:
         query = query.where(ledger_entries.c.guild_id == guild_id)
     if job_id is not None:
@@ -52,24 +109,73 @@ async def balance(connection: AsyncConnection, guild_id: int | None = None, job_
     return Balance(held=held, spent=spent)
 
 
-def _signed_sum(signs: dict[EntryKind, int]) -> ColumnElement[int]:
-    column = ledger_entries.c.credits
+async def recount(connection: AsyncConnection) -> dict[int, Funds]:
+    """Add up every server's entries from the first one, whatever the sums in its row say."""
+    entry = ledger_entries.c
+    for_job, of_session = entry.job_id.is_not(None), entry.session_id.is_not(None)
+    from_pool, from_budget, as_budget = (
+        and_(for_job, ~of_session),
+        and_(for_job, of_session),
+        and_(~for_job, of_session),
+    )
+    available = _total(_OUTER_SIGN) + _total(_PURSE_SIGN, from_pool) + _total(_PURSE_SIGN, as_budget)
+    budgeted = _total(_PURSE_SIGN, from_budget) - _total(_PURSE_SIGN, as_budget)
+    query = select(entry.guild_id, available, budgeted, _total(_HELD_SIGN, for_job), _total(_SPENT_SIGN))
+    rows = await connection.execute(query.group_by(entry.guild_id))
+    return {guild_id: Funds(*sums) for guild_id, *sums in rows}
+
+
+def _total(signs: dict[EntryKind, int], condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:
     sign = case(signs, value=ledger_entries.c.kind, else_=0)
-    return func.coalesce(func.sum(sign * column), 0)
+    counted = sign if condition is None else case((condition, sign), else_=0)
+    return func.coalesce(func.sum(counted * ledger_entries.c.credits), 0)
+
+
+async def _cover(
+    connection: AsyncConnection, account: JobAccount, needed: int, now: datetime, *, reason: str | None
+) -> None:
+    """See that the purse that pays for a job has enough; without a `reason` to adjust the books, or fail."""
+    query = select(pools.c.available_credits).where(pools.c.guild_id == account.guild_id)
+    available = (await connection.execute(query)).scalar() or 0
+    if account.session_id is not None:
+        budget = select(sessions.c.available_credits).where(sessions.c.id == account.session_id)
+        needed -= (await connection.execute(budget)).scalar() or 0
+    if needed > available:
+        if reason is None:
+            text = f"This needs {needed} credits, and this server's pool has {available} left."
+            raise PoolEmptyError(text, needed=needed, available=available)
+        guild_id = account.guild_id
+        await _enter(connection, EntryKind.ADJUSTMENT, needed - available, now, guild_id=guild_id, reason=reason)
+    if account.session_id is not None and needed > 0:
+        await set_aside(connection, account.guild_id, account.session_id, needed, now)
+
+
+async def _give_back(
+    connection: AsyncConnection, account: JobAccount, kind: EntryKind, amount: int, now: datetime
+) -> None:
+    await _enter_for_job(connection, account, kind, amount, now)
+    if account.session_id is not None:
+        await give_back_rest(connection, account.guild_id, account.session_id, now)
+
+
+async def _enter_for_job(
+    connection: AsyncConnection, account: JobAccount, kind: EntryKind, amount: int, now: datetime
+) -> None:
+    await _enter(
+        connection,
+        kind,
+        amount,
+        now,
+        guild_id=account.guild_id,
+        job_id=account.job_id,
+        member_id=account.member_id,
+        session_id=account.session_id,
+    )
 
 
 async def _enter(
-    connection: AsyncConnection, account: JobAccount, kind: EntryKind, credits_moved: int, now: datetime
+    connection: AsyncConnection, kind: EntryKind, amount: int, now: datetime, **values: int | str | None
 ) -> None:
-    if credits_moved <= 0:
+    if amount <= 0:
         return
-    await connection.execute(
-        insert(ledger_entries).values(
-            guild_id=account.guild_id,
-            kind=kind.value,
-            credits=credits_moved,
-            job_id=account.job_id,
-            member_id=account.member_id,
-            created_at=now,
-        )
-    )
+    await connection.execute(insert(ledger_entries).values(kind=kind.value, credits=amount, created_at=now, **values))

@@ -1,8 +1,10 @@
 """Values of the community's money. Credits are whole numbers, the provider's own unit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+from bot.pools.policy import BrakeStep, Policy
 
 
 class EntryKind(StrEnum):
@@ -19,16 +21,108 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobAccount:
-    """Whose books a job is kept in."""
+    """Whose books a job is kept in.
+
+    Attributes:
+        session_id: of the creative session whose budget pays for it, if one does.
+    """
 
     job_id: int
     guild_id: int
     member_id: int
+    session_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """A server's credits, by where they are. Together they are what was deposited and not withdrawn.
+
+    Attributes:
+        available: in the pool, for anybody.
+        budgeted: set aside for creative sessions, and not held or spent there yet.
+        held: set aside for jobs that have not been paid yet.
+        spent: charged and not refunded.
+    """
+
+    available: int = 0
+    budgeted: int = 0
+    held: int = 0
+    spent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A server's pool: what is in it, and its moderators' rules.
+
+    Attributes:
+        last_deposit: credits of the last deposit, by which the brakes go.
+        announced_brake: the step of the brakes that the moderators' channel was told of.
+        opened_at: when the starting credits were deposited.
+    """
+
+    guild_id: int
+    funds: Funds
+    policy: Policy = field(default_factory=Policy)
+    last_deposit: int = 0
+    announced_brake: BrakeStep = BrakeStep.NONE
+    opened_at: datetime | None = None
+
+
+class SessionEnd(StrEnum):
+    """Why a creative session ended."""
+
+    COMMAND = "command"
+    TIME = "time"
+    BUDGET = "budget"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A creative session: a thread in which members make videos out of a budget of its own.
+
+    Attributes:
+        interaction_id: of the command that started it, so that the same one starts no second.
+        channel_id: of the channel that the thread is in.
+        role_id: of those who may take part; None: everyone.
+        budget: credits that were set aside.
+        available: what is left of them for jobs.
+        ends_at: when it ends by itself; None: when it is ended.
+        summarised_at: when its summary was posted, after the last of its jobs.
+    """
+
+    id: int
+    guild_id: int
+    interaction_id: int
+    channel_id: int
+    title: str
+    budget: int
+    started_by: int
+    started_at: datetime
+    thread_id: int | None = None
+    card_message_id: int | None = None
+    role_id: int | None = None
+    available: int = 0
+    held: int = 0
+    spent: int = 0
+    ends_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: int | None = None
+    end_cause: SessionEnd | None = None
+    summarised_at: datetime | None = None
+
+    def after_hold(self, credits_held: int) -> "Session":
+        """Return the session after a job of this price was taken in it."""
+        return replace(self, available=self.available - credits_held, held=self.held + credits_held)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether videos can be made in it."""
+        return self.ended_at is None and (self.ends_at is None or now < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a server's entries add up to.
+    """What a job's or a server's entries add up to.
 
     Attributes:
         held: set aside for jobs that have not been paid yet.
@@ -47,11 +141,28 @@ class Limits:
         active_jobs: open jobs at once.
         window_credits: credits in any window.
         window_hours: length of the rolling window.
+        max_price: credits that one job may cost.
     """
 
     active_jobs: int
     window_credits: int
     window_hours: float
+    max_price: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the operator decided for every server, where its moderators decided nothing.
+
+    Attributes:
+        limits: of each member.
+        starting_credits: deposited once in each new pool.
+        managers_may_deposit: whether moderators may deposit and withdraw, or the operator alone.
+    """
+
+    limits: Limits
+    starting_credits: int = 1000
+    managers_may_deposit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

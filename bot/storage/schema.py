@@ -38,6 +38,10 @@ JOB_STATES = (
 )
 ENTRY_KINDS = ("deposit", "withdrawal", "hold", "charge", "release", "refund", "adjustment")
 MODES = ("text_to_video", "image_to_video")
+APPROVAL_CAUSES = ("price", "words", "brake")
+APPROVAL_DECISIONS = ("approved", "cheaper", "denied", "expired", "cancelled")
+SESSION_ENDS = ("command", "time", "budget", "failure")
+BRAKE_STEPS = ("none", "cheapest", "approval")
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> str:
@@ -114,6 +118,11 @@ jobs = Table(
     Column("delivered_at", UtcDateTime),
     # Every place refused the result: it is kept for /history and no longer tried.
     Column("kept_at", UtcDateTime),
+    # The creative session that pays for it; when a manager moved it to the front of the line.
+    Column("session_id", Integer, ForeignKey("sessions.id")),
+    Column("moved_to_front_at", UtcDateTime),
+    # Those of the member's roles, as a JSON list of ids, that had a rule when the job was taken.
+    Column("role_ids", Text, nullable=False, server_default="[]"),
     CheckConstraint(_one_of("mode", MODES), name="mode"),
     CheckConstraint("length(prompt) BETWEEN 1 AND 2000", name="prompt"),
     CheckConstraint(_one_of("state", JOB_STATES), name="state"),
@@ -133,6 +142,100 @@ Index(
     sqlite_where=text("finished_at IS NOT NULL AND delivered_at IS NULL AND kept_at IS NULL"),
 )
 
+Index("ix_jobs_session", jobs.c.session_id, sqlite_where=text("session_id IS NOT NULL"))
+
+# What moderators are asked about a job, and what they decided.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id"), primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("card_channel_id", BigInteger),
+    Column("card_message_id", BigInteger),
+    Column("decision", Text),
+    Column("decided_by", BigInteger),
+    Column("decided_at", UtcDateTime),
+    Column("reason", Text),
+    CheckConstraint(_one_of("cause", APPROVAL_CAUSES), name="cause"),
+    CheckConstraint(_one_of("decision", APPROVAL_DECISIONS), name="decision"),
+    CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided"),
+)
+
+# One row for each server: what its entries add up to, kept by the ledger's own trigger, and its moderators' rules.
+pools = Table(
+    "pools",
+    metadata,
+    Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
+    # When the starting credits were deposited.
+    Column("opened_at", UtcDateTime),
+    Column("available_credits", Integer, nullable=False, server_default="0"),
+    # Set aside for sessions, and not held or spent there yet.
+    Column("budgeted_credits", Integer, nullable=False, server_default="0"),
+    Column("held_credits", Integer, nullable=False, server_default="0"),
+    Column("spent_credits", Integer, nullable=False, server_default="0"),
+    Column("last_deposit_credits", Integer, nullable=False, server_default="0"),
+    Column("policy", Text, nullable=False, server_default="{}"),
+    # The step of the brakes that the moderators' channel was told of.
+    Column("announced_brake", Text, nullable=False, server_default="none"),
+    CheckConstraint("available_credits >= 0", name="available"),
+    CheckConstraint("budgeted_credits >= 0", name="budgeted"),
+    CheckConstraint("held_credits >= 0", name="held"),
+    CheckConstraint("spent_credits >= 0", name="spent"),
+    CheckConstraint("json_valid(policy)", name="policy"),
+    CheckConstraint(_one_of("announced_brake", BRAKE_STEPS), name="announced_brake"),
+)
+
+# A creative session: a budget out of the pool, a thread, and an end.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("guild_id", BigInteger, ForeignKey("pools.guild_id"), nullable=False),
+    # Discord's id of the interaction that started it: the same one starts no second session.
+    Column("interaction_id", BigInteger, nullable=False, unique=True),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("thread_id", BigInteger, unique=True),
+    Column("card_message_id", BigInteger),
+    Column("title", Text, nullable=False),
+    # Who may take part; without a role, everyone.
+    Column("role_id", BigInteger),
+    Column("budget_credits", Integer, nullable=False),
+    Column("available_credits", Integer, nullable=False, server_default="0"),
+    Column("held_credits", Integer, nullable=False, server_default="0"),
+    Column("spent_credits", Integer, nullable=False, server_default="0"),
+    Column("started_by", BigInteger, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("ended_by", BigInteger),
+    Column("end_cause", Text),
+    # When the summary was posted, after the last of its jobs.
+    Column("summarised_at", UtcDateTime),
+    CheckConstraint("length(title) BETWEEN 1 AND 100", name="title"),
+    CheckConstraint("budget_credits > 0", name="budget"),
+    CheckConstraint("available_credits >= 0", name="available"),
+    CheckConstraint("held_credits >= 0", name="held"),
+    CheckConstraint("spent_credits >= 0", name="spent"),
+    CheckConstraint(_one_of("end_cause", SESSION_ENDS), name="end_cause"),
+    CheckConstraint("(ended_at IS NULL) = (end_cause IS NULL)", name="ended"),
+    sqlite_autoincrement=True,
+)
+Index("ix_sessions_open", sessions.c.guild_id, sqlite_where=text("summarised_at IS NULL"))
+
+# What moderators changed; only ever added to.
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("actor_id", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_audit_entries_guild", audit_entries.c.guild_id, audit_entries.c.id)
+
 ledger_entries = Table(
     "ledger_entries",
     metadata,
@@ -145,6 +248,8 @@ ledger_entries = Table(
     Column("actor_id", BigInteger),
     Column("reason", Text),
     Column("created_at", UtcDateTime, nullable=False),
+    # With a job: it is paid out of this session's budget. Without one: the budget itself, set aside or given back.
+    Column("session_id", Integer, ForeignKey("sessions.id")),
     CheckConstraint(_one_of("kind", ENTRY_KINDS), name="kind"),
     CheckConstraint("credits > 0 OR (kind = 'adjustment' AND credits <> 0)", name="credits"),
     sqlite_autoincrement=True,
@@ -152,9 +257,67 @@ ledger_entries = Table(
 Index("ix_ledger_entries_guild", ledger_entries.c.guild_id, ledger_entries.c.created_at)
 Index("ix_ledger_entries_job", ledger_entries.c.job_id)
 
-# The books are only ever added to: the database itself refuses anything else.
-LEDGER_TRIGGERS = tuple(
-    f"CREATE TRIGGER ledger_entries_no_{action.lower()} BEFORE {action} ON ledger_entries "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-    for action in ("UPDATE", "DELETE")
+
+def _append_only(table: str, what: str) -> tuple[str, ...]:
+    return tuple(
+        f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{what} is append-only'); END"
+        for action in ("UPDATE", "DELETE")
+    )
+
+
+# Every entry moves credits from one purse to another, in the statement that inserts it, so that no purse can
+# differ from its entries. The CHECKs of the purses then refuse what would overdraw them.
+_BOOK_ENTRY = """\
+CREATE TRIGGER ledger_entries_book AFTER INSERT ON ledger_entries
+BEGIN
+    SELECT RAISE(ABORT, 'the server has no pool') WHERE NOT EXISTS (
+        SELECT 1 FROM pools WHERE guild_id = NEW.guild_id
+    );
+    UPDATE pools SET
+        available_credits = available_credits + NEW.credits * CASE
+            WHEN NEW.kind IN ('deposit', 'adjustment') THEN 1
+            WHEN NEW.kind = 'withdrawal' THEN -1
+            WHEN NEW.session_id IS NOT NULL AND NEW.job_id IS NOT NULL THEN 0
+            WHEN NEW.kind = 'hold' THEN -1
+            WHEN NEW.kind IN ('release', 'refund') THEN 1
+            ELSE 0 END,
+        budgeted_credits = budgeted_credits + NEW.credits * CASE
+            WHEN NEW.session_id IS NULL THEN 0
+            WHEN NEW.kind = 'hold' THEN iif(NEW.job_id IS NULL, 1, -1)
+            WHEN NEW.kind IN ('release', 'refund') THEN iif(NEW.job_id IS NULL, -1, 1)
+            ELSE 0 END,
+        held_credits = held_credits + NEW.credits * CASE
+            WHEN NEW.job_id IS NULL THEN 0
+            WHEN NEW.kind = 'hold' THEN 1
+            WHEN NEW.kind IN ('charge', 'release') THEN -1
+            ELSE 0 END,
+        spent_credits = spent_credits + NEW.credits * CASE NEW.kind
+            WHEN 'charge' THEN 1
+            WHEN 'refund' THEN -1
+            ELSE 0 END,
+        last_deposit_credits = iif(NEW.kind = 'deposit', NEW.credits, last_deposit_credits)
+    WHERE guild_id = NEW.guild_id;
+    UPDATE sessions SET
+        available_credits = available_credits + NEW.credits * CASE
+            WHEN NEW.kind = 'hold' THEN iif(NEW.job_id IS NULL, 1, -1)
+            WHEN NEW.kind IN ('release', 'refund') THEN iif(NEW.job_id IS NULL, -1, 1)
+            ELSE 0 END,
+        held_credits = held_credits + NEW.credits * CASE
+            WHEN NEW.job_id IS NULL THEN 0
+            WHEN NEW.kind = 'hold' THEN 1
+            WHEN NEW.kind IN ('charge', 'release') THEN -1
+            ELSE 0 END,
+        spent_credits = spent_credits + NEW.credits * CASE NEW.kind
+            WHEN 'charge' THEN 1
+            WHEN 'refund' THEN -1
+            ELSE 0 END
+    WHERE id = NEW.session_id;
+END
+"""
+
+TRIGGERS = (
+    *_append_only("ledger_entries", "the ledger"),
+    *_append_only("audit_entries", "the audit trail"),
+    _BOOK_ENTRY,
 )

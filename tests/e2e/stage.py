@@ -115,8 +115,8 @@ class Stage:
 
     @property
     def entries(self) -> list[tuple[str, int]]:
-        """The ledger: kind and credits of each entry, oldest first."""
-        found = self.rows("SELECT kind, credits FROM ledger_entries ORDER BY id")
+        """The ledger of the jobs: kind and credits of each entry, oldest first."""
+        found = self.rows("SELECT kind, credits FROM ledger_entries WHERE job_id IS NOT NULL ORDER BY id")
         return [(entry["kind"], entry["credits"]) for entry in found]
 
     @property
@@ -203,6 +203,8 @@ def settings_for(discord: LocalDiscord, ulazai: LocalUlazAI, folder: Path, **cha
         "ulazai_base_url": ulazai.base_url,
         "database_url": f"sqlite:///{folder / 'reelpool.db'}",
         "poll_min_interval_seconds": 0.1,
+        # Enough that only tests of the pool notice that there is one.
+        "pool_starting_credits": 1_000_000,
         **changes,
     }
     return Settings(_env_file=None, **values)

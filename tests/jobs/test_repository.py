@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import DuplicateRequestError, LimitReachedError, TransitionError
-from bot.jobs.models import Asker, Job, JobState
+from bot.jobs.models import Asker, Job, JobState, Overview
 from bot.jobs.repository import JobRepository
-from bot.pools.models import Limits
+from bot.pools.models import Limits, Terms, Usage
 from bot.provider.models import Estimate, Submission
 from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, asker, picture_request, take
 from tests.clock import START, FakeClock
@@ -31,16 +31,20 @@ async def processing(repository: JobRepository, job: Job, credits_used: int | No
     return await repository.accept(job.id, Submission(f"task-{job.id}", credits_used))
 
 
+async def used(repository: JobRepository, limits: Limits = UNLIMITED) -> Overview:
+    return await repository.overview(GUILD, MEMBER, (), Terms(limits))
+
+
 # Taking
 
 
 async def test_a_job_is_taken_with_all_it_was_asked_for(repository: JobRepository, clock: FakeClock) -> None:
     who, request = asker(), picture_request()
-    job, usage = await repository.take(who, request, 55, UNLIMITED)
+    job, overview = await repository.take(who, request, 55, Terms(UNLIMITED))
     assert (job.asker, job.request, job.state, job.held_credits) == (who, request, JobState.QUEUED, 55)
     assert (job.created_at, job.charged_credits, job.thread_id) == (clock.now(), None, None)
     assert job == await repository.get(job.id)
-    assert len(usage.open_jobs) == 1
+    assert len(overview.usage.open_jobs) == 1
 
 
 async def test_a_job_asked_for_in_a_thread_has_that_thread(repository: JobRepository) -> None:
@@ -54,7 +58,7 @@ async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
     taken, refused = await outcomes([take(repository, asker(), limits=limits) for _ in range(100)])
     assert len(taken) == 3
     assert {type(error) for error in refused} == {LimitReachedError}
-    assert len((await repository.usage(GUILD, MEMBER, UNLIMITED))[1]) == 3
+    assert len((await used(repository)).open_jobs) == 3
 
 
 async def test_the_same_interaction_is_taken_once(repository: JobRepository) -> None:
@@ -152,23 +156,23 @@ async def _unconfirmed(repository: JobRepository, job: Job) -> Job:
 @pytest.mark.parametrize("end", [_failed, _kept_by_the_provider, _cancelled])
 async def test_what_came_to_nothing_does_not_count(repository: JobRepository, end: End) -> None:
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
-    usage, open_jobs = await repository.usage(GUILD, MEMBER, ONE_DAY)
-    assert (usage.credits, usage.open_jobs, open_jobs) == (0, (), [])
+    overview = await used(repository, ONE_DAY)
+    assert (overview.usage, overview.open_jobs) == (Usage(), ())
     await take(repository, price=110, limits=ONE_DAY)
 
 
 @pytest.mark.parametrize("end", [_succeeded, _unconfirmed])
 async def test_what_was_paid_or_may_have_been_counts_without_being_open(repository: JobRepository, end: End) -> None:
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
-    usage, open_jobs = await repository.usage(GUILD, MEMBER, ONE_DAY)
-    assert (usage.credits, usage.open_jobs, open_jobs) == (110, (), [])
+    overview = await used(repository, ONE_DAY)
+    assert (overview.usage.credits, overview.usage.open_jobs, overview.open_jobs) == (110, (), ())
     with pytest.raises(LimitReachedError):
         await take(repository, limits=ONE_DAY)
 
 
 async def test_what_was_really_paid_counts_and_not_the_list_price(repository: JobRepository) -> None:
     await processing(repository, await take(repository, price=110, limits=ONE_DAY), credits_used=55)
-    assert (await repository.usage(GUILD, MEMBER, ONE_DAY))[0].credits == 55
+    assert (await used(repository, ONE_DAY)).usage.credits == 55
     await take(repository, limits=ONE_DAY)
 
 

@@ -12,6 +12,7 @@ from bot.provider.models import GenerationMode
 from bot.storage import schema
 from bot.storage.database import Database
 
+POOL = "INSERT INTO pools (guild_id) VALUES (1)"
 DEPOSIT = "INSERT INTO ledger_entries (guild_id, kind, credits, created_at) VALUES (1, 'deposit', 5, '2026-01-01')"
 
 
@@ -19,10 +20,25 @@ def url_of(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
-def tables(connection: sqlite3.Connection) -> dict[str, set[str]]:
+def tables(connection: sqlite3.Connection) -> dict[str, set[object]]:
     """Each table, index and trigger with the parts of its definition, in no order."""
-    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
-    return {name: {part.strip(" ,") for part in sql.splitlines()} for name, sql in rows}
+    rows = connection.execute(
+        "SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
+    ).fetchall()
+    return {
+        name: parts_of_table(connection, name, sql)
+        if kind == "table"
+        else {part.strip(" ,") for part in sql.splitlines()}
+        for name, kind, sql in rows
+    }
+
+
+def parts_of_table(connection: sqlite3.Connection, name: str, sql: str) -> set[object]:
+    """Columns and keys as SQLite understands them, for one that was added later is written otherwise; and the rules."""
+    columns = {tuple(row[1:]) for row in connection.execute(f"PRAGMA table_info({name})")}
+    keys = {tuple(row[2:]) for row in connection.execute(f"PRAGMA foreign_key_list({name})")}
+    rules = {part.strip(" ,") for part in sql.splitlines() if " CHECK " in part or " UNIQUE " in part}
+    return {*columns, *keys, *rules, "AUTOINCREMENT" in sql}
 
 
 async def test_schema_equals_migrations(tmp_path: Path) -> None:
@@ -31,7 +47,7 @@ async def test_schema_equals_migrations(tmp_path: Path) -> None:
     declared = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
     with declared.begin() as connection:
         schema.metadata.create_all(connection)
-        for trigger in schema.LEDGER_TRIGGERS:
+        for trigger in schema.TRIGGERS:
             connection.exec_driver_sql(trigger)
     declared.dispose()
     with sqlite3.connect(tmp_path / "migrated.db") as migrated, sqlite3.connect(tmp_path / "declared.db") as model:
@@ -51,6 +67,7 @@ def test_enums_equal_what_the_tables_allow() -> None:
 async def test_the_ledger_is_append_only(tmp_path: Path, statement: str) -> None:
     async with Database.open(url_of(tmp_path / "a.db")) as database:
         async with database.transaction() as connection:
+            await connection.execute(text(POOL))
             await connection.execute(text(DEPOSIT))
         with pytest.raises(IntegrityError, match="append-only"):
             async with database.transaction() as connection:
@@ -67,6 +84,7 @@ async def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 async def _deposit_and_break_off(database: Database) -> None:
     async with database.transaction() as connection:
+        await connection.execute(text(POOL))
         await connection.execute(text(DEPOSIT))
         raise RuntimeError
 

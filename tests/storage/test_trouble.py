@@ -19,7 +19,7 @@ from bot.errors import StorageError
 from bot.jobs.models import Asker
 from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
-from bot.pools.models import Limits
+from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
 
@@ -150,15 +150,15 @@ async def test_requests_are_refused_with_a_clear_sentence_and_taken_afterwards(
     tmp_path: Path, trouble: Trouble
 ) -> None:
     async with opened(tmp_path / "a.db") as database:
-        service = JobService(JobRepository(database, SystemClock()), Limits(0, 0, 0))
+        service = JobService(JobRepository(database, SystemClock()), Terms(Limits(0, 0, 0)))
         with trouble.begin(database, tmp_path / "a.db"):
             # Where the file may not grow, what is left of its last page may take one or two yet.
             answers = [await answer(service, number) for number in range(6)]
             taken = answers.count(TAKEN)
             assert answers.count(REFUSAL) == 6 - taken >= 4
-            assert len((await service.overview(1, 1)).open_jobs) == taken
+            assert len((await service.overview(1, 1, ())).open_jobs) == taken
         assert await answer(service, 7) == TAKEN
-        assert len((await service.overview(1, 1)).open_jobs) == await count(database) == taken + 1
+        assert len((await service.overview(1, 1, ())).open_jobs) == await count(database) == taken + 1
 
 
 async def answer(service: JobService, number: int) -> str:
