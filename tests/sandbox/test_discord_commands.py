@@ -72,6 +72,9 @@ INVALID = {
     "unknown option type": command(options=[option(type=12)]),
     "too large": command(options=[option(n, choices=LONG_CHOICES) for n in ("a", "b")]),
     "unknown context": command(contexts=[7]),
+    "option beside a subcommand": command(options=[option("a", type=1), option("b")]),
+    "group in a group": command(options=[option("a", type=2, options=[option("b", type=2)])]),
+    "subcommand in a subcommand": command(options=[option("a", type=1, options=[option("b", type=1)])]),
 }
 
 

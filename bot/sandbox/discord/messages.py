@@ -119,7 +119,7 @@ class MessageService:
         )
         if by.visible_to is not None:
             message.flags |= MessageFlag.EPHEMERAL
-        message.attachments = self._keep_files(draft, channel)
+        message.attachments = self._keep_files(draft, message)
         self._mention(message, channel, draft.mentions)
         self._ping(message, channel)
         self._enter(message, channel)
@@ -139,7 +139,7 @@ class MessageService:
             if name in draft.given:
                 value = getattr(draft, name)
                 setattr(message, name, value if value is not None else "" if name == "content" else [])
-        self._change_files(message, draft, channel)
+        self._change_files(message, draft)
         if "flags" in draft.given:
             message.flags &= ~MessageFlag.SUPPRESS_EMBEDS
         message.flags |= draft.flags & ~MessageFlag.EPHEMERAL
@@ -199,21 +199,22 @@ class MessageService:
                 thread.member_ids.append(message.author_id)
         self._world.put_channel(channel)
 
-    def _keep_files(self, draft: Draft, channel: Channel) -> list[Attachment]:
+    def _keep_files(self, draft: Draft, message: Message) -> list[Attachment]:
         kept = []
         for file in draft.files:
-            attachment = describe(file.upload, self._world.ids.next(), channel.id)
+            attachment = describe(file.upload, self._world.ids.next(), message.channel_id)
+            attachment.ephemeral = message.ephemeral
             attachment.description, attachment.title = file.description, file.title
             self._shelf.put(attachment.id, file.upload.content)
             kept.append(attachment)
         return kept
 
-    def _change_files(self, message: Message, draft: Draft, channel: Channel) -> None:
+    def _change_files(self, message: Message, draft: Draft) -> None:
         kept = kept_attachments(draft, message)
         for attachment in message.attachments:
             if attachment not in kept:
                 self._shelf.drop(attachment.id)
-        message.attachments = kept + self._keep_files(draft, channel)
+        message.attachments = kept + self._keep_files(draft, message)
 
     def _reference(self, channel: Channel, draft: Draft) -> Reference | None:
         given = draft.reference

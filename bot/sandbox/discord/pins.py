@@ -49,7 +49,8 @@ class PinService:
             return
         if len(self.pinned(channel)) >= MAX_PINS:
             raise refusal(30003)
-        message.pinned_at = channel.last_pin_at = self._world.clock()
+        # In microseconds, as it is told and asked for
+        message.pinned_at = channel.last_pin_at = round(self._world.clock(), 6)
         self._changed(channel, message)
         reference = Reference(message.id, channel.id, channel.guild_id)
         by = Authorship(user_id, MessageType.PIN_ADDED, reference=reference)
