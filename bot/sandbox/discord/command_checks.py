@@ -20,6 +20,7 @@ MAX_TOTAL_TEXT = 8000
 
 _NAME = re.compile(r"[-_'\w]{1,32}")
 _NESTING = {OptionType.SUB_COMMAND, OptionType.SUB_COMMAND_GROUP}
+_FILLED_IN = 2
 _WITH_CHOICES = {OptionType.STRING, OptionType.INTEGER, OptionType.NUMBER}
 
 
@@ -117,7 +118,9 @@ def _check_option(option: JsonObject, errors: FormErrors, path: Path, depth: int
         if depth > deepest:
             message = "Sub-command option type is invalid at this level"
             errors.add((*path, "type"), "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message)
-        _check_options(option.get("options") or [], errors, path, depth + 1)
+        # A group holds subcommands; a subcommand holds what people fill in
+        inner = depth + 1 if kind == OptionType.SUB_COMMAND_GROUP else _FILLED_IN
+        _check_options(option.get("options") or [], errors, path, inner)
         return
     _check_choices(option, kind, errors, path)
     _check_range(option, kind, errors, path)
