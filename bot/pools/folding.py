@@ -13,11 +13,11 @@ from functools import lru_cache
 
 # Letters that always look like the Latin one, by code point, after casefold: phonetic letters and small capitals,
 # Cyrillic, Greek, Armenian, Cherokee, Canadian syllabics and Lisu.
-_LOOK_ALIKES = {
+_POINTS = {
     "a": "0250 0251 1D00 03B1 0430 13AA 15C5 A4EE",
     "ae": "00E6 1D01 04D5",
     "b": "0180 0253 0299 0432 044C 03B2 13CF 13F4 1472 15AF 15F7 A4D0",
-    "c": "0188 023C 1D04 03F2 0441 13DF A4DA",
+    "c": "0188 023C 1D04 0441 13DF A4DA",
     "d": "0111 0256 0257 1D05 0501 13A0 13E7 146F 15DE 15EA A4D3",
     "e": "01DD 0247 025B 1D07 03B5 0435 0454 04BD 13AC A4F0",
     "f": "0192 A730 03DD 15B4 A4DD",
@@ -43,10 +43,10 @@ _LOOK_ALIKES = {
     "y": "01B4 024F 028F 0443 04AF 13A9 A4EC",
     "z": "01B6 0225 1D22 13C3 A4DC",
 }
-_FOLDED = {chr(int(point, 16)): letter for letter, points in _LOOK_ALIKES.items() for point in points.split()}
+LOOK_ALIKES = {chr(int(point, 16)): letter for letter, points in _POINTS.items() for point in points.split()}
 
 # Greek letters whose small and capital forms look like two Latin letters, and the Cyrillic stroke.
-LETTER_READINGS = {"γ": "y", "ζ": "z", "η": "nh", "μ": "um", "ν": "vn", "σ": "o", "υ": "uy", "ӏ": "il"}  # noqa: RUF001 - the look-alikes themselves
+LETTER_READINGS = {"γ": "y", "ζ": "z", "η": "nh", "μ": "um", "ν": "vn", "σ": "oc", "υ": "uy", "ӏ": "il"}  # noqa: RUF001 - the look-alikes themselves
 DIGIT_READINGS = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
 SIGN_READINGS = {"@": "a", "$": "s", "€": "e", "!": "i", "|": "il", "+": "t"}
 # Letters as emoji: regional indicators, and the white letters on black circles and squares.
@@ -81,7 +81,7 @@ def _letter(character: str) -> str:
     """Return the Latin letter, or the ASCII digit, that a character looks like or stands for; else itself."""
     if character.isdecimal():
         return str(int(character))
-    return _FOLDED.get(character, character)
+    return LOOK_ALIKES.get(character, character)
 
 
 def _is_invisible(character: str) -> bool:

@@ -13,7 +13,7 @@ here digits and signs are read as the letters they stand for. These are the rule
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from bot.errors import WordsError
@@ -37,9 +37,11 @@ _START = re.compile(r"(?<![wmks])[wsk]|(?<=s)[wsk]|c|(?<=[wm])k|(?<=k)[ws]")
 _TOKEN = re.compile(r"[wmks]+")
 _QUANTITY = re.compile(r"\d+[^\W\d_]")
 _OUTER_SIGNS = re.compile(r"(?<![^\W_])[!|+]+|[!|+]+(?![^\W_])")
+_OPENING = 3  # letters by which most of a prompt is told to begin no listed word
 _SIGNS = SIGN_READINGS | EMOJI_READINGS
 _DISGUISES = DIGIT_READINGS | SIGN_READINGS
 _READ_ANYWHERE = LETTER_READINGS | EMOJI_READINGS
+_AMBIGUOUS = frozenset(_DISGUISES | _READ_ANYWHERE)
 
 
 def parse_words(text: str) -> tuple[str, ...]:
@@ -85,8 +87,8 @@ def first_match(words: tuple[str, ...], prompt: str) -> str | None:
 
 def _clean(word: str) -> str:
     """Return a word as it is shown: composed, printable, single spaces."""
-    composed = unicodedata.normalize("NFC", " ".join(word.split()))
-    return "".join(character for character in composed if character.isprintable())
+    parts = ("".join(filter(str.isprintable, part)) for part in unicodedata.normalize("NFC", word).split())
+    return " ".join(filter(None, parts))
 
 
 def _check(word: str) -> None:
@@ -141,8 +143,11 @@ def _kind(character: str) -> str:
 
 def _readings(text: str, kinds: str) -> Mapping[int, str]:
     """Return the letters that characters may stand for beside themselves, by their place in the text."""
+    used = set(text)
+    if used.isdisjoint(_AMBIGUOUS):
+        return {}
     found = {place: _READ_ANYWHERE[letter] for place, letter in enumerate(text) if letter in _READ_ANYWHERE}
-    if _DISGUISES.keys().isdisjoint(text):
+    if used.isdisjoint(_DISGUISES):
         return found
     for token in _TOKEN.finditer(kinds):
         word = text[token.start() : token.end()]
@@ -163,65 +168,87 @@ def _may_be_disguised(word: str) -> bool:
 class _Node:
     """A place in the tree of listed words: what may come next, and the word that ends here."""
 
-    __slots__ = ("after", "is_gap", "word")
+    __slots__ = ("after", "is_first", "is_gap", "word")
 
-    def __init__(self, *, is_gap: bool = False) -> None:
+    def __init__(self, *, is_first: bool = False, is_gap: bool = False) -> None:
         self.after: dict[str, _Node] = {}
-        self.is_gap = is_gap
+        self.is_first, self.is_gap = is_first, is_gap
         self.word: str | None = None
 
 
 class _WordTree:
     """The listed words, letter by letter, so that a prompt is walked through once for all of them.
 
-    All readings of a disguise are followed at the same time and each place in the tree once, so the time is bounded by
-    the prompt's length times the longest word's, whatever is written in either.
+    All beginnings and all readings of a disguise are followed at the same time, and each place in the tree once: so the
+    time is at most the prompt's length times the size of the tree, whatever is written in either.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
         self._root = _Node()
+        self._openings: set[str] = set()
+        self._short_openings: set[str] = set()
         for word in words:
             self._add(word)
 
     def _add(self, word: str) -> None:
         node = self._root
-        for letter in _key(word):
-            node = node.after.setdefault(letter, _Node(is_gap=letter == " "))
+        key = _key(word)
+        opening = key.split(" ")[0][:_OPENING]
+        (self._openings if len(opening) == _OPENING else self._short_openings).add(opening)
+        for place, letter in enumerate(key):
+            node = node.after.setdefault(letter, _Node(is_first=place == 0, is_gap=letter == " "))
         node.word = node.word or word
 
     def find(self, prompt: str) -> str | None:
         text = fold(prompt)
         kinds = _kinds(text)
         readings = _readings(text, kinds)
-        for start in _START.finditer(kinds):
-            word = self._find_at(start.start(), text, kinds, readings)
+        walked = 0
+        for match in _START.finditer(kinds):
+            start = match.start()
+            if start < walked or not self._may_begin(text, start, readings):
+                continue
+            word, walked = self._walk(start, text, kinds, readings)
             if word is not None:
                 return word
         return None
 
-    def _find_at(self, start: int, text: str, kinds: str, readings: Mapping[int, str]) -> str | None:
-        nodes = [self._root]
+    def _may_begin(self, text: str, start: int, readings: Mapping[int, str]) -> bool:
+        """Tell, faster than by walking, whether a listed word may begin here."""
+        if readings and not readings.keys().isdisjoint(range(start, start + _OPENING)):
+            return True
+        if text[start : start + _OPENING] in self._openings:
+            return True
+        return text[start] in self._short_openings or text[start : start + 2] in self._short_openings
+
+    def _walk(self, start: int, text: str, kinds: str, readings: Mapping[int, str]) -> tuple[str | None, int]:
+        """Follow all words that begin here or, before these have come to nothing, later: the word, and how far."""
+        nodes: list[_Node] = []
         for place in range(start, len(text)):
+            if _START.match(kinds, place):
+                nodes.append(self._root)
             letters = text[place] + readings.get(place, "")
-            nodes = list(dict.fromkeys(_step(nodes, letters, kinds[place])))
+            nodes = _step(nodes, letters, kinds[place])
             if not nodes:
-                return None
-            ended = next((node.word for node in nodes if node.word is not None), None)
-            if ended is not None and _ends(kinds, place, is_one_letter=place == start):
-                return ended
-        return None
+                return None, place + 1
+            for node in nodes:
+                if node.word is not None and _ends(kinds, place, is_one_letter=node.is_first):
+                    return node.word, place + 1
+        return None, len(text)
 
 
-def _step(nodes: Iterable[_Node], letters: str, kind: str) -> Iterator[_Node]:
+def _step(nodes: Iterable[_Node], letters: str, kind: str) -> list[_Node]:
+    found: dict[_Node, None] = {}  # a set that keeps its order
     for node in nodes:
         if kind in (_GAP, _SIGN):
             gap = node if node.is_gap else node.after.get(" ")
             if gap is not None:
-                yield gap
+                found[gap] = None
         if kind != _GAP:
             for letter in letters:
                 if letter in node.after:
-                    yield node.after[letter]
+                    found[node.after[letter]] = None
+    return list(found)
 
 
 def _ends(kinds: str, place: int, *, is_one_letter: bool) -> bool:
