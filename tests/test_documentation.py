@@ -3,7 +3,7 @@
 import importlib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +97,17 @@ def registered() -> Iterator[str]:
         module = importlib.import_module(extension)
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, commands.Cog) and value.__module__ == extension:
-                yield from map(_written, _commands_of(value))
+                yield from map(_written, _commands_of(value.__cog_app_commands__))
+        in_pool = getattr(module, "POOL_COMMANDS", ())
+        yield from (f"/pool {command.qualified_name}" for command in _commands_of(in_pool))
     for path in (ROOT / "cogs").glob("*.py"):
         yield from re.findall(r'ContextMenu\(\s*name="([^"]+)"', path.read_text(encoding="utf-8"))
 
 
-def _commands_of(cog: type[commands.Cog]) -> Iterator[app_commands.Command[Any, ..., Any]]:
-    for command in cog.__cog_app_commands__:
+def _commands_of(
+    found: Iterable[app_commands.Command[Any, ..., Any] | app_commands.Group],
+) -> Iterator[app_commands.Command[Any, ..., Any]]:
+    for command in found:
         if isinstance(command, app_commands.Group):
             yield from (each for each in command.walk_commands() if isinstance(each, app_commands.Command))
         else:
