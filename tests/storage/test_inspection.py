@@ -35,6 +35,7 @@ async def make(path: Path) -> None:
 def fill(path: Path) -> None:
     """Put in enough for a few hundred pages, all in the file itself."""
     with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO pools (guild_id) VALUES (1)")
         connection.executemany(
             "INSERT INTO ledger_entries (guild_id, kind, credits, reason, created_at) VALUES (1, 'deposit', 5, ?, 0)",
             [("x" * 1000,)] * 1000,
@@ -128,7 +129,7 @@ async def test_a_crash_in_a_rollback_journal_blocks_nobody(tmp_path: Path) -> No
         "UPDATE ledger_entries SET id = id + 10000 WHERE 0",
         "CREATE TABLE more AS SELECT * FROM jobs",
         "INSERT INTO ledger_entries SELECT id + 10000, guild_id, kind, credits, job_id, member_id, actor_id, reason, "
-        "created_at FROM ledger_entries",
+        "created_at, session_id FROM ledger_entries",
     )
     assert (tmp_path / "a.db-journal").stat().st_size > 0
     assert inspect_file(path) is Schema.CURRENT

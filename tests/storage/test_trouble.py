@@ -25,6 +25,7 @@ from bot.storage.database import Database
 
 BUSY_SECONDS = 0.05
 CONNECTIONS = 4
+POOL = "INSERT OR IGNORE INTO pools (guild_id, opened_at, available_credits) VALUES (1, '2026-01-01', 1000000)"
 ENTRY = "INSERT INTO ledger_entries (guild_id, kind, credits, reason, created_at) VALUES (1, 'deposit', 5, :reason, 0)"
 COUNT = "SELECT count(*) FROM ledger_entries"
 TAKEN = "taken"
@@ -34,6 +35,8 @@ REFUSAL = "I can't write to my database right now, so I took nothing. Please try
 @asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[Database]:
     async with Database.open(f"sqlite+aiosqlite:///{path}", busy_timeout_seconds=BUSY_SECONDS) as database:
+        async with database.transaction() as connection:
+            await connection.execute(text(POOL))
         yield database
 
 
