@@ -22,7 +22,7 @@ from bot.jobs.decisions import DecisionRepository
 from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
 from bot.jobs.unconfirmed import UnconfirmedService
-from bot.jobs.worker import Patience, Worker
+from bot.jobs.worker import TURN_WINDOW, Patience, Worker
 from bot.pools.models import Limits, Terms
 from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
@@ -161,5 +161,7 @@ def _patience(settings: Settings) -> Patience:
         job_max=timedelta(hours=settings.job_max_hours),
         unconfirmed_after=timedelta(hours=settings.unconfirmed_after_hours),
         requests_per_second=settings.provider_max_requests_per_second,
+        active_jobs=settings.provider_max_active_jobs,
+        turn_window=timedelta(hours=settings.limit_window_hours) if settings.limit_window_hours else TURN_WINDOW,
         wait_for_credits=settings.provider_out_of_credits == "wait",
     )

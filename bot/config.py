@@ -105,6 +105,9 @@ class Settings(DatabaseSettings):
     provider_max_requests_per_second: float = Field(
         default=20, ge=0, le=10_000, description="Requests that UlazAI gets in a second, all in all; 0: no limit."
     )
+    provider_max_active_jobs: int = Field(
+        default=0, ge=0, le=1_000_000, description="Videos that UlazAI has in the making at once; 0: no limit."
+    )
     provider_out_of_credits: Literal["fail", "wait"] = Field(
         default="fail",
         description="What a job does when the UlazAI account is empty: end with its credits back, or wait.",

@@ -1,6 +1,6 @@
 """Values to text and embeds. What members wrote is shown and never acted on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import discord
@@ -85,8 +85,7 @@ def state_line(standing: Standing, now: datetime) -> str:
     if job.state is JobState.PROCESSING and standing.watch:
         return f"{bar(progress_now(standing.watch, now))}\n{word}"
     if job.state is JobState.QUEUED and standing.waiting:
-        when = f", next try {relative(standing.retry_at)}" if standing.retry_at else ""
-        return f"{word}: {standing.waiting}{when}. `/cancel` takes it back."
+        return f"{word}: {', '.join((standing.waiting, *_turn(standing)))}. `/cancel` takes it back."
     if job.state is JobState.SUCCEEDED and job.thread_id and not job.asker.in_thread:
         return f"{word} in <#{job.thread_id}>"
     if job.state is JobState.FAILED:
@@ -94,6 +93,20 @@ def state_line(standing: Standing, now: datetime) -> str:
     if job.state is JobState.UNCONFIRMED:
         return f"{word}: your credits stay held until a moderator has looked."
     return word
+
+
+def _turn(standing: Standing) -> Iterator[str]:
+    if standing.place:
+        yield f"{_ordinal(standing.place)} in line"
+    if standing.expected_at:
+        yield f"should start {relative(standing.expected_at)}"
+    if standing.retry_at:
+        yield f"next try {relative(standing.retry_at)}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
 
 
 def bar(fraction: float) -> str:

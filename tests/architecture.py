@@ -33,19 +33,20 @@ FLOORS = {
 # Within these rooms a module only imports those of the rows above its own.
 ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bot.jobs": (
-        ("models", "durations", "figures", "inspection", "gate", "schedule", "throttle"),
-        ("checks", "learning", "outlook"),
+        ("models", "durations", "figures", "inspection", "gate", "schedule", "throttle", "ranking"),
+        ("checks", "learning", "outlook", "turns"),
         ("polling",),
-        ("rows", "delivery", "entry", "experience"),
+        ("rows", "turn_rows", "delivery", "entry", "experience"),
         ("repository", "decisions"),
-        ("service", "unconfirmed", "sending", "watching", "telling"),
+        ("service", "unconfirmed", "sending", "watching", "telling", "line"),
+        ("turnstile",),
         ("worker",),
     ),
     "bot.pools": (
-        ("folding",),
+        ("folding", "amounts"),
         ("policy", "words"),
         ("models", "brakes"),
-        ("rules", "ledger"),
+        ("rules", "ledger", "policies"),
         ("allowances", "admission", "rows"),
         ("service",),
     ),
@@ -58,9 +59,11 @@ _SQL = (
     "bot.storage",
     "bot.jobs.repository",
     "bot.jobs.rows",
+    "bot.jobs.turn_rows",
     "bot.jobs.decisions",
     "bot.pools.ledger",
     "bot.pools.rows",
+    "bot.pools.policies",
     "bot.config",
 )
 _HTTP = ("bot.provider.ulazai", "bot.downloads", "bot.client", "bot.app", "bot.checkup", SANDBOX)
@@ -68,9 +71,11 @@ _DISCORD_FLOOR = 5
 _NOT_FOR_COGS = (
     "bot.jobs.repository",
     "bot.jobs.rows",
+    "bot.jobs.turn_rows",
     "bot.jobs.decisions",
     "bot.pools.ledger",
     "bot.pools.rows",
+    "bot.pools.policies",
     "bot.provider.ulazai",
     "bot.storage",
     "sqlalchemy",

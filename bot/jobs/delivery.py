@@ -26,12 +26,16 @@ class Standing:
         watch: of a job that the provider is working on.
         waiting: why a queued job is not sent yet, in words for the member.
         retry_at: when it will be tried again.
+        place: of a queued job in its server's line; 1 is the next one.
+        expected_at: when it should be sent.
     """
 
     job: Job
     watch: Watch | None = None
     waiting: str | None = None
     retry_at: datetime | None = None
+    place: int | None = None
+    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

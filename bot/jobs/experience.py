@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from statistics import median
 from typing import NamedTuple
 
 from bot.jobs.learning import NOTHING, Learned
 from bot.jobs.outlook import outlook_for
-from bot.jobs.polling import Watch, age_seconds
+from bot.jobs.polling import TYPICAL, Watch, age_seconds
 from bot.provider.models import GenerationMode, GenerationRequest
 
 # New durations are taken in by so many parts of what is known, since each time a new plan must be made.
@@ -45,6 +47,10 @@ class Experience:
         """Return what is known of jobs such as this."""
         return self._learned.get(Kind.of(request), NOTHING)
 
+    def typical_seconds(self, request: GenerationRequest) -> float:
+        """Return how long a job such as this usually takes."""
+        return _median(self.of(request).durations)
+
     def recall(self, durations: Mapping[Kind, Sequence[float]]) -> None:
         """Begin with the durations of earlier jobs, in seconds, newest first."""
         self._learned = {kind: NOTHING.with_durations(seconds) for kind, seconds in durations.items()}
@@ -71,3 +77,8 @@ class Experience:
         self._jobs += 1
         outlook = outlook_for(learned.durations, watch.estimate, self._gap_seconds)
         return outlook.likely_end(watch.unfinished_age, age, self._jobs * _GOLDEN % 1)
+
+
+@lru_cache(maxsize=64)
+def _median(durations: tuple[float, ...]) -> float:
+    return median(durations) if durations else (TYPICAL.low_seconds + TYPICAL.high_seconds) / 2

@@ -22,6 +22,16 @@ class Gate:
         """Tell whether `enter` would let somebody through."""
         return self._pause_end(now) is None and not (self._refusals and self._trying)
 
+    def room(self, now: datetime) -> int | None:
+        """Return how many may go through now; None: any number. After a refusal one tries."""
+        if not self.is_free(now):
+            return 0
+        return 1 if self._refusals else None
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """Return when the present pause ends; None: there is none."""
+        return self._pause_end(now)
+
     def enter(self, now: datetime) -> datetime | None:
         """Ask to go through. None: go, and say `opened` or `refused` or `left` afterwards; else: come back then."""
         if pause_end := self._pause_end(now):

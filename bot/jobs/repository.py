@@ -25,6 +25,8 @@ from bot.jobs.rows import (
     unique_task,
     values_of,
 )
+from bot.jobs.turn_rows import read_last_served, read_used
+from bot.jobs.turns import Member
 from bot.pools import ledger
 from bot.pools.admission import Wish, admit, check_allowance
 from bot.pools.allowances import limits_for
@@ -243,6 +245,30 @@ class JobRepository:
                 if len(ages) < MEMORY:
                     ages.append((finished_at - submitted_at).total_seconds())
         return found
+
+    async def move_to_front(self, job_id: int, guild_id: int) -> Job:
+        """Move a queued job to the front of its server's line.
+
+        Raises:
+            TransitionError: it is not queued any more, or another server's.
+        """
+        mine = and_(jobs.c.id == job_id, jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value)
+        query = update(jobs).where(mine).values(moved_to_front_at=self._clock.now()).returning(*jobs.c)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None:
+            raise TransitionError(job_id, JobState.QUEUED)
+        return job_of(row)
+
+    async def used_credits(self, members: Collection[Member], since: datetime) -> dict[Member, int]:
+        """Return the credits of jobs that members asked for since then and that were sent; without those with none."""
+        async with self._database.reading() as connection:
+            return await read_used(connection, members, since)
+
+    async def last_served(self) -> dict[int, datetime]:
+        """Return when a job of each server was last sent, as far as the newest jobs tell."""
+        async with self._database.reading() as connection:
+            return await read_last_served(connection)
 
     async def record_card(self, job_id: int, message_id: int) -> Job:
         """Remember the status card."""

@@ -32,6 +32,10 @@ class Schedule:
         heapq.heappush(self._heap, (due, job_id))
         self._changed.set()
 
+    def nudge(self) -> None:
+        """Wake who waits, though nothing is due."""
+        self._changed.set()
+
     def pop_due(self) -> list[int]:
         """Take out the jobs whose time has come."""
         now = self._clock.now()

@@ -33,12 +33,18 @@ _log = structlog.get_logger(__name__)
 _PICTURE_MARGIN = timedelta(hours=1)
 _PICTURE_GONE = "Discord does not have your picture any more; please send it again."
 
+BUSY = "UlazAI is busy"
+"""Why jobs wait while the provider has as many as it takes."""
+
 UNCLEAR = "UlazAI did not say whether it started this video, so I won't send it again by itself."
 INTERRUPTED = "I was stopped while I was sending this video to UlazAI, so I won't send it again by itself."
 
 
 class Sender:
-    """Sends queued jobs, one at a time while the provider refuses them."""
+    """Sends queued jobs, one at a time while the provider refuses them.
+
+    Each step is to be announced with `enter` when `room` says that there is room.
+    """
 
     def __init__(
         self,
@@ -56,16 +62,26 @@ class Sender:
         self._wait_for_credits = wait_for_credits
         self._gate = Gate()
 
-    def would_ask(self, now: datetime) -> bool:
-        """Tell whether a step would send a request now."""
-        return self._gate.is_free(now)
+    @property
+    def reason(self) -> str | None:
+        """Why the provider takes no jobs, in words for members; None: it does."""
+        return self._gate.reason
+
+    def room(self, now: datetime) -> int | None:
+        """Return how many jobs the provider seems to take now; None: any number."""
+        return self._gate.room(now)
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """Return when it is tried again with a provider that takes none; None: now."""
+        return self._gate.opens_at(now)
+
+    def enter(self, now: datetime) -> None:
+        """Announce a step."""
+        self._gate.enter(now)
 
     async def step(self, entry: Entry) -> Next:
-        """Send the job, if the provider takes any."""
+        """Send the job."""
         repository, job_id = self._repository, entry.job.id
-        if come_back := self._gate.enter(self._clock.now()):
-            self._notifier().show(Standing(entry.job, waiting=self._gate.reason, retry_at=come_back))
-            return come_back
         try:
             if await self._picture_is_gone(entry):
                 return lambda: repository.fail(job_id, _PICTURE_GONE)
@@ -125,7 +141,7 @@ class Sender:
 def _waiting_reason(error: NotStartedError) -> str:
     match error:
         case ProviderBusyError():
-            return "UlazAI is busy"
+            return BUSY
         case ProviderOutOfCreditsError():
             return "the UlazAI account is out of credits, a moderator has to top it up"
         case ProviderKeyError() | ProviderNotFoundError():

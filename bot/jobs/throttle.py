@@ -1,4 +1,4 @@
-"""How many requests the provider gets in a second: a token bucket. Pure."""
+"""How many requests the provider gets in a second, and who gets how many of them. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -39,3 +39,28 @@ class TokenBucket:
         passed = max(0.0, (now - self._filled_at).total_seconds())
         self._tokens = min(self._size, self._tokens + passed * self._per_second)
         self._filled_at = now
+
+
+class Share:
+    """Shares requests between jobs that are to be sent and looks: in turn, while both wait.
+
+    To send goes first, for nothing becomes of a job before. But each job that is sent needs a look at least, so more
+    than half of the requests would only make videos that nobody sees; and no look may starve.
+    """
+
+    def __init__(self) -> None:
+        self._owes_look = False
+
+    def split(self, room: int, sends: int, looks: int) -> tuple[int, int]:
+        """Return how many jobs are sent, and how many looks are made.
+
+        Args:
+            room: how many requests may be made.
+            sends: how many jobs wait to be sent.
+            looks: how many looks wait.
+        """
+        granted_looks = min(looks, max((room + self._owes_look) // 2, room - sends))
+        granted_sends = min(sends, room - granted_looks)
+        if granted_sends or granted_looks:
+            self._owes_look = looks > granted_looks and granted_sends > granted_looks
+        return granted_sends, granted_looks

@@ -16,6 +16,7 @@ from bot.jobs.delivery import Notifier, Standing
 from bot.jobs.entry import Entry, Next
 from bot.jobs.experience import Experience, Kind
 from bot.jobs.gate import Gate
+from bot.jobs.models import Job
 from bot.jobs.polling import age_seconds, expected_wait, next_look
 from bot.jobs.repository import JobRepository
 from bot.provider.models import TaskState, TaskStatus
@@ -23,6 +24,8 @@ from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)
 
+# A late job is expected after a share of its time.
+_SOON = 0.1
 _ODD_LOOKS = 3
 _ODD_AFTER = timedelta(minutes=4)
 
@@ -71,6 +74,15 @@ class Watcher:
         if age_seconds(entry.watch.sent_at, now) >= entry.watch.estimate.low_seconds:
             return now
         return self._next_look(entry, now)
+
+    def typical_seconds(self, job: Job) -> float:
+        """Return how long the provider usually takes for a job such as this."""
+        return self._experience.typical_seconds(job.request)
+
+    def expected_end(self, job: Job, now: datetime) -> datetime:
+        """Return when a job that the provider has should be done: soon, if it is late."""
+        seconds = self.typical_seconds(job)
+        return max((job.submitted_at or now) + timedelta(seconds=seconds), now + timedelta(seconds=_SOON * seconds))
 
     def would_ask(self, now: datetime) -> bool:
         """Tell whether a step would send a request now."""

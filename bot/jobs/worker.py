@@ -1,6 +1,7 @@
 """Takes each open job one step further when its time has come.
 
-    queued       sending.py    -> processing, or back to queued, failed, unconfirmed
+    queued       turnstile.py  waits for its turn, then
+                 sending.py    -> processing, or back to queued, failed, unconfirmed
     processing   watching.py   -> processing, succeeded, failed, unconfirmed
     any outcome  telling.py    -> delivered; an undecided unconfirmed one -> failed, as charged
 
@@ -9,7 +10,7 @@ happens in one step reaches another job or ends the loop.
 """
 
 import asyncio
-import heapq
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -25,11 +26,14 @@ from bot.jobs.repository import JobRepository
 from bot.jobs.schedule import Schedule
 from bot.jobs.sending import INTERRUPTED, UNCLEAR, Sender
 from bot.jobs.telling import Teller
-from bot.jobs.throttle import TokenBucket
+from bot.jobs.turnstile import Turnstile
 from bot.jobs.watching import Watcher
 from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)
+
+TURN_WINDOW = timedelta(hours=24)
+"""For how long what a member used counts when turns are given, where no other window is set."""
 
 _CONCURRENCY = 32
 
@@ -44,6 +48,8 @@ class Patience:
         unconfirmed_after: after which an unconfirmed job that nobody decided counts as charged.
         wait_for_credits: whether jobs wait while the provider's account is empty, or fail.
         requests_per_second: how many requests the provider gets in all; 0: no limit.
+        active_jobs: how many jobs the provider has at once; 0: no limit.
+        turn_window: for how long what a member used counts when turns are given.
     """
 
     min_interval_seconds: float = 1.0
@@ -51,6 +57,8 @@ class Patience:
     unconfirmed_after: timedelta = timedelta(hours=48)
     wait_for_credits: bool = False
     requests_per_second: float = 0.0
+    active_jobs: int = 0
+    turn_window: timedelta = TURN_WINDOW
 
 
 class Worker:
@@ -73,14 +81,21 @@ class Worker:
             job_max=patience.job_max,
         )
         self._teller = Teller(repository, clock, self._discord, unconfirmed_after=patience.unconfirmed_after)
+        self._turnstile = Turnstile(
+            repository,
+            clock,
+            self._sender,
+            self._watcher,
+            per_second=patience.requests_per_second,
+            active_jobs=patience.active_jobs,
+            window=patience.turn_window,
+        )
+        self._line = self._turnstile.line
         self._schedule = Schedule(clock)
         self._entries: dict[int, Entry] = {}
         # Unconfirmed jobs whose post has no hint from the account's balance yet.
         self._undecided: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bucket = TokenBucket(patience.requests_per_second, clock.now())
-        # Jobs whose time has come, but for whose request the provider has no room yet.
-        self._waiting: dict[int, Entry] = {}
         # Queues of their own, so that neither a provider that hangs nor many requests keep videos from members.
         self._sends = asyncio.Semaphore(_CONCURRENCY)
         self._looks = asyncio.Semaphore(_CONCURRENCY)
@@ -101,6 +116,7 @@ class Worker:
             await self._repository.mark_unconfirmed(job.id, INTERRUPTED)
             _log.warning("job was half submitted: it is unconfirmed now", job_id=job.id)
         self._watcher.recall(await self._repository.durations())
+        await self._line.recall()
         for job in await self._repository.unfinished():
             self._watch(job, self._clock.now())
             if job.awaits_delivery:
@@ -111,7 +127,7 @@ class Worker:
         _log.info("jobs recovered", jobs=len(self._entries))
 
     def wake(self, job: Job) -> None:
-        """Take up a job that was just taken; it is sent at once."""
+        """Take up a job that was just taken, or that goes another way now; a queued one waits for its turn."""
         if not self._stopping:
             self._watch(job, self._clock.now())
 
@@ -132,52 +148,65 @@ class Worker:
     def forget(self, job: Job) -> None:
         """Drop a job that was cancelled."""
         self._entries.pop(job.id, None)
+        self._line.leave(job.id)
+
+    def moved_to_front(self, job: Job) -> None:
+        """Let a job that a moderator moved to the front of the line have the next turn of its server."""
+        entry = self._entries.get(job.id)
+        if entry is None or entry.job.state is not JobState.QUEUED:
+            return
+        entry.update(job)
+        if job.id in self._line:
+            self._line.join(entry.job)
+        self._schedule.nudge()
 
     async def wait_until_due(self) -> None:
         """Sleep until a job wants a step, or may."""
-        await self._schedule.wait(self._bucket.next_at(self._clock.now()) if self._waiting else None)
+        await self._schedule.wait(None if self._stopping else self._turnstile.next_at(self._clock.now()))
 
     async def run_once(self) -> None:
         """Start the step of every job that is due. Never raises, and waits for none of them."""
         now = self._clock.now()
         for job_id in self._schedule.pop_due():
-            entry = self._entries.get(job_id)
-            if entry and self._asks_provider(entry, now):
-                self._waiting[job_id] = entry
-            elif entry:
-                self._start(entry)
-        for entry in self._admitted(now):
-            del self._waiting[entry.job.id]
+            if entry := self._entries.get(job_id):
+                self._take_up(entry, now)
+        if not self._stopping:
+            self._give_turns(now)
+
+    def _take_up(self, entry: Entry, now: datetime) -> None:
+        """Let a job whose time has come wait for its turn, if its step asks the provider; else start the step."""
+        job, is_told = entry.job, entry.unwritten is not None or entry.job.awaits_delivery
+        if job.state is JobState.QUEUED and not is_told:
+            self._line.join(job)
+        elif job.state is JobState.PROCESSING and not is_told and self._watcher.would_ask(now):
+            self._turnstile.add_look(entry)
+        else:
             self._start(entry)
 
-    def _asks_provider(self, entry: Entry, now: datetime) -> bool:
-        if entry.unwritten or entry.job.awaits_delivery:
-            return False
-        if entry.job.state is JobState.QUEUED:
-            return self._sender.would_ask(now)
-        return entry.job.state is JobState.PROCESSING and self._watcher.would_ask(now)
+    def _give_turns(self, now: datetime) -> None:
+        turnstile = self._turnstile
+        if turnstile.wants_to_learn(now):
+            self._spawn(self._learn(), "turns")
+        for job_id in turnstile.sends(now):
+            self._start(self._entries[job_id])
+        for entry in turnstile.looks(now):
+            self._start(entry)
+        for standing in turnstile.news(now, self._entries):
+            self._discord().show(standing)
 
-    def _admitted(self, now: datetime) -> list[Entry]:
-        """Choose whose request the provider gets now: first what is to be sent, then what saves most waiting."""
-        room = self._bucket.available(now)
-        if room is None or len(self._waiting) <= room:
-            chosen = list(self._waiting.values())
-        else:
-            chosen = heapq.nlargest(room, self._waiting.values(), key=lambda entry: self._importance(entry, now))
-        self._bucket.take(len(chosen))
-        return chosen
-
-    def _importance(self, entry: Entry, now: datetime) -> tuple[bool, float]:
-        if entry.job.state is JobState.QUEUED:
-            return True, -entry.job.id
-        return False, self._watcher.urgency(entry, now)
+    async def _learn(self) -> None:
+        await self._turnstile.learn()
+        self._schedule.nudge()
 
     def _start(self, entry: Entry) -> None:
-        if self._stopping or self._entries.get(entry.job.id) is not entry:
-            return
-        task = asyncio.create_task(self._step(entry), name=f"job {entry.job.id}")
+        if not self._stopping and self._entries.get(entry.job.id) is entry:
+            self._spawn(self._step(entry), f"job {entry.job.id}")
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def idle(self) -> None:
         """Wait for the steps that are under way."""
@@ -201,6 +230,8 @@ class Worker:
 
     def _watch(self, job: Job, due: datetime) -> None:
         self._entries[job.id] = Entry(job, watch_of(job))
+        self._line.leave(job.id)
+        self._line.note(job)
         self._schedule.put(job.id, due)
 
     async def _step(self, entry: Entry) -> None:
@@ -218,12 +249,15 @@ class Worker:
             except Exception:  # noqa: BLE001 - a job fails alone, whatever it is
                 _log.exception("job's step failed; it will be tried again", job_id=entry.job.id)
                 due = self._later(entry)
+        self._turnstile.sent(entry.job.id)
         # Woken anew in the meantime, as by a moderator's decision? Then that plan counts.
         if self._entries.get(entry.job.id) is not entry:
             return
         if due is None:
-            del self._entries[entry.job.id]
+            self.forget(entry.job)
+            self._schedule.nudge()
         else:
+            self._line.note(entry.job)
             self._schedule.put(entry.job.id, due)
 
     def _queue_of(self, job: Job) -> asyncio.Semaphore:
@@ -276,6 +310,8 @@ class Worker:
         entry.unwritten, entry.failures, entry.may_be_posted = None, 0, False
         if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
             self._undecided.add(entry.job.id)
+        if entry.job.state is JobState.QUEUED:
+            return self._clock.now()
         if entry.job.state is not JobState.PROCESSING:
             self._discord().show(Standing(entry.job))
             return self._clock.now() if entry.job.wants_work else None

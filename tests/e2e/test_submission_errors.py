@@ -96,7 +96,7 @@ async def test_waiting_job_says_why_and_when_it_is_tried_again(stage: Stage) -> 
     stage.ulazai.faults.add("POST", GENERATE, Fault(status=429, headers={"Retry-After": "600"}), times=None)
     card = await stage.ask()
     shown = await stage.card_says(card, "UlazAI is busy")
-    assert "next try <t:" in shown
+    assert "1st in line, should start <t:" in shown
     assert "`/cancel` takes it back" in shown
 
 
