@@ -14,7 +14,8 @@
     │   ├── NotAllowedError      the member, or this job, is kept out by a rule of the moderators'
     │   │   └── PromptRefusedError  a word that moderators do not want; they can be asked
     │   ├── PoolEmptyError       the pool, or a session's budget, has too few credits
-    │   ├── WordsError           a moderator's list of words can't be changed like this
+    │   ├── ChangeRefusedError   a moderator's change of the pool or its rules can't be made like this
+    │   │   └── WordsError       it is about the list of words
     │   ├── DuplicateRequestError
     │   └── NotCancellableError
     ├── TransitionError          a job was not in a state from which it could be moved
@@ -137,7 +138,11 @@ class PoolEmptyError(RefusedError):
         self.needed, self.available = needed, available
 
 
-class WordsError(RefusedError):
+class ChangeRefusedError(RefusedError):
+    """A moderator's change of the pool or its rules can't be made like this; nothing has changed."""
+
+
+class WordsError(ChangeRefusedError):
     """A moderator's list of words can't be changed like this."""
 
 

@@ -1,5 +1,6 @@
 """Rows of the pools and sessions tables: how they are opened and read. Each runs inside a transaction."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import RowMapping, select
@@ -22,6 +23,17 @@ async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits
     await ledger.deposit(connection, guild_id, starting_credits, now, reason="starting credits")
     row = (await connection.execute(select(pools).where(pools.c.guild_id == guild_id))).mappings().one()
     return pool_of(row)
+
+
+async def open_pools(
+    connection: AsyncConnection, guild_ids: Iterable[int], starting_credits: int, now: datetime
+) -> int:
+    """Open the pools of those servers that are seen for the first time; returns how many these are."""
+    opened = set((await connection.execute(select(pools.c.guild_id).where(pools.c.opened_at.is_not(None)))).scalars())
+    new = sorted(set(guild_ids) - opened)
+    for guild_id in new:
+        await open_pool(connection, guild_id, starting_credits, now)
+    return len(new)
 
 
 async def read_pool(connection: AsyncConnection, guild_id: int) -> Pool | None:
