@@ -1,7 +1,6 @@
 """The loop that drives the worker, and the Discord side of telling members."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from io import BufferedIOBase
@@ -11,19 +10,18 @@ import discord
 import structlog
 from discord.ext import commands, tasks
 
-from bot.client import NETWORK_ERRORS, VideoBot
-from bot.errors import DeliveryDelayedError, PlaceRefusedError
+from bot.client import VideoBot
+from bot.errors import PlaceRefusedError
 from bot.jobs.delivery import Place, Posted, Standing, nonce, places
 from bot.jobs.models import Job, JobState
 from cogs import _render
 from cogs._cards import CardBoard
+from cogs._discord import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs._videos import VideoFiles, attachment, is_too_large, upload_limit
 from cogs.unconfirmed import decision_buttons
 
 _log = structlog.get_logger(__name__)
 
-_THREAD_EXISTS = 160004
-_THREAD_ARCHIVED = 50083
 # Discord dates messages by its own clock.
 _CLOCK_MARGIN = timedelta(minutes=5)
 
@@ -80,16 +78,9 @@ class Delivery(commands.Cog):
             return job.thread_id
         if not job.card_message_id:
             raise PlaceRefusedError("there is no card to make a thread from")
-        try:
-            async with _discord_errors():
-                channel = await self._channel(job)
-                card = channel.get_partial_message(job.card_message_id)
-                thread = await card.create_thread(name=_render.thread_name(job.request), auto_archive_duration=1440)
-        except PlaceRefusedError as error:
-            if _code(error) != _THREAD_EXISTS:
-                raise
-            return await self._note_thread(job, job.card_message_id)
-        return await self._note_thread(job, thread.id)
+        name = _render.thread_name(job.request)
+        thread_id = await make_thread(self.bot, job.asker.channel_id, job.card_message_id, name)
+        return await self._note_thread(job, thread_id)
 
     def show(self, standing: Standing) -> None:
         """See `Notifier.show`."""
@@ -98,7 +89,7 @@ class Delivery(commands.Cog):
     async def fresh_picture(self, job: Job) -> str:
         """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""
         route = discord.http.Route("POST", "/attachments/refresh-urls")
-        async with _discord_errors():
+        async with discord_errors():
             answer: dict[str, Any] = await self.bot.http.request(
                 route, json={"attachment_urls": [job.request.image_url]}
             )
@@ -121,7 +112,7 @@ class Delivery(commands.Cog):
         for place in places(job):
             with suppress(PlaceRefusedError):
                 target = await self._target(job, place)
-                async with _discord_errors():
+                async with discord_errors():
                     async for message in target.history(limit=100, after=since, oldest_first=True):
                         if self._is_outcome(message, job):
                             return Posted(message.channel.id, message.id)
@@ -134,7 +125,7 @@ class Delivery(commands.Cog):
         hint = await self.services.unconfirmed.hint(job)
         overview = await self.services.jobs.overview_after(job)
         channel = self.bot.get_partial_messageable(job.result_channel_id, guild_id=job.asker.guild_id)
-        async with _discord_errors():
+        async with discord_errors():
             await channel.get_partial_message(job.result_message_id).edit(
                 content=_render.outcome(job, overview, attached=False, hint=hint)
             )
@@ -147,16 +138,10 @@ class Delivery(commands.Cog):
         try:
             return await self._post_video_or_link(job, target)
         except PlaceRefusedError as error:
-            if _code(error) != _THREAD_ARCHIVED:
+            if code_of(error) != THREAD_ARCHIVED:
                 raise
-            await self._unarchive(job.thread_id or job.card_message_id or 0)
+            await unarchive(self.bot, job.thread_id or job.card_message_id or 0)
         return await self._post_video_or_link(job, target)
-
-    async def _unarchive(self, thread_id: int) -> None:
-        async with _discord_errors():
-            thread = await self.bot.fetch_channel(thread_id)
-            if isinstance(thread, discord.Thread):
-                await thread.edit(archived=False)
 
     async def _post_video_or_link(self, job: Job, target: discord.abc.Messageable) -> Posted:
         video = await self.videos.fetch(job, upload_limit(self.bot, job.asker.guild_id))
@@ -173,7 +158,7 @@ class Delivery(commands.Cog):
 
     async def _target(self, job: Job, place: Place) -> discord.abc.Messageable:
         asker = job.asker
-        async with _discord_errors():
+        async with discord_errors():
             if place is Place.DIRECT:
                 return await self.bot.create_dm(discord.Object(asker.member_id))
             if place is Place.CHANNEL:
@@ -185,7 +170,7 @@ class Delivery(commands.Cog):
         overview = await self.services.jobs.overview_after(job)
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.asker.member_id)
-        async with _discord_errors():
+        async with discord_errors():
             message = await target.send(
                 text,
                 nonce=nonce(job),
@@ -196,36 +181,12 @@ class Delivery(commands.Cog):
             )
         return Posted(message.channel.id, message.id)
 
-    async def _channel(self, job: Job) -> discord.TextChannel:
-        channel = self.bot.get_channel(job.asker.channel_id) or await self.bot.fetch_channel(job.asker.channel_id)
-        if not isinstance(channel, discord.TextChannel):
-            raise PlaceRefusedError("this kind of channel has no threads")
-        return channel
-
     async def _note_thread(self, job: Job, thread_id: int) -> int:
         noted = replace(job, thread_id=thread_id)
         self.cards.located(noted)
         if not self.services.worker.refresh(noted):
             await self.services.jobs.record_thread(job, thread_id)
         return thread_id
-
-
-@asynccontextmanager
-async def _discord_errors() -> AsyncIterator[None]:
-    """Tell refusals of this place from trouble that passes."""
-    try:
-        yield
-    except discord.HTTPException as error:
-        if error.status >= 500 or error.status in (401, 408, 429):
-            raise DeliveryDelayedError(f"Discord answered with status {error.status}") from error
-        raise PlaceRefusedError(f"Discord answered with status {error.status}, code {error.code}") from error
-    except (discord.RateLimited, *NETWORK_ERRORS) as error:
-        raise DeliveryDelayedError(f"no answer from Discord ({type(error).__name__})") from error
-
-
-def _code(error: PlaceRefusedError) -> int:
-    cause = error.__cause__
-    return cause.code if isinstance(cause, discord.HTTPException) else 0
 
 
 def _is_too_large(error: PlaceRefusedError) -> bool:
