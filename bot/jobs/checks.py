@@ -5,7 +5,7 @@ Prices: UlazAI's developer documentation. Pictures: what hosts of Kling 2.6 docu
 
 import unicodedata
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +27,8 @@ MAX_PICTURE_ASPECT = 2.5
 PICTURE_HEADER_BYTES = 512 * 1024
 
 _PRICE_OF_FIVE_SECONDS = 55
+LOWEST_PRICE = _PRICE_OF_FIVE_SECONDS * min(DURATIONS_SECONDS) // 5 - SHARE_DISCOUNT
+"""The list price of the cheapest kind of video: short, silent and shared."""
 _ANIMATABLE = ("JPEG", "PNG")
 # What is known by name, so that a refusal can say it.
 _READABLE = (*_ANIMATABLE, "GIF", "WEBP", "BMP")
@@ -47,6 +49,15 @@ def list_price(request: GenerationRequest) -> int:
 def is_cheapest(request: GenerationRequest) -> bool:
     """Tell whether no kind of video costs less, but for sharing it."""
     return request.duration_seconds == min(DURATIONS_SECONDS) and not request.sound
+
+
+def cheaper_variant(request: GenerationRequest) -> GenerationRequest | None:
+    """Return the next cheaper kind of this video: silent, else shorter; None: there is none."""
+    if request.sound:
+        return replace(request, sound=False)
+    if request.duration_seconds > min(DURATIONS_SECONDS):
+        return replace(request, duration_seconds=min(DURATIONS_SECONDS))
+    return None
 
 
 def clean_prompt(prompt: str) -> str:

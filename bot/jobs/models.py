@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.pools.models import Limits, Session, Usage
+from bot.pools.policy import ApprovalCause
 from bot.pools.rules import credits_left
 from bot.provider.models import Estimate, GenerationRequest
 
@@ -118,6 +119,52 @@ class Job:
     def awaits_delivery(self) -> bool:
         """Whether it has an outcome that its member has not been told."""
         return self.finished_at is not None and self.delivered_at is None and self.kept_at is None
+
+
+class ApprovalDecision(StrEnum):
+    """What became of a job that waited for a moderator."""
+
+    APPROVED = "approved"
+    CHEAPER = "cheaper"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A row of the approvals table: what moderators are asked about a job, and what was decided.
+
+    Attributes:
+        card_message_id: of the card with the decisions, in the channel `card_channel_id`.
+        decision: None while the job waits.
+        decided_by: of the moderator, or of the member who took the request back; None: its time ran out.
+        reason: what the moderator wrote.
+        card_closed_at: when the card was edited to show the decision.
+    """
+
+    job_id: int
+    cause: ApprovalCause
+    card_channel_id: int | None = None
+    card_message_id: int | None = None
+    decision: ApprovalDecision | None = None
+    decided_by: int | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+    card_closed_at: datetime | None = None
+
+    @property
+    def has_open_card(self) -> bool:
+        """Whether there is a card that still asks for a decision."""
+        return self.card_message_id is not None and self.card_closed_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A job with what moderators were asked about it."""
+
+    job: Job
+    approval: Approval
 
 
 @dataclass(frozen=True, slots=True)

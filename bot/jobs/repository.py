@@ -4,22 +4,23 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import NotAllowedError, TransitionError
+from bot.jobs.approval_rows import close_approval, insert_approval
 from bot.jobs.checks import is_cheapest
 from bot.jobs.durations import MEMORY
 from bot.jobs.experience import Kind
-from bot.jobs.models import OPEN_STATES, Asker, Job, JobState, Overview
+from bot.jobs.models import OPEN_STATES, ApprovalDecision, Asker, Job, JobState, Overview
 from bot.jobs.polling import expected_finish
 from bot.jobs.rows import (
-    NOT_TOLD,
     account_of,
     insert_job,
     job_of,
     move,
+    new_outcome,
     read_open_jobs,
     read_usage,
     unique_task,
@@ -35,7 +36,7 @@ from bot.pools.policy import Policy
 from bot.pools.rows import open_pool, read_pool, read_session, read_session_in
 from bot.provider.models import GenerationMode, GenerationRequest, Submission
 from bot.storage.database import Database
-from bot.storage.schema import approvals, jobs
+from bot.storage.schema import jobs
 
 _REMEMBERED_JOBS = 1000
 
@@ -91,7 +92,7 @@ class JobRepository:
                 session_id=session.id if session else None,
             )
             if cause:
-                await connection.execute(insert(approvals).values(job_id=job.id, cause=cause.value))
+                await insert_approval(connection, job.id, cause)
             await ledger.hold(connection, account_of(job), price_credits, now)
             if session:
                 return job, Overview(limits, usage, session=session.after_hold(price_credits))
@@ -149,7 +150,7 @@ class JobRepository:
                 {JobState.PROCESSING},
                 JobState.SUCCEEDED,
                 video_url=video_url,
-                **_outcome(self._clock.now()),
+                **new_outcome(self._clock.now()),
             )
 
     async def fail(self, job_id: int, failure: str, *, refunded: bool = True) -> Job:
@@ -168,7 +169,7 @@ class JobRepository:
                 {JobState.QUEUED, JobState.SUBMITTING, JobState.PROCESSING},
                 JobState.FAILED,
                 failure=failure,
-                **_outcome(now),
+                **new_outcome(now),
                 refunded_credits=jobs.c.charged_credits if refunded else None,
             )
             if job.charged_credits is None:
@@ -178,18 +179,18 @@ class JobRepository:
             return job
 
     async def cancel(self, job_id: int, guild_id: int, member_id: int) -> Job:
-        """`queued -> cancelled`, by the member whose job it is: the hold comes back.
+        """`awaiting_approval | queued -> cancelled`, by the member whose job it is: the hold comes back.
 
         Raises:
-            TransitionError: it is not queued any more, or not theirs.
+            TransitionError: it does not wait any more, or is not theirs.
         """
         now = self._clock.now()
+        waiting = {JobState.AWAITING_APPROVAL, JobState.QUEUED}
         async with self._database.transaction() as connection:
-            job = await move(
-                connection, job_id, {JobState.QUEUED}, JobState.CANCELLED, finished_at=now, delivered_at=now
-            )
+            job = await move(connection, job_id, waiting, JobState.CANCELLED, finished_at=now, delivered_at=now)
             if (job.asker.guild_id, job.asker.member_id) != (guild_id, member_id):
                 raise TransitionError(job_id, JobState.CANCELLED)
+            await close_approval(connection, job_id, ApprovalDecision.CANCELLED, now, decided_by=member_id)
             await ledger.release(connection, account_of(job), job.held_credits, now)
             return job
 
@@ -202,7 +203,7 @@ class JobRepository:
                 {JobState.SUBMITTING, JobState.PROCESSING},
                 JobState.UNCONFIRMED,
                 failure=failure,
-                **_outcome(self._clock.now()),
+                **new_outcome(self._clock.now()),
             )
 
     async def settle_undecided(self, job_id: int, failure: str) -> Job:
@@ -215,7 +216,7 @@ class JobRepository:
                 {JobState.UNCONFIRMED},
                 JobState.FAILED,
                 failure=failure,
-                **_outcome(now),
+                **new_outcome(now),
             )
             if job.charged_credits is not None:
                 return job
@@ -380,8 +381,3 @@ def _wish(asker: Asker, request: GenerationRequest, price_credits: int, *, is_as
         is_cheapest=is_cheapest(request),
         is_asked=is_asked,
     )
-
-
-def _outcome(now: datetime) -> dict[str, object]:
-    """What every outcome sets: it is new, and from now on there may be a post of it."""
-    return {**NOT_TOLD, "finished_at": now, "delivery_began_at": now}

@@ -23,6 +23,11 @@ NOT_TOLD: dict[str, object] = dict.fromkeys(
 )
 
 
+def new_outcome(now: datetime) -> dict[str, object]:
+    """What every outcome sets: it is new, and from now on there may be a post of it."""
+    return {**NOT_TOLD, "finished_at": now, "delivery_began_at": now}
+
+
 async def insert_job(
     connection: AsyncConnection,
     asker: Asker,

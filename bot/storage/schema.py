@@ -156,9 +156,17 @@ approvals = Table(
     Column("decided_by", BigInteger),
     Column("decided_at", UtcDateTime),
     Column("reason", Text),
+    # When the card was edited to show the decision.
+    Column("card_closed_at", UtcDateTime),
     CheckConstraint(_one_of("cause", APPROVAL_CAUSES), name="cause"),
     CheckConstraint(_one_of("decision", APPROVAL_DECISIONS), name="decision"),
     CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided"),
+)
+
+Index(
+    "ix_approvals_unclosed",
+    approvals.c.job_id,
+    sqlite_where=text("decision IS NOT NULL AND card_message_id IS NOT NULL AND card_closed_at IS NULL"),
 )
 
 # One row for each server: what its entries add up to, kept by the ledger's own trigger, and its moderators' rules.

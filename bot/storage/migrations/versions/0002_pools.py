@@ -104,6 +104,7 @@ def _create_approvals() -> None:
         sa.Column("decided_by", sa.BigInteger()),
         sa.Column("decided_at", sa.DateTime()),
         sa.Column("reason", sa.Text()),
+        sa.Column("card_closed_at", sa.DateTime()),
         sa.PrimaryKeyConstraint("job_id", name="pk_approvals"),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_approvals_job_id_jobs"),
         sa.CheckConstraint("cause IN ('price', 'words', 'brake')", name=op.f("ck_approvals_cause")),
@@ -112,6 +113,12 @@ def _create_approvals() -> None:
             name=op.f("ck_approvals_decision"),
         ),
         sa.CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name=op.f("ck_approvals_decided")),
+    )
+    op.create_index(
+        "ix_approvals_unclosed",
+        "approvals",
+        ["job_id"],
+        sqlite_where=sa.text("decision IS NOT NULL AND card_message_id IS NOT NULL AND card_closed_at IS NULL"),
     )
 
 
