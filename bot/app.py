@@ -24,6 +24,7 @@ from bot.jobs.service import JobService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import TURN_WINDOW, Patience, Worker
 from bot.pools.models import Limits, Terms
+from bot.pools.reconciliation import ReconciliationService
 from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
 from bot.storage.database import Database
@@ -65,6 +66,7 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         services = Services(
             jobs=JobService(repository, terms),
             pools=PoolService(database, clock, terms),
+            reconciliation=ReconciliationService(settings.database_path),
             unconfirmed=UnconfirmedService(DecisionRepository(database, clock), provider),
             worker=worker,
             downloader=downloader,

@@ -23,6 +23,7 @@ from bot.errors import PlaceError, ReelpoolError, RefusedError
 from bot.jobs.service import JobService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import Worker
+from bot.pools.reconciliation import ReconciliationService
 from bot.pools.service import PoolService
 
 _log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ class Services:
     jobs: JobService
     unconfirmed: UnconfirmedService
     pools: PoolService
+    reconciliation: ReconciliationService
     worker: Worker
     downloader: Downloader
     archive: Archive

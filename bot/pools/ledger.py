@@ -14,7 +14,7 @@ keeps the sums in `pools` and `sessions`; `recount` adds the entries up without 
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import PoolEmptyError
@@ -42,16 +42,35 @@ async def withdraw(
     await _enter(connection, EntryKind.WITHDRAWAL, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
 
 
-async def set_aside(connection: AsyncConnection, guild_id: int, session_id: int, amount: int, now: datetime) -> None:
+async def set_aside(
+    connection: AsyncConnection,
+    guild_id: int,
+    session_id: int,
+    amount: int,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    actor_id: int | None = None,
+) -> None:
     """Set a session's budget aside; the database refuses more than the pool has."""
-    await _enter(connection, EntryKind.HOLD, amount, now, guild_id=guild_id, session_id=session_id)
+    who_and_why = {"reason": reason, "actor_id": actor_id}
+    await _enter(connection, EntryKind.HOLD, amount, now, guild_id=guild_id, session_id=session_id, **who_and_why)
 
 
-async def give_back_rest(connection: AsyncConnection, guild_id: int, session_id: int, now: datetime) -> int:
+async def give_back_rest(
+    connection: AsyncConnection,
+    guild_id: int,
+    session_id: int,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    actor_id: int | None = None,
+) -> int:
     """Give what is left of an ended session's budget to the pool; returns how much that was."""
     query = select(sessions.c.available_credits).where(sessions.c.id == session_id, sessions.c.ended_at.is_not(None))
     rest = (await connection.execute(query)).scalar() or 0
-    await _enter(connection, EntryKind.RELEASE, rest, now, guild_id=guild_id, session_id=session_id)
+    who_and_why = {"reason": reason, "actor_id": actor_id}
+    await _enter(connection, EntryKind.RELEASE, rest, now, guild_id=guild_id, session_id=session_id, **who_and_why)
     return rest
 
 
@@ -111,18 +130,38 @@ async def balance(connection: AsyncConnection, guild_id: int | None = None, job_
 
 async def recount(connection: AsyncConnection) -> dict[int, Funds]:
     """Add up every server's entries from the first one, whatever the sums in its row say."""
-    entry = ledger_entries.c
-    for_job, of_session = entry.job_id.is_not(None), entry.session_id.is_not(None)
-    from_pool, from_budget, as_budget = (
-        and_(for_job, ~of_session),
-        and_(for_job, of_session),
-        and_(~for_job, of_session),
-    )
+    rows = await connection.execute(recount_query())
+    return {row.guild_id: Funds(*row[1:]) for row in rows.all()}
+
+
+def recount_query() -> Select[tuple[int, int, int, int, int]]:
+    """Return the query for what every server's entries add up to: its id, then the numbers of `Funds`."""
+    from_pool, from_budget, as_budget = _purses()
     available = _total(_OUTER_SIGN) + _total(_PURSE_SIGN, from_pool) + _total(_PURSE_SIGN, as_budget)
     budgeted = _total(_PURSE_SIGN, from_budget) - _total(_PURSE_SIGN, as_budget)
-    query = select(entry.guild_id, available, budgeted, _total(_HELD_SIGN, for_job), _total(_SPENT_SIGN))
-    rows = await connection.execute(query.group_by(entry.guild_id))
-    return {guild_id: Funds(*sums) for guild_id, *sums in rows}
+    for_job = ledger_entries.c.job_id.is_not(None)
+    query = select(ledger_entries.c.guild_id, available, budgeted, _total(_HELD_SIGN, for_job), _total(_SPENT_SIGN))
+    return query.group_by(ledger_entries.c.guild_id)
+
+
+def session_recount_query() -> Select[tuple[int, int, int, int]]:
+    """Return the query for what every session's entries add up to: its id, then what is available, held, spent."""
+    _from_pool, from_budget, as_budget = _purses()
+    available = _total(_PURSE_SIGN, from_budget) - _total(_PURSE_SIGN, as_budget)
+    query = select(ledger_entries.c.session_id, available, _total(_HELD_SIGN, from_budget), _total(_SPENT_SIGN))
+    return query.where(ledger_entries.c.session_id.is_not(None)).group_by(ledger_entries.c.session_id)
+
+
+def job_recount_query() -> Select[tuple[int, int, int]]:
+    """Return the query for what every job's entries add up to: its id, then what is held and spent."""
+    query = select(ledger_entries.c.job_id, _total(_HELD_SIGN).label("held"), _total(_SPENT_SIGN).label("spent"))
+    return query.where(ledger_entries.c.job_id.is_not(None)).group_by(ledger_entries.c.job_id)
+
+
+def _purses() -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
+    """Tell entries of jobs that the pool pays, of jobs that a budget pays, and of the budgets themselves."""
+    for_job, of_session = ledger_entries.c.job_id.is_not(None), ledger_entries.c.session_id.is_not(None)
+    return and_(for_job, ~of_session), and_(for_job, of_session), and_(~for_job, of_session)
 
 
 def _total(signs: dict[EntryKind, int], condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:
