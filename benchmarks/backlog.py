@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from benchmarks.town import Place, Town
+from bot.config import MAX_CREDITS
+from bot.pools.rows import open_pool
 from bot.sandbox.discord import LocalDiscord
 from bot.sandbox.discord.constants import ChannelType, MessageFlag
 from bot.sandbox.discord.models import Channel, Message, ThreadState
@@ -76,6 +78,8 @@ async def lay_backlog(
     async with Database.open(f"sqlite+aiosqlite:///{database}") as opened, opened.transaction() as connection:
         if rows:
             await connection.execute(insert(jobs), rows)
+            for guild_id in {row["guild_id"] for row in rows}:
+                await open_pool(connection, guild_id, MAX_CREDITS, datetime.fromtimestamp(now, UTC))
             await connection.execute(insert(ledger_entries), [_entry(row, kind) for row in rows for kind in _KINDS])
     return sum(row["state"] == "processing" for row in rows)
 

@@ -17,6 +17,7 @@ from benchmarks.backlog import Span, Started, lay_backlog, plan_backlog
 from benchmarks.meters import Call, CallCounter, ProcessMeter, commits
 from benchmarks.town import Town, found_town
 from benchmarks.witness import Witness
+from bot.config import MAX_CREDITS
 from bot.sandbox.discord import LocalDiscord
 from bot.sandbox.run import bot_environment
 from bot.sandbox.ulazai import LocalUlazAI
@@ -27,6 +28,7 @@ _CREDITS = 10**9
 _SETTINGS = {
     "LIMIT_ACTIVE_JOBS": "0",
     "LIMIT_WINDOW_CREDITS": "0",
+    "POOL_STARTING_CREDITS": str(MAX_CREDITS),
     "PROVIDER_MAX_REQUESTS_PER_SECOND": "0",
     "ARCHIVE_DIR": "",
     "LOG_FORMAT": "json",
