@@ -155,21 +155,22 @@ class Line:
         return bool(self._turns.unknown)
 
     def is_stale(self, now: datetime) -> bool:
-        """Tell whether what members used should be read again."""
+        """Tell whether it has been some time since it was read what members used."""
         return self._learned_at is None or not timedelta() <= now - self._learned_at <= _KNOWN_FOR
 
     async def learn(self, now: datetime) -> None:
         """Read what the members who wait have used. Never raises: who can't be read has used nothing."""
-        unknown = self._turns.unknown
-        members = self._turns.members if self.is_stale(now) else unknown
+        unknown = members = self._turns.unknown
+        if self.is_stale(now):
+            members, self._learned_at = self._turns.rivals, now
+        if not members:
+            return
         try:
             used = await self._repository.used_credits(members, now - self._window)
         except StorageError as error:
             _log.error("turns go by age alone for now", error=str(error))
             self._turns.learn(dict.fromkeys(unknown, 0))
             return
-        if members is not unknown:
-            self._learned_at = now
         self._turns.learn({member: used.get(member, 0) for member in members})
         self._changed = True
 

@@ -62,5 +62,5 @@ class Share:
         granted_looks = min(looks, max((room + self._owes_look) // 2, room - sends))
         granted_sends = min(sends, room - granted_looks)
         if granted_sends or granted_looks:
-            self._owes_look = looks > granted_looks and granted_sends > granted_looks
+            self._owes_look = looks > granted_looks and self._owes_look + granted_sends > granted_looks
         return granted_sends, granted_looks

@@ -119,19 +119,19 @@ class Turns:
     @property
     def unknown(self) -> set[Member]:
         """Members who wait beside others of their server, and of whom it is not known what they used."""
-        return {
-            (guild_id, member_id) for guild_id, member_id in self._unknown if len(self._guilds[guild_id].ranking) > 1
-        }
+        return {member for member in self._unknown if len(self._guilds[member[0]].ranking) > 1}
 
     @property
-    def members(self) -> set[Member]:
-        """Members who wait."""
-        found = ((guild_id, guild.ranking.keys()) for guild_id, guild in self._guilds.items())
-        return {(guild_id, member_id) for guild_id, member_ids in found for member_id in member_ids}
+    def rivals(self) -> set[Member]:
+        """Members who wait beside others of their server."""
+        lines = {guild_id: guild.ranking.keys() for guild_id, guild in self._guilds.items() if len(guild.ranking) > 1}
+        return {(guild_id, member_id) for guild_id, member_ids in lines.items() for member_id in member_ids}
 
     def join(self, turn: Turn) -> None:
         """Let a job wait, also in place of what was known of it before."""
-        self.leave(turn.job_id)
+        self.free(turn.job_id)
+        if before := self._waiting.get(turn.job_id):
+            self._withdraw(before)
         self._waiting[turn.job_id] = turn
         guild = self._guild(turn)
         member = self._member(turn)

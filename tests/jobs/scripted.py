@@ -114,13 +114,19 @@ class Stage:
         self.worker = self.new_worker(wait_for_credits=wait_for_credits)
 
     def new_worker(
-        self, *, min_interval: float = MIN_INTERVAL, wait_for_credits: bool = False, requests_per_second: float = 0
+        self,
+        *,
+        min_interval: float = MIN_INTERVAL,
+        wait_for_credits: bool = False,
+        requests_per_second: float = 0,
+        active_jobs: int = 0,
     ) -> Worker:
         """Make the worker of a process that has just been started."""
         patience = Patience(
             min_interval_seconds=min_interval,
             wait_for_credits=wait_for_credits,
             requests_per_second=requests_per_second,
+            active_jobs=active_jobs,
         )
         self.worker = Worker(self.repository, self.provider, self.clock, patience)
         self.worker.attach(self.notifier)
@@ -172,7 +178,11 @@ class Stage:
 
     def waiting(self, job: Job) -> str | None:
         """What the job's card says of why it waits."""
-        return [standing for standing in self.notifier.shown if standing.job.id == job.id][-1].waiting
+        return self.standing(job).waiting
+
+    def standing(self, job: Job) -> Standing:
+        """What the job's card shows."""
+        return [standing for standing in self.notifier.shown if standing.job.id == job.id][-1]
 
 
 @asynccontextmanager

@@ -93,3 +93,15 @@ def test_a_clock_that_is_set_back_does_not_keep_it_closed(gate: Gate, clock: Fak
     assert gate.enter(clock.now()) is None
     gate.refused(clock.now(), "busy", 60)
     assert gate.enter(clock.now()) == clock.now() + timedelta(seconds=60)
+
+
+def test_it_says_how_many_may_go_through_and_when_again(gate: Gate, clock: FakeClock) -> None:
+    assert (gate.room(clock.now()), gate.opens_at(clock.now())) == (None, None)
+    gate.refused(clock.now(), "busy", 60)
+    assert (gate.room(clock.now()), gate.opens_at(clock.now())) == (0, START + timedelta(seconds=60))
+    clock.advance(60)
+    assert (gate.room(clock.now()), gate.opens_at(clock.now())) == (1, None)
+    gate.enter(clock.now())
+    assert gate.room(clock.now()) == 0
+    gate.opened()
+    assert gate.room(clock.now()) is None

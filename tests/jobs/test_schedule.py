@@ -113,3 +113,14 @@ async def test_waiting_ends_after_a_while_whatever_the_plans_say(
     schedule.put(1, START + after(86_400))
     await asyncio.wait_for(schedule.wait(), 5)
     assert schedule.pop_due() == []
+
+
+async def test_waiting_ends_when_it_is_nudged(clock: FakeClock, schedule: Schedule) -> None:
+    schedule.put(1, clock.now() + after(10))
+    waiting = asyncio.create_task(schedule.wait())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    schedule.nudge()
+    async with asyncio.timeout(5):
+        await waiting
+    assert schedule.pop_due() == []

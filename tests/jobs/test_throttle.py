@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.throttle import TokenBucket
+from bot.jobs.throttle import Share, TokenBucket
 from tests.clock import FakeClock
 
 
@@ -52,3 +52,31 @@ def test_a_clock_set_back_gives_nothing() -> None:
     bucket = TokenBucket(2, clock.now())
     spend(bucket, clock, 2)
     assert bucket.available(clock.now() - timedelta(hours=1)) == 0
+
+
+_counts = st.integers(0, 30)
+
+
+@given(room=_counts, sends=_counts, looks=_counts)
+def test_no_request_is_left_unused_and_none_is_made_up(room: int, sends: int, looks: int) -> None:
+    granted = Share().split(room, sends, looks)
+    assert sum(granted) == min(room, sends + looks)
+    assert granted[0] <= sends
+    assert granted[1] <= looks
+
+
+@given(rooms=st.lists(st.integers(0, 5), max_size=40))
+def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]) -> None:
+    share = Share()
+    sends = looks = 0
+    for room in rooms:
+        granted = share.split(room, 100, 100)
+        sends, looks = sends + granted[0], looks + granted[1]
+        assert sends - looks in (0, 1)
+
+
+def test_nothing_is_owed_for_what_did_not_wait() -> None:
+    share = Share()
+    assert [share.split(1, 5, 0) for _ in range(5)] == [(1, 0)] * 5
+    assert share.split(1, 5, 5) == (1, 0)
+    assert share.split(1, 5, 5) == (0, 1)

@@ -107,7 +107,7 @@ def test_who_leaves_keeps_nobody_waiting() -> None:
     turns.leave(3)
     turns.leave(1)
     turns.leave(99)
-    assert (len(turns), turns.members) == (1, {(RED, BEN)})
+    assert (len(turns), turns.rivals) == (1, set())
     assert taken(turns) == [2]
 
 
@@ -115,8 +115,10 @@ def test_it_is_known_whose_use_is_not_known() -> None:
     turns = line(turn(1), turn(2, member_id=BEN), turn(3, member_id=EVE, moved=1))
     assert turns.unknown == {(RED, ANN), (RED, BEN)}
     turns.learn({(RED, ANN): 0})
+    assert turns.unknown == {(RED, BEN)}
+    assert turns.rivals == {(RED, ANN), (RED, BEN)}
     turns.leave(2)
-    assert turns.unknown == set()
+    assert turns.unknown == turns.rivals == set()
 
 
 # What holds for every line
