@@ -74,8 +74,11 @@ def _applying(
     if own is not None:
         yield Origin(number, own, Source.MEMBER)
     by_role = {role_id: _value(policy.roles.get(role_id), number) for role_id in role_ids}
-    best_first = sorted(((value, role_id) for role_id, value in by_role.items() if value is not None), reverse=True)
-    yield from (Origin(number, value, Source.ROLE, role_id) for value, role_id in best_first)
+    # 0 is no limit, which is better than any.
+    best_first = sorted(
+        ((value == 0, value, role_id) for role_id, value in by_role.items() if value is not None), reverse=True
+    )
+    yield from (Origin(number, value, Source.ROLE, role_id) for _, value, role_id in best_first)
     general = _value(policy.everyone, number)
     if general is not None:
         yield Origin(number, general, Source.EVERYONE)

@@ -15,9 +15,18 @@ def check_credits(amount: float, *, least: int = 1) -> int:
     Raises:
         ChangeRefusedError: it is no whole number, or not one from `least` to `MAX_CREDITS`.
     """
-    if not isinstance(amount, int) or not least <= amount <= MAX_CREDITS:
-        raise ChangeRefusedError(f"Please give a whole number of credits, from {least} to {MAX_CREDITS:,}.")
-    return amount
+    return check_whole(amount, least, MAX_CREDITS, "of credits; 0 is no limit" if least == 0 else "of credits")
+
+
+def check_whole(number: float, least: int, most: int, what: str) -> int:
+    """Return a whole number within bounds, both included; `what` says of what it is a number.
+
+    Raises:
+        ChangeRefusedError: it is none.
+    """
+    if not isinstance(number, int) or not least <= number <= most:
+        raise ChangeRefusedError(f"Please give a whole number from {least} to {most:,} {what}.")
+    return number
 
 
 def clean_reason(text: str, *, is_needed: bool = True) -> str:

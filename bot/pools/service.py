@@ -1,16 +1,25 @@
 """What the moderators of a server, and the operator, do with its pool."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
 from bot.clock import Clock
 from bot.errors import PoolEmptyError
-from bot.pools import ledger
+from bot.pools import ledger, statements
+from bot.pools.allowances import limits_for, origins
 from bot.pools.amounts import check_credits, clean_reason
+from bot.pools.brakes import brake_step
+from bot.pools.forecast import PACE_SPAN, empty_at, periods_of
 from bot.pools.models import Pool, Terms
 from bot.pools.policies import PolicyChange, change_policy, write_audit
 from bot.pools.policy import Policy
-from bot.pools.rows import open_pool, open_pools, read_pool
+from bot.pools.reports import AuditEntry, Cursor, LedgerEntry, MemberRules, Page, Spending, Statement
+from bot.pools.rows import open_pool, open_pools, read_pool, read_session_in
 from bot.storage.database import Database
+
+PAGE_SIZE = 10
+"""Entries on one page."""
+
+_TOP_SPENDERS = 3
 
 
 class PoolService:
@@ -99,6 +108,86 @@ class PoolService:
             after = await open_pool(connection, guild_id, 0, now)
             await write_audit(connection, guild_id, actor_id, "withdraw", _booked(amount, before, after, reason), now)
             return after
+
+    async def statement(self, guild_id: int) -> Statement:
+        """Return how a pool stands: what is in it, who spends it, and how long it lasts."""
+        pool = await self.pool(guild_id)
+        now = self._clock.now()
+        periods = periods_of(now)
+        starts = (periods.day, periods.week, periods.month, now - PACE_SPAN)
+        async with self._database.reading() as connection:
+            pool = await read_pool(connection, guild_id) or pool
+            *spent, lately = await statements.spent_since(connection, guild_id, starts)
+            return Statement(
+                pool=pool,
+                spending=Spending(*spent),
+                top=tuple(await statements.top_spenders(connection, guild_id, periods.month, _TOP_SPENDERS)),
+                empty_at=empty_at(pool.funds.available, lately, pool.opened_at, now),
+                account=await statements.newest_account(connection),
+            )
+
+    async def spending(self, guild_id: int, member_id: int) -> Spending:
+        """Return what a member spent."""
+        periods = periods_of(self._clock.now())
+        starts = (periods.day, periods.week, periods.month)
+        async with self._database.reading() as connection:
+            return Spending(*await statements.spent_since(connection, guild_id, starts, member_id))
+
+    async def ledger_page(
+        self, guild_id: int, cursor: Cursor | None = None, member_id: int | None = None, size: int = PAGE_SIZE
+    ) -> Page[LedgerEntry]:
+        """Return a page of a server's ledger, newest first, or of what is about one member in it."""
+        async with self._database.reading() as connection:
+            return await statements.ledger_page(connection, guild_id, member_id, cursor, size)
+
+    async def audit_page(self, guild_id: int, cursor: Cursor | None = None, size: int = PAGE_SIZE) -> Page[AuditEntry]:
+        """Return a page of a server's audit trail, newest first."""
+        async with self._database.reading() as connection:
+            return await statements.audit_page(connection, guild_id, cursor, size)
+
+    async def entries(self, guild_id: int, chunk: int = 1000) -> AsyncIterator[list[LedgerEntry]]:
+        """Yield a server's whole ledger as it is now, oldest first, some entries at a time.
+
+        Nothing is held between two of them, neither the entries nor a connection, so that a long ledger read slowly
+        is in nobody's way.
+        """
+        async with self._database.reading() as connection:
+            last_id = await statements.newest_entry_id(connection)
+        after_id = 0
+        while after_id < last_id:
+            async with self._database.reading() as connection:
+                found = await statements.entries_between(connection, guild_id, after_id, last_id, chunk)
+            if not found:
+                return
+            yield found
+            after_id = found[-1].id
+
+    async def rules(
+        self, guild_id: int, member_id: int, role_ids: Collection[int], channel_ids: Sequence[int]
+    ) -> MemberRules:
+        """Return every rule that applies to a member.
+
+        Args:
+            guild_id: of the server.
+            member_id: of the member.
+            role_ids: of the member's roles.
+            channel_ids: of the place that it is about, and of the channel that it is a thread of.
+        """
+        pool = await self.pool(guild_id)
+        async with self._database.reading() as connection:
+            session = await read_session_in(connection, channel_ids[0])
+        terms = self._terms.limits
+        return MemberRules(
+            pool=pool,
+            member_id=member_id,
+            role_ids=role_ids,
+            channel_ids=channel_ids,
+            limits=limits_for(pool.policy, member_id, role_ids, terms),
+            origins=tuple(origins(pool.policy, member_id, role_ids, terms)),
+            step=brake_step(pool.funds.available, pool.last_deposit, pool.policy.brakes),
+            session=session,
+            now=self._clock.now(),
+        )
 
 
 def _check_free(pool: Pool, amount: int) -> None:
