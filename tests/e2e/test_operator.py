@@ -52,7 +52,12 @@ class Operator:
 async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
     async with servers(tmp_path, rate_limits=False) as stage:
         environment = bot_environment(stage.discord, stage.ulazai, tmp_path)
-        changes = {"LIMIT_ACTIVE_JOBS": "0", "LIMIT_WINDOW_CREDITS": "0", "POOL_STARTING_CREDITS": "99999", "POLL_MIN_INTERVAL_SECONDS": "0.1"}
+        changes = {
+            "LIMIT_ACTIVE_JOBS": "0",
+            "LIMIT_WINDOW_CREDITS": "0",
+            "POOL_STARTING_CREDITS": "99999",
+            "POLL_MIN_INTERVAL_SECONDS": "0.1",
+        }
         yield Operator(stage, tmp_path, environment | changes)
 
 
