@@ -7,6 +7,8 @@ import discord
 from discord import app_commands
 from discord.app_commands import Choice, Range
 
+from tests.sandbox.pool_commands import BUTTONS, GROUPS
+
 Interaction = discord.Interaction[Any]
 
 SEASONS = ("spring", "summer", "autumn", "winter")
@@ -21,7 +23,8 @@ class PageBot(discord.AutoShardedClient):
         self.tree = app_commands.CommandTree(self)
 
     async def setup_hook(self) -> None:
-        for command in COMMANDS:
+        self.add_dynamic_items(*BUTTONS)
+        for command in (*COMMANDS, *GROUPS):
             self.tree.add_command(command)
         await self.tree.sync()
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox.discord import NO_ANSWER, seed
+from bot.sandbox.discord import NO_ANSWER, permissions, seed
 from bot.sandbox.discord.models import JsonObject
 from tests.sandbox.discord_tools import RawBot, raw_bot
 
@@ -166,6 +166,60 @@ async def test_direct_message_appears_in_the_channels(bot: RawBot) -> None:
         assert [c["id"] for c in seen["channels"] if c["type"] == 1] == [channel["id"]]
         _, seen = await two.get("bootstrap")
         assert [c for c in seen["channels"] if c["type"] == 1] == []
+
+
+async def test_pins_are_shown(bot: RawBot) -> None:
+    messages = f"/channels/{seed.VIDEOS_ID}/messages"
+    async with page(bot, ONE) as one:
+        ids = [(await bot("POST", messages, {"content": text}))[1]["id"] for text in ("a", "b", "c")]
+        for pinned in (ids[2], ids[0]):
+            await bot("PUT", f"{messages}/pins/{pinned}")
+        changed = await one.event("MESSAGE_UPDATE")
+        assert (changed["id"], changed["pinned"]) == (ids[2], True)
+        assert (await one.event("CHANNEL_UPDATE"))["last_pin_timestamp"] is not None
+        _, shown = await one.get(f"channels/{seed.VIDEOS_ID}/pins")
+        assert [message["content"] for message in shown] == ["a", "c"]
+        status, refused = await one.get(f"channels/{seed.MODERATORS_ID}/pins")
+        assert (status, refused) == (403, {"message": "You do not have access to this channel."})
+
+
+async def test_what_is_hidden_from_a_person_goes_from_their_page_without_its_name(bot: RawBot) -> None:
+    async with page(bot, ONE) as one, page(bot, MODERATOR) as moderator:
+        bot.local.workshop.set_overwrite(seed.GENERAL_ID, seed.MEMBER_ONE_ID, deny=permissions.VIEW_CHANNEL)
+        gone = {"id": str(seed.GENERAL_ID), "type": 0, "parent_id": None}
+        assert await one.event("CHANNEL_DELETE") == gone
+        assert (await moderator.event("CHANNEL_UPDATE"))["name"] == "general"
+        bot.local.workshop.take_role(seed.GUILD_ID, seed.MODERATOR_ID, seed.MODERATOR_ROLE_ID)
+        assert await moderator.event("GUILD_UPDATE") == {}
+        _, seen = await moderator.get("bootstrap")
+        me = next(user for user in seen["users"] if user["id"] == seen["me"])
+        assert (me["roles"], me["moderator"], [c["name"] for c in seen["channels"]]) == (
+            [],
+            False,
+            ["videos", "general"],
+        )
+
+
+async def test_a_person_is_told_for_whom_there_is_news(bot: RawBot) -> None:
+    async with page(bot, ONE) as one:
+        await bot("POST", f"/channels/{seed.VIDEOS_ID}/messages", {"content": "for all to see"})
+        await bot("POST", f"/channels/{seed.VIDEOS_ID}/messages", {"content": f"for <@{TWO}> and <@{ONE}>"})
+        assert await one.event("NEWS_FOR_OTHERS") == {"user_ids": [str(TWO)]}
+        await bot("POST", f"/channels/{seed.MODERATORS_ID}/messages", {"content": "a request waits"})
+        assert await one.event("NEWS_FOR_OTHERS") == {"user_ids": [str(MODERATOR)]}
+        await bot("POST", f"/channels/{seed.MODERATORS_ID}/messages", {"content": f"<@{seed.OWNER_ID}>"})
+        assert await one.event("NEWS_FOR_OTHERS") == {"user_ids": [str(MODERATOR), str(seed.OWNER_ID)]}
+
+
+async def test_people_of_other_servers_are_not_among_the_members(bot: RawBot) -> None:
+    other = bot.local.workshop.add_guild("Other")
+    bot.local.workshop.add_person("stranger", other.id)
+    async with page(bot, ONE) as one:
+        _, seen = await one.get("bootstrap")
+        assert {user["username"] for user in seen["users"]} == {
+            "reelpool", "member-one", "member-two", "moderator", "operator",
+        }  # fmt: skip
+        assert [user["username"] for user in seen["users"] if user["operator"]] == ["operator"]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ class ClientApi:
             [
                 web.get("/client/bootstrap", self.bootstrap),
                 web.get("/client/channels/{channel_id}/messages", self.messages),
+                web.get("/client/channels/{channel_id}/pins", self.pins),
                 web.post("/client/messages", self.say),
                 web.post("/client/interactions", self.interact),
                 web.get("/client/events", self.events),
@@ -73,7 +74,7 @@ class ClientApi:
         roles = [{"id": str(r.id), "name": r.name, "color": r.color} for r in guild.roles.values()]
         body = {
             "me": str(user.id),
-            "users": [self._user_json(each) for each in self._users()],
+            "users": [self._user_json(each) for each in self._users() if each is user or each.id in guild.members],
             "guild": {"id": str(guild.id), "name": guild.name, "roles": roles},
             "channels": [client_channel_json(self._world, channel, user.id) for channel in channels],
             "threads": [client_channel_json(self._world, thread, user.id) for thread in threads],
@@ -84,15 +85,18 @@ class ClientApi:
 
     async def messages(self, request: web.Request) -> web.Response:
         """A channel's messages, newest first."""
-        user = self._user(request)
-        given = request.match_info["channel_id"]
-        channel_id = int(given) if given.isdecimal() else 0
-        channel = self._services.conduct.visible_channel(user.id, channel_id)
+        user, channel = self._visible_channel(request)
         limit = min(_number(request, "limit") or 50, _MAX_MESSAGES)
         before = self._world.messages_before(channel.id, _number(request, "before"))
         found: Iterable[Message] = (m for m in before if self._world.can_read(m, user.id))
         write = self._services.writer.write_for_gateway
         return json_answer([write(message) for message in islice(found, limit)])
+
+    async def pins(self, request: web.Request) -> web.Response:
+        """A channel's pinned messages, the last pinned first."""
+        _, channel = self._visible_channel(request)
+        write = self._services.writer.write_for_gateway
+        return json_answer([write(message) for message in self._services.pins.pinned(channel)])
 
     async def say(self, request: web.Request) -> web.Response:
         """Post a message."""
@@ -115,6 +119,12 @@ class ClientApi:
     async def events(self, request: web.Request) -> web.WebSocketResponse:
         """The page's websocket."""
         return await self.feed.handle(request, self._user(request).id)
+
+    def _visible_channel(self, request: web.Request) -> tuple[User, Channel]:
+        user = self._user(request)
+        given = request.match_info["channel_id"]
+        channel_id = int(given) if given.isdecimal() else 0
+        return user, self._services.conduct.visible_channel(user.id, channel_id)
 
     def _users(self) -> list[User]:
         """Everyone; last the application's owner, whom people seldom want to be."""
@@ -139,12 +149,15 @@ class ClientApi:
         return [] if found is None else [found]
 
     def _user_json(self, user: User) -> JsonObject:
+        member = next(iter(self._world.guilds.values())).members.get(user.id)
         return {
             "id": str(user.id),
             "username": user.username,
             "global_name": user.global_name,
             "bot": user.bot,
             "moderator": self._is_moderator(user.id),
+            "operator": user.id == self._services.application.owner_id,
+            "roles": [] if member is None else [str(role_id) for role_id in member.role_ids],
             "color": user.color if user.bot or user.listed else None,
         }
 

@@ -102,15 +102,31 @@ class ClientFeed:
             self._on_channel(event.name, subject)
         elif isinstance(subject, CommandsChange):
             self._on_commands()
+        else:
+            self._on_guild()
 
     def _on_message(self, name: str, message: Message) -> None:
         data: JsonObject | None = None
         for page in self._pages:
-            if not self._world.can_read(message, page.user_id):
-                continue
-            if data is None:
-                data = self._message_data(name, message)
-            page.outbox.put_nowait({"t": name, "d": data})
+            if self._world.can_read(message, page.user_id):
+                data = data or self._message_data(name, message)
+                page.outbox.put_nowait({"t": name, "d": data})
+            if name == "MESSAGE_CREATE" and (others := self._others_concerned(message, page.user_id)):
+                page.outbox.put_nowait({"t": "NEWS_FOR_OTHERS", "d": {"user_ids": others}})
+
+    def _others_concerned(self, message: Message, user_id: int) -> list[str]:
+        """Who else at the page is to look: they are addressed, or see what this person does not.
+
+        The application's owner sees everything, and is told only of what addresses them.
+        """
+        hidden = not self._world.can_read(message, user_id)
+        uninvolved = {user_id, message.author_id}
+        concerned = set(message.pinged_user_ids)
+        if hidden:
+            concerned |= {user.id for user in self._world.users.values() if self._world.can_read(message, user.id)}
+            uninvolved |= {self._services.application.owner_id} - set(message.pinged_user_ids)
+        people = (user for user in self._world.users.values() if user.listed and not user.bot)
+        return [str(user.id) for user in people if user.id in concerned - uninvolved]
 
     def _message_data(self, name: str, message: Message) -> JsonObject:
         if name == "MESSAGE_DELETE":
@@ -136,6 +152,10 @@ class ClientFeed:
         guild_id = next(iter(self._world.guilds))
         offered = self._services.conduct.offers.anywhere(user_id, guild_id)
         return [command_json(command, self._services.application.id) for command in offered]
+
+    def _on_guild(self) -> None:
+        for page in self._pages:
+            page.outbox.put_nowait({"t": "GUILD_UPDATE", "d": {}})
 
     def _on_status(self, online: bool) -> None:
         for page in self._pages:

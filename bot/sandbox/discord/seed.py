@@ -34,10 +34,15 @@ WELCOME_ID: Final = _FIRST_ID + 11
 CREATORS_ROLE_ID: Final = _FIRST_ID + 12
 POOL_KEEPER_ROLE_ID: Final = _FIRST_ID + 13
 
-WELCOME = (
-    "Welcome! Type `/video` and say what you want to see, or `/animate` with a picture. "
-    "A picture that is already here can be animated too: open its message's menu, **Apps**, **Animate image**."
-)
+WELCOME = """\
+Welcome! Type `/video` and say what you want to see, or `/animate` with a picture. A picture that is already here can \
+be animated too: open its message's menu, **Apps**, **Animate image**.
+
+The videos are paid from one pool of credits. Who you are is changed at the bottom left:
+- **Moderator**: `/pool show` tells what is left, `/pool approvals` lets dear requests wait for a yes in #moderators, \
+`/session start` opens a thread with a budget of its own, `/pool allow` says who may spend how much.
+- **Member One** and **Member Two** hold the role Creators; `/why` tells them what they may spend.
+- **Operator** owns the bot: `/pool deposit` fills the pool."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,15 @@ export function fetchMessages(channelId, before) {
   });
 }
 
+/**
+ * A channel's pinned messages.
+ * @param {string} channelId
+ * @returns {Promise<Message[]>} The last pinned first.
+ */
+export function fetchPins(channelId) {
+  return request(`channels/${channelId}/pins`);
+}
+
 /** How many messages one request for history asks for. */
 export const PAGE_SIZE = 50;
 

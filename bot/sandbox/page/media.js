@@ -141,6 +141,25 @@ function renderFile(item) {
       externalLink(item.url, nameOf(item)),
       item.size ? h("small", null, fileSize(item.size)) : null,
     ),
+    renderDownload(item),
+  );
+}
+
+/** Saves the file under its name, also where the browser would show it. @param {MediaItem} item */
+function renderDownload(item) {
+  if (new URL(item.url, location.href).origin !== location.origin) return null;
+  const label = `Download ${nameOf(item)}`;
+  return h(
+    "a",
+    {
+      class: "icon-button",
+      href: item.url,
+      download: nameOf(item),
+      title: label,
+      "aria-label": label,
+      data: { testid: "file-download" },
+    },
+    icon("download"),
   );
 }
 

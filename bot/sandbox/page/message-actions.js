@@ -9,7 +9,8 @@ import { openMessageMenu } from "./menu.js";
 import { controlOf } from "./message.js";
 import { dismissMessage, focusMessage, focusNeighbour, redrawAll } from "./messages.js";
 import { openSelect, selectOptions } from "./select-menu.js";
-import { findMessage, setPending, state } from "./store.js";
+import { loadOlder } from "./session.js";
+import { findMessage, setPending, state, timeline } from "./store.js";
 
 /** How long a finger rests on a message to open its menu, in milliseconds. */
 const LONG_PRESS = 500;
@@ -28,7 +29,7 @@ const ACTIONS = {
   "dismiss-pending": (_target, article) => setPending(article.dataset.key ?? "", null),
   enlarge: (target) => showPicture(target.dataset.url ?? "", target.dataset.alt ?? ""),
   fill: (target) => fillComposer(target.dataset.text ?? ""),
-  jump: (target) => jumpTo(target.dataset.messageId ?? ""),
+  jump: (target) => void jumpTo(target.dataset.messageId ?? ""),
   "retry-media": (target) => {
     retryMedia(target.dataset.url ?? "");
     redrawAll();
@@ -147,14 +148,25 @@ function startLongPress() {
     list.addEventListener(name, stop, { passive: true });
 }
 
-/** Scrolls to a message and lets it light up. @param {string} messageId */
-function jumpTo(messageId) {
-  const node = /** @type {HTMLElement | null} */ (
-    list.querySelector(`[data-message-id="${CSS.escape(messageId)}"]`)
-  );
-  if (!node) return;
+/**
+ * Scrolls to a message of the open channel and lets it light up; older history is loaded until it is there.
+ * @param {string} messageId
+ */
+export async function jumpTo(messageId) {
+  const channelId = state.current;
+  while (!nodeOf(messageId) && !timeline(channelId).complete) {
+    await loadOlder(channelId);
+    redrawAll();
+  }
+  const node = nodeOf(messageId);
+  if (!node || state.current !== channelId) return;
   node.scrollIntoView({ block: "center" });
   node.classList.add("flash");
   node.addEventListener("animationend", () => node.classList.remove("flash"), { once: true });
   focusMessage(node);
+}
+
+/** @param {string} messageId @returns {HTMLElement | null} */
+function nodeOf(messageId) {
+  return list.querySelector(`[data-message-id="${CSS.escape(messageId)}"]`);
 }

@@ -7,7 +7,7 @@ import { embeddedMedia, renderEmbed } from "./embeds.js";
 import { bareLinks, parseMarkdown } from "./markdown.js";
 import { renderMarkdown } from "./markdown-view.js";
 import { isMediaLink, mediaKey, renderMedia } from "./media.js";
-import { displayName, mentionsMe, state } from "./store.js";
+import { displayName, findMessage, mentionsMe, state } from "./store.js";
 import { fullTime, messageTime } from "./timestamps.js";
 
 /**
@@ -20,6 +20,7 @@ import { fullTime, messageTime } from "./timestamps.js";
 
 export const FLAGS = { suppressEmbeds: 4, ephemeral: 64, thinking: 128, componentsV2: 32768 };
 
+const PIN_ADDED = 6;
 const THREAD_CREATED = 18;
 const THREAD_STARTER = 21;
 /** Types that are something a person or app said; every other type is a notice by the system. */
@@ -43,6 +44,7 @@ export function standsAlone(message) {
   return Boolean(
     message.interaction_metadata?.name ||
     message.message_reference ||
+    message.pinned ||
     !SPOKEN.has(message.type ?? 0) ||
     message.type === THREAD_STARTER,
   );
@@ -117,10 +119,16 @@ function commandType(origin) {
 
 /** @param {Message} message */
 function renderReply(message) {
-  const target = message.referenced_message;
-  const data = { key: "origin", action: "jump", messageId: message.message_reference?.message_id };
+  const id = message.message_reference?.message_id ?? "";
+  const target = message.referenced_message ?? findMessage(message.channel_id, id);
+  const data = { key: "origin", action: "jump", messageId: id };
   if (!target)
-    return h("div", { class: "origin", data: { key: "origin" } }, icon("reply"), "The message was deleted");
+    return h(
+      "div",
+      { class: "origin", data: { key: "origin" } },
+      icon("reply"),
+      "A message that is not shown here",
+    );
   const summary = target.content || target.embeds?.find((embed) => embed.title)?.title || "See the message";
   return h(
     "button",
@@ -170,6 +178,17 @@ function renderHeader(message, author) {
       { datetime: message.timestamp, title: fullTime(message.timestamp) },
       messageTime(message.timestamp),
     ),
+    pinMark(message),
+  );
+}
+
+/** @param {Message} message */
+function pinMark(message) {
+  if (!message.pinned) return null;
+  return h(
+    "span",
+    { class: "pin-mark", role: "img", title: "Pinned", "aria-label": "Pinned", data: { testid: "pin-mark" } },
+    icon("pin"),
   );
 }
 
@@ -287,17 +306,22 @@ function renderThreadCard(thread) {
   );
 }
 
-/** A line by the system, such as a thread's beginning. @param {Message} message */
+/** What the system tells in a line: a thread's beginning, a pin. @param {Message} message */
+function noticeOf(message) {
+  const { message_id: messageId, channel_id: channelId = "" } = message.message_reference ?? {};
+  if (message.type === PIN_ADDED) {
+    const target = { type: "button", class: "link-button", data: { action: "jump", messageId } };
+    return ["pinned ", h("button", target, "a message"), " to this channel."];
+  }
+  if (message.type !== THREAD_CREATED) return [message.content || "changed something here"];
+  const name = state.channels.has(channelId)
+    ? h("a", { href: `#channel/${channelId}`, data: { testid: "thread-link" } }, message.content)
+    : h("b", null, message.content);
+  return ["started a thread: ", name];
+}
+
+/** A line by the system. @param {Message} message */
 function renderNotice(message) {
-  const id = message.message_reference?.channel_id ?? "";
-  const isThread = message.type === THREAD_CREATED && state.channels.has(id);
-  const said =
-    message.type === THREAD_CREATED
-      ? [
-          "started a thread: ",
-          isThread ? h("a", { href: `#channel/${id}` }, message.content) : h("b", null, message.content),
-        ]
-      : [message.content || "changed something here"];
   return h(
     "article",
     {
@@ -305,13 +329,13 @@ function renderNotice(message) {
       tabindex: "-1",
       data: { key: message.id, testid: "message", messageId: message.id },
     },
-    icon("thread"),
+    icon(message.type === PIN_ADDED ? "pin" : "thread"),
     h(
       "div",
       { class: "body" },
       h("b", null, displayName(known(message.author))),
       " ",
-      ...said,
+      ...noticeOf(message),
       " ",
       h("time", { title: fullTime(message.timestamp) }, messageTime(message.timestamp)),
     ),

@@ -66,7 +66,8 @@ export class OptionSuggester {
   list(choices, field, remark = "") {
     const items = choices.map((choice) => ({
       label: choice.name,
-      detail: choice.detail,
+      note: choice.detail,
+      mark: choice.mark,
       testid: `choice-${choice.value}`,
       pick: () => {
         field.choose(choice);

@@ -1,13 +1,18 @@
 /** What may be typed into a command option: suggestions, and reading the text as a value. */
 
 import { OPTION } from "./commands.js";
+import { avatar, roleDot } from "./people.js";
 import { displayName, isThread, state } from "./store.js";
 
 /**
  * @typedef {import("./types.js").CommandOption} CommandOption
- * @typedef {{name: string, value: string | number | boolean, detail?: string}} Choice
+ * @typedef {{name: string, value: string | number | boolean, detail?: string, mark?: () => Node}} Choice
+ *   `mark` draws the small picture before the name.
  * @typedef {{value: string | number | boolean} | {error: string}} Reading
  */
+
+/** The type of a direct message channel. */
+const DIRECT = 1;
 
 /** @type {Choice[]} */
 const BOOLEANS = [
@@ -33,12 +38,14 @@ export function choicesOf(option) {
   return null;
 }
 
-/** @returns {Choice[]} */
+/** Those the option is most likely about come first, apps last. @returns {Choice[]} */
 function people() {
-  return [...state.users.values()].map((user) => ({
+  const all = [...state.users.values()].sort((a, b) => Number(a.bot ?? false) - Number(b.bot ?? false));
+  return all.map((user) => ({
     name: displayName(user),
     value: user.id,
     detail: user.username,
+    mark: () => avatar(user, "small"),
   }));
 }
 
@@ -47,16 +54,22 @@ function roles() {
   return state.guild.roles.map((role) => ({
     name: role.name.startsWith("@") ? role.name : `@${role.name}`,
     value: role.id,
+    detail: role.id === state.guild.id ? "everybody here" : "role",
+    mark: () => roleDot(role),
   }));
 }
 
 /** @param {CommandOption} option @returns {Choice[]} */
 function channels(option) {
-  const all = [...state.channels.values()];
+  const all = [...state.channels.values()].filter((channel) => channel.type !== DIRECT);
   const wanted = option.channel_types?.length
     ? all.filter((channel) => option.channel_types?.includes(channel.type))
     : all.filter((channel) => !isThread(channel));
-  return wanted.map((channel) => ({ name: `#${channel.name}`, value: channel.id }));
+  return wanted.map((channel) => ({
+    name: `#${channel.name}`,
+    value: channel.id,
+    detail: isThread(channel) ? "thread" : (channel.topic ?? ""),
+  }));
 }
 
 /**
@@ -134,6 +147,8 @@ function readNumber(option, text) {
   if (!pattern.test(text.trim()))
     return { error: option.type === OPTION.integer ? "Type a whole number." : "Type a number." };
   const value = Number(text);
+  if (option.type === OPTION.integer && !Number.isSafeInteger(value))
+    return { error: "This number is too big." };
   if (option.min_value !== undefined && value < option.min_value)
     return { error: `At least ${option.min_value}.` };
   if (option.max_value !== undefined && value > option.max_value)

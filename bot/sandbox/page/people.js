@@ -27,6 +27,16 @@ export function avatar(user, size = "") {
   );
 }
 
+/**
+ * A dot in a role's colour.
+ * @param {{color?: number}} role
+ * @returns {HTMLElement}
+ */
+export function roleDot(role) {
+  const color = role.color ? `#${role.color.toString(16).padStart(6, "0")}` : "var(--faint)";
+  return h("span", { class: "role-dot", style: `--color: ${color}`, "aria-hidden": "true" });
+}
+
 /** "Member One" becomes "MO". @param {string} name */
 function initials(name) {
   const words = name.split(/[\s_-]+/).filter(Boolean);
@@ -37,11 +47,12 @@ function initials(name) {
 }
 
 /**
- * The badge of apps and moderators; null for everybody else.
+ * The badge of apps, moderators and the bot's owner; null for everybody else.
  * @param {User} user
  * @returns {HTMLElement | null}
  */
 export function badge(user) {
   if (user.bot) return h("span", { class: "badge", data: { testid: "app-badge" } }, "APP");
+  if (user.operator) return h("span", { class: "badge badge-mod" }, "OWNER");
   return user.moderator ? h("span", { class: "badge badge-mod" }, "MOD") : null;
 }

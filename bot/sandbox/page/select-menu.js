@@ -27,12 +27,14 @@ function entities(select) {
     value: user.id,
     description: user.username,
   }));
-  const roles = state.guild.roles.map((role) => ({ label: role.name, value: role.id }));
+  const roles = state.guild.roles.map((role) => ({ label: role.name, value: role.id, description: "role" }));
   if (select.type === 5) return users;
   if (select.type === 6) return roles;
   if (select.type === 7) return [...users, ...roles];
   const wanted = [...state.channels.values()].filter((channel) =>
-    select.channel_types?.length ? select.channel_types.includes(channel.type) : !isThread(channel),
+    select.channel_types?.length
+      ? select.channel_types.includes(channel.type)
+      : channel.type !== 1 && !isThread(channel),
   );
   return wanted.map((channel) => ({ label: `#${channel.name}`, value: channel.id }));
 }

@@ -64,6 +64,7 @@ export function connectAs(userId) {
   sessionStorage.setItem(USER_KEY, userId);
   actAs(userId);
   state.me = userId;
+  state.news.delete(userId);
   state.timelines.clear();
   state.pending.clear();
   held = [];
@@ -102,7 +103,7 @@ function applyBootstrap(bootstrap) {
   state.channels = new Map(channels.map((channel) => [channel.id, channel]));
   state.commands = bootstrap.commands;
   state.bot = bootstrap.bot;
-  changed("users", "channels", "commands", "bot", "connection", "current", "messages");
+  changed("users", "channels", "commands", "bot", "connection", "current", "messages", "news");
 }
 
 /** @returns {string} The channel named in the address, or "". */
@@ -183,6 +184,8 @@ const HANDLERS = {
   CHANNEL_UPDATE: channelChanged,
   CHANNEL_DELETE: channelGone,
   COMMANDS_UPDATE: commandsChanged,
+  GUILD_UPDATE: () => void guildChanged(),
+  NEWS_FOR_OTHERS: newsForOthers,
   BOT_STATUS: (data) => {
     state.bot = { ...state.bot, online: data.online };
     changed("bot");
@@ -237,9 +240,27 @@ function channelChanged(channel) {
 
 /** @param {Channel} channel */
 function channelGone(channel) {
-  state.channels.delete(channel.id);
+  const gone = [...state.channels.values()].filter(
+    (known) => known.id === channel.id || known.parent_id === channel.id,
+  );
+  for (const known of gone) state.channels.delete(known.id);
   changed("channels", "messages");
-  if (state.current === channel.id) openChannel(channel.parent_id ?? "");
+  if (gone.some((known) => known.id === state.current)) openChannel(channel.parent_id ?? "");
+}
+
+/** Roles or members changed, and with them what the acting person sees and may do. */
+async function guildChanged() {
+  const me = state.me;
+  const bootstrap = await fetchBootstrap().catch(() => null);
+  if (!bootstrap || state.me !== me) return;
+  applyBootstrap(bootstrap);
+  if (!state.channels.has(state.current)) openChannel("");
+}
+
+/** @param {{user_ids: string[]}} news */
+function newsForOthers(news) {
+  for (const id of news.user_ids) state.news.add(id);
+  changed("news");
 }
 
 /** @param {import("./types.js").Command[]} commands */

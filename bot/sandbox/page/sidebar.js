@@ -9,6 +9,7 @@ import {
   channelName,
   displayName,
   isThread,
+  rolesOf,
   state,
   subscribe,
   textChannels,
@@ -25,7 +26,7 @@ export function startSidebar() {
   subscribe((topics) => {
     if (["channels", "current", "unread"].some((topic) => topics.has(/** @type {any} */ (topic))))
       drawChannels();
-    if (topics.has("users")) drawPerson();
+    if (topics.has("users") || topics.has("news")) drawPerson();
   });
   byId("user-switch").addEventListener("click", openSwitcher);
   byId("open-sidebar").addEventListener("click", () => setDrawer(true));
@@ -131,10 +132,33 @@ function drawPerson() {
       "span",
       { class: "person-text" },
       h("b", { data: { testid: "acting-user" } }, displayName(me)),
-      h("small", null, me.moderator ? "acting as moderator" : "acting as member"),
+      h("small", null, `acting as ${standing(me)}`),
     ),
+    ...(state.news.size > 0 ? [newsDot("Somebody else has news")] : []),
     icon("swap"),
   );
+}
+
+/** @param {import("./types.js").User} user @returns {string} */
+function standing(user) {
+  if (user.operator) return "the bot's owner";
+  return user.moderator ? "moderator" : "member";
+}
+
+/** @param {string} label */
+function newsDot(label) {
+  return h("span", {
+    class: "unread-dot",
+    role: "img",
+    "aria-label": label,
+    title: label,
+    data: { testid: "news" },
+  });
+}
+
+/** The name a person is known by, and the roles they hold. @param {import("./types.js").User} user */
+function aboutPerson(user) {
+  return [user.username, ...rolesOf(user)].join(" · ");
 }
 
 function openSwitcher() {
@@ -158,7 +182,8 @@ function openSwitcher() {
           on: { click: () => choose(user.id) },
         },
         avatar(user),
-        h("span", { class: "popup-text" }, displayName(user), h("small", null, user.username)),
+        h("span", { class: "popup-text" }, displayName(user), h("small", null, aboutPerson(user))),
+        state.news.has(user.id) ? newsDot("has news") : null,
         badge(user),
         icon("check"),
       ),

@@ -7,7 +7,8 @@
  * @typedef {import("./types.js").Command} Command
  * @typedef {import("./types.js").Pending} Pending
  * @typedef {{messages: Message[], loaded: boolean, complete: boolean}} Timeline Messages oldest first.
- * @typedef {"users" | "channels" | "messages" | "commands" | "bot" | "connection" | "current" | "unread"} Topic
+ * @typedef {"users" | "channels" | "messages" | "commands" | "bot" | "connection" | "current" | "unread"
+ *   | "news"} Topic
  */
 
 /** The page's state. Read it anywhere; change it only through this module and events.js. */
@@ -15,8 +16,10 @@ export const state = {
   me: "",
   /** @type {Map<string, User>} */
   users: new Map(),
-  /** @type {{id: string, name: string, roles: {id: string, name: string}[]}} */
+  /** @type {{id: string, name: string, roles: {id: string, name: string, color?: number}[]}} */
   guild: { id: "", name: "", roles: [] },
+  /** @type {Set<string>} People other than the acting one who have something to look at. */
+  news: new Set(),
   /** @type {Map<string, Channel>} Text channels and threads. */
   channels: new Map(),
   /** @type {Command[]} */
@@ -180,6 +183,15 @@ export function channelName(id) {
  */
 export function roleName(id) {
   return state.guild.roles.find((role) => role.id === id)?.name ?? "role";
+}
+
+/**
+ * The names of the roles a person holds.
+ * @param {User} user
+ * @returns {string[]}
+ */
+export function rolesOf(user) {
+  return (user.roles ?? []).map(roleName);
 }
 
 /**

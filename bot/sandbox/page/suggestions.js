@@ -7,6 +7,7 @@ import { byId, h } from "./dom.js";
  * @property {string} label
  * @property {string} [detail]
  * @property {string} [note] Shown at the right.
+ * @property {() => Node} [mark] Draws a small picture before the label.
  * @property {string} testid
  * @property {() => void} pick
  */
@@ -98,7 +99,7 @@ function renderItem(item, index) {
   const row = h(
     "div",
     { class: "suggestion", role: "option", id: `suggestion-${index}`, data: { testid: item.testid } },
-    h("span", { class: "suggestion-label" }, item.label),
+    h("span", { class: "suggestion-label" }, item.mark?.(), item.label),
     item.detail ? h("span", { class: "suggestion-detail" }, item.detail) : null,
     item.note ? h("span", { class: "suggestion-note" }, item.note) : null,
   );

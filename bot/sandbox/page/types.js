@@ -8,6 +8,8 @@
  * @property {string | null} [global_name]
  * @property {boolean} [bot]
  * @property {boolean} [moderator]
+ * @property {boolean} [operator] Whether the bot is theirs.
+ * @property {string[]} [roles] Ids of the roles they hold.
  * @property {string | null} [color] CSS colour of the avatar; nobody can act as a person without one.
  *
  * @typedef {object} Channel A text channel or (type 10, 11, 12) a thread.
@@ -106,6 +108,7 @@
  * @property {string} content
  * @property {string} timestamp
  * @property {string | null} [edited_timestamp]
+ * @property {boolean} [pinned]
  * @property {number} [flags]
  * @property {Attachment[]} [attachments]
  * @property {Embed[]} [embeds]
