@@ -78,6 +78,26 @@ class SessionEnd(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a manager wants to start.
+
+    Attributes:
+        interaction_id: of the command.
+        role_id: of those who may take part; None: everyone.
+        minutes: after which it ends by itself; None: it goes on until it is ended.
+    """
+
+    guild_id: int
+    interaction_id: int
+    channel_id: int
+    started_by: int
+    title: str
+    budget: int
+    role_id: int | None = None
+    minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A creative session: a thread in which members make videos out of a budget of its own.
 
@@ -114,6 +134,11 @@ class Session:
     def after_hold(self, credits_held: int) -> "Session":
         """Return the session after a job of this price was taken in it."""
         return replace(self, available=self.available - credits_held, held=self.held + credits_held)
+
+    @property
+    def returned(self) -> int:
+        """What went back to the pool of an ended one's budget; below zero: what the pool paid beyond the budget."""
+        return self.budget - self.available - self.held - self.spent
 
     def is_open(self, now: datetime) -> bool:
         """Whether videos can be made in it."""

@@ -1,0 +1,161 @@
+"""The managers' commands for creative sessions, and the loop that drives these."""
+
+from contextlib import suppress
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands, tasks
+
+from bot.client import NETWORK_ERRORS, VideoBot
+from bot.errors import ChangeRefusedError, DeliveryDelayedError, PlaceError, StorageError
+from bot.jobs.checks import LOWEST_PRICE
+from bot.jobs.session_keeper import SessionKeeper
+from bot.jobs.session_service import MAX_MINUTES, MAX_TITLE
+from bot.pools.amounts import MAX_CREDITS
+from bot.pools.models import Session, SessionPlan
+from cogs import _session_render
+from cogs._authority import is_manager, require_guild, require_manager
+from cogs._place import check_place
+from cogs._reply import deferred_when_slow, send_or_edit
+from cogs._session_card import SessionBoard
+
+_log = structlog.get_logger(__name__)
+
+_Interaction = discord.Interaction[VideoBot]
+_MAX_CHOICES = 25
+
+
+class Sessions(commands.Cog):
+    """Starting and ending sessions."""
+
+    session = app_commands.Group(name="session", description="Threads in which videos are paid from a budget")
+
+    def __init__(self, bot: VideoBot) -> None:
+        self.bot = bot
+        self.service = bot.services.sessions
+        self.keeper = SessionKeeper(self.service, bot.services.clock, bot.services.worker.wake)
+
+    async def cog_load(self) -> None:
+        """Take over the open sessions, and start the loop."""
+        self.keeper.attach(SessionBoard(self.bot))
+        await self.keeper.recover()
+        self.keep.start()
+
+    async def cog_unload(self) -> None:
+        """Stop the loop."""
+        self.keep.cancel()
+        await self.keeper.stop()
+
+    @tasks.loop()
+    async def keep(self) -> None:
+        """Do what is due for the sessions, as soon as it is."""
+        await self.keeper.wait_until_due()
+        await self.keeper.run_once()
+
+    @keep.error
+    async def _loop_broke(self, error: BaseException) -> None:
+        # Its body does not raise; if it does after all, the loop would be over for good.
+        _log.critical("the sessions' loop broke and is started again", exc_info=error)
+        self.keep.restart()
+
+    @commands.Cog.listener()
+    async def on_guild_role_delete(self, _role: discord.Role) -> None:
+        """Let no card name a role that is gone."""
+        self.keeper.role_gone()
+
+    @session.command(description="Begin a session: a thread in which videos are paid from a budget")
+    @app_commands.describe(
+        budget="Credits to set aside from this server's pool",
+        minutes="After how many minutes it ends (default: when you end it)",
+        role="Who may take part (default: everyone)",
+        title="Its name, up to 100 characters",
+    )
+    async def start(
+        self,
+        interaction: _Interaction,
+        budget: app_commands.Range[int, LOWEST_PRICE, MAX_CREDITS],
+        minutes: app_commands.Range[int, 1, MAX_MINUTES] | None = None,
+        role: discord.Role | None = None,
+        title: app_commands.Range[str, 1, MAX_TITLE] = "Creative session",
+    ) -> None:
+        """Set a budget aside, and open the session's thread."""
+        guild_id = await require_manager(interaction)
+        if check_place(interaction):
+            raise PlaceError("A session has a thread of its own: please start it in a text channel.")
+        plan = SessionPlan(
+            guild_id=guild_id,
+            interaction_id=interaction.id,
+            channel_id=interaction.channel_id or 0,
+            started_by=interaction.user.id,
+            title=title,
+            budget=budget,
+            role_id=None if role is None or role.is_default() else role.id,
+            minutes=minutes,
+        )
+        async with deferred_when_slow(interaction):
+            session = await self.service.start(plan)
+        _log.info("session started", session_id=session.id, guild_id=guild_id, budget=budget)
+        await self._open(interaction, session, await self._announce(interaction, session))
+
+    @session.command(description="End a session: what is left of its budget goes back to the pool")
+    @app_commands.describe(session="Which one; not needed in its thread, or if there is only one")
+    async def end(self, interaction: _Interaction, session: int | None = None) -> None:
+        """End a session now."""
+        guild_id = await require_manager(interaction)
+        async with deferred_when_slow(interaction, ephemeral=True):
+            session_id = session if session is not None else await self._session_here(interaction, guild_id)
+            ending = await self.keeper.end(session_id, guild_id, interaction.user.id)
+        await send_or_edit(interaction, _session_render.ended(ending), ephemeral=True)
+
+    @end.autocomplete("session")
+    async def _open_sessions(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
+        try:
+            found = await self.service.open_in(require_guild(interaction)) if await is_manager(interaction) else []
+        except StorageError as error:
+            _log.error("no sessions to choose from", error=str(error))
+            return []
+        choices = [app_commands.Choice(name=_session_render.choice(each), value=each.id) for each in found]
+        return [each for each in choices if str(current).lower() in each.name.lower()][:_MAX_CHOICES]
+
+    async def _session_here(self, interaction: _Interaction, guild_id: int) -> int:
+        if here := await self.service.in_thread(interaction.channel_id or 0):
+            return here.id
+        found = await self.service.open_in(guild_id)
+        if not found:
+            raise ChangeRefusedError("No session is open here. `/session start` begins one.")
+        if len(found) > 1:
+            raise ChangeRefusedError("Several sessions are open: choose one with the option `session`.")
+        return found[0].id
+
+    async def _announce(self, interaction: _Interaction, session: Session) -> int:
+        """Answer with the message from which the thread is made, and return its id."""
+        try:
+            return await send_or_edit(interaction, _session_render.answer(session))
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            _log.warning("session not announced: it is over", session_id=session.id, error=str(error))
+            await self.keeper.give_up(session)
+            # The answer may have arrived after all.
+            with suppress(discord.HTTPException, *NETWORK_ERRORS):
+                await interaction.edit_original_response(embed=_session_render.failed_answer(session))
+            raise ChangeRefusedError(
+                f"Discord lost my answer, so the session is over; its {session.budget} credits are back in the pool."
+            ) from error
+
+    async def _open(self, interaction: _Interaction, session: Session, message_id: int) -> None:
+        try:
+            card = await self.keeper.open(await self.service.record_thread(session.id, message_id))
+        except (DeliveryDelayedError, StorageError) as error:
+            _log.warning("session is opened later", session_id=session.id, error=str(error))
+            self.keeper.adopt(session)
+            return
+        if card is None:
+            raise ChangeRefusedError(_session_render.not_opened(session))
+        if not card.is_pinned:
+            with suppress(discord.HTTPException, *NETWORK_ERRORS):
+                await interaction.followup.send(_session_render.pin_hint(), ephemeral=True)
+
+
+async def setup(bot: VideoBot) -> None:
+    """Load the cog."""
+    await bot.add_cog(Sessions(bot))
