@@ -129,6 +129,31 @@ async def test_a_second_server_has_its_own_people_roles_and_rights(stage: Stage)
         await local.person("host").slash(channel.id, "pool managers", role=seed.CREATORS_ROLE_ID)
 
 
+async def test_a_servers_own_rules_for_a_command_come_before_its_default(stage: Stage) -> None:
+    workshop, guild_id = stage.local.workshop, stage.local.guild_id
+    member, other = stage.local.person("member-one"), stage.local.person("member-two")
+    workshop.set_command_rule(guild_id, "pool", guild_id, allowed=True)
+    assert "pool" in member.offered(stage.videos)
+    record = await (await member.slash(stage.videos, "pool show")).answered()
+    assert record.message.content == "1000 credits"
+    workshop.set_command_rule(guild_id, "pool", seed.CREATORS_ROLE_ID, allowed=False)
+    assert "pool" not in member.offered(stage.videos)
+    workshop.set_command_rule(guild_id, "pool", other.id, allowed=True)
+    assert ("pool" in other.offered(stage.videos), "pool" in member.offered(stage.videos)) == (True, False)
+    workshop.set_command_rule(guild_id, "pool", seed.OWNER_ID, allowed=False)
+    assert "pool" in stage.local.person("operator").offered(stage.videos)
+    (pool,) = [command for command in await stage.bot.tree.fetch_commands() if command.name == "pool"]
+    rules = await pool.fetch_permissions(stage.bot.guilds[0])
+    assert {(rule.id, rule.type.name, rule.permission) for rule in rules.permissions} == {
+        (guild_id, "role", True),
+        (seed.CREATORS_ROLE_ID, "role", False),
+        (other.id, "user", True),
+        (seed.OWNER_ID, "user", False),
+    }
+    with pytest.raises(KeyError):
+        workshop.set_command_rule(guild_id, "nothing", guild_id, allowed=True)
+
+
 async def test_the_application_belongs_to_a_person_or_a_team(stage: Stage) -> None:
     found = await stage.bot.application_info()
     assert (found.owner.id, found.owner.name, found.team) == (seed.OWNER_ID, "operator", None)

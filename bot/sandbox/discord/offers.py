@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bot.sandbox.discord import permissions
 
 if TYPE_CHECKING:
-    from bot.sandbox.discord.models import Channel, Command
+    from bot.sandbox.discord.models import Channel, Command, Guild
     from bot.sandbox.discord.world import World
 
 _GUILD, _BOT_DM = 0, 1
@@ -29,8 +29,14 @@ class CommandOffers:
         rights = self._world.permissions_in(channel, user_id)
         if not rights & permissions.USE_APPLICATION_COMMANDS:
             return False
+        if channel.guild_id is None or rights & permissions.ADMINISTRATOR:
+            return True
+        ruled = self._ruled(command, self._world.guilds[channel.guild_id], user_id)
+        return self._by_default(command, rights) if ruled is None else ruled
+
+    def _by_default(self, command: Command, rights: int) -> bool:
         needed = command.body.get("default_member_permissions")
-        if needed is None or channel.guild_id is None:
+        if needed is None:
             return True
         if int(needed) == 0:
             return bool(rights & permissions.ADMINISTRATOR)
@@ -41,6 +47,14 @@ class CommandOffers:
         channels = self._world.channels_of(guild_id)
         offered = [*self._world.commands_of(None), *self._world.commands_of(guild_id)]
         return [c for c in offered if any(self.is_offered(c, channel, user_id) for channel in channels)]
+
+    def _ruled(self, command: Command, guild: Guild, user_id: int) -> bool | None:
+        """What the server's own rules say: the member's own, else those of their roles, else everyone's."""
+        rules = self._world.command_rules.get((guild.id, command.id), {})
+        if user_id in rules:
+            return rules[user_id]
+        of_roles = [rules[role_id] for role_id in guild.members[user_id].role_ids if role_id in rules]
+        return any(of_roles) if of_roles else rules.get(guild.id)
 
     def _fits(self, command: Command, channel: Channel) -> bool:
         if command.guild_id is not None:

@@ -15,13 +15,14 @@ from bot.sandbox.discord.errors import ApiError, refusal
 from bot.sandbox.discord.events import CommandsChange
 from bot.sandbox.discord.form_errors import FormErrors
 from bot.sandbox.discord.json_answers import json_answer
-from bot.sandbox.discord.models import Command, JsonObject
+from bot.sandbox.discord.models import Command, Guild, JsonObject
 from bot.sandbox.discord.payloads import command_json
 from bot.sandbox.discord.rest_base import FORM, Rest, nothing, path_id
 
 if TYPE_CHECKING:
     from bot.sandbox.discord.services import Services
 
+_ROLE, _USER = 1, 2
 _TOO_MANY = {CommandType.SLASH: 30032, CommandType.USER: 30033, CommandType.MESSAGE: 30033}
 
 
@@ -46,12 +47,39 @@ class CommandRest(Rest):
                 web.patch(one, self.edit),
                 web.delete(one, self.delete),
             ]
-        permissions = "/applications/{application_id}/guilds/{guild_id}/commands/permissions"
-        return [web.get(permissions, self.permissions), *routes]
+        of_guild = "/applications/{application_id}/guilds/{guild_id}/commands"
+        of_one = of_guild + "/{command_id}/permissions"
+        return [
+            web.get(of_guild + "/permissions", self.all_permissions),
+            web.get(of_one, self.permissions),
+            *routes,
+        ]
 
-    async def permissions(self, _request: web.Request) -> web.Response:
-        """The servers' own rules for commands: there are none."""
-        return json_answer([])
+    async def permissions(self, request: web.Request) -> web.Response:
+        """The server's own rules for one command."""
+        guild, command_id = self.guild(request), path_id(request, "command_id")
+        rules = self.world.command_rules.get((guild.id, command_id))
+        if rules is None:
+            raise refusal(10066)
+        return json_answer(self._rules_json(guild, command_id, rules))
+
+    async def all_permissions(self, request: web.Request) -> web.Response:
+        """The server's own rules for commands."""
+        guild = self.guild(request)
+        rules = self.world.command_rules.items()
+        found = [self._rules_json(guild, command_id, each) for (of, command_id), each in rules if of == guild.id]
+        return json_answer(found)
+
+    def _rules_json(self, guild: Guild, command_id: int, rules: dict[int, bool]) -> JsonObject:
+        return {
+            "id": str(command_id),
+            "application_id": str(self.services.application.id),
+            "guild_id": str(guild.id),
+            "permissions": [
+                {"id": str(target), "type": _ROLE if target in guild.roles else _USER, "permission": allowed}
+                for target, allowed in rules.items()
+            ],
+        }
 
     async def list_all(self, request: web.Request) -> web.Response:
         """All commands of the scope."""

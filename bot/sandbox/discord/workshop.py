@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.discord import permissions
 from bot.sandbox.discord.constants import ChannelType
-from bot.sandbox.discord.events import MemberChange, RoleChange
+from bot.sandbox.discord.events import CommandsChange, MemberChange, RoleChange
 from bot.sandbox.discord.models import Channel, Guild, Member, Message, Overwrite, Role, User
 
 if TYPE_CHECKING:
@@ -143,6 +143,25 @@ class Workshop:
         """Take a role from a member; nothing changes for one who does not hold it."""
         held = self._world.guild(guild_id).members[user_id].role_ids
         return self.add_member(guild_id, user_id, role_ids=tuple(each for each in held if each != role_id))
+
+    def set_command_rule(self, guild_id: int, command: str, target_id: int, *, allowed: bool) -> None:
+        """Let a member or role use a command or not, whatever its default permissions say, as admins of a server can.
+
+        Args:
+            guild_id: the server; as the target it stands for everyone.
+            command: its name without subcommands, such as "pool".
+            target_id: the member or role.
+            allowed: whether they find it and may use it.
+
+        Raises:
+            KeyError: there is no such command.
+        """
+        commands = self._world.commands.values()
+        found = next((c for c in commands if c.key[1] == command and c.guild_id in {None, guild_id}), None)
+        if found is None:
+            raise KeyError(command)
+        self._world.command_rules.setdefault((guild_id, found.id), {})[target_id] = allowed
+        self._world.events.publish("COMMANDS_UPDATE", CommandsChange(tuple(commands)))
 
     def set_application_owner(self, user_id: int, *, team_ids: tuple[int, ...] = ()) -> None:
         """Give the bot's application to a person, or to a team that this person owns."""

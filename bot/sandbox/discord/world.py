@@ -21,7 +21,11 @@ Saver = Callable[[str, int], None]
 
 
 class World:
-    """The state of the local Discord, in memory."""
+    """The state of the local Discord, in memory.
+
+    Attributes:
+        command_rules: whom a server lets use a command, by server and command, then by member or role.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.clock = clock
@@ -32,6 +36,7 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.messages: dict[int, Message] = {}
         self.commands: dict[int, Command] = {}
+        self.command_rules: dict[tuple[int, int], dict[int, bool]] = {}
         self._order: dict[int, list[int]] = {}
         self._threads: dict[int, dict[int, None]] = {}
         self._active_threads: dict[int, dict[int, None]] = {}
