@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from bot.errors import ChangeRefusedError
+from bot.errors import ChangeRefusedError, WordsError
 from bot.pools.amounts import check_credits, check_whole, clean_reason
 from bot.pools.policy import Allowance, Block, Brakes, Policy
+from bot.pools.words import add_words, remove_words
 
 _Value = TypeVar("_Value")
 
@@ -93,12 +94,28 @@ def resume(policy: Policy) -> Policy:
     return replace(policy, paused=None)
 
 
-def block(policy: Policy, member_id: int, found: Block, now: datetime) -> Policy:
+def block_of(policy: Policy, member_id: int, now: datetime) -> Block | None:
+    """Return a member's block, if one is in force."""
+    found = policy.blocks.get(member_id)
+    return found if found is not None and found.holds(now) else None
+
+
+def block(policy: Policy, member_id: int, hours: int | None, reason: str, now: datetime) -> Policy:
     """Let a member make no videos, or change for how long and why. Blocks that are over are forgotten.
 
+    Args:
+        policy: the rules.
+        member_id: of the member.
+        hours: for how long; None: until they are unblocked.
+        reason: why, for the member; may be empty.
+        now: the time.
+
     Raises:
-        ChangeRefusedError: too many are blocked.
+        ChangeRefusedError: hours or reason can't be used, or too many are blocked.
     """
+    if hours is not None:
+        check_whole(hours, 1, MAX_BLOCK_HOURS, "of hours")
+    found = Block(clean_reason(reason, is_needed=False), now + timedelta(hours=hours) if hours else None)
     blocks = {each_id: each for each_id, each in policy.blocks.items() if each.holds(now)}
     if member_id not in blocks and len(blocks) >= MAX_BLOCKS:
         raise ChangeRefusedError(f"{MAX_BLOCKS} members are blocked, which is the most. Unblock one first.")
@@ -111,10 +128,33 @@ def unblock(policy: Policy, member_id: int, now: datetime) -> Policy:
     Raises:
         ChangeRefusedError: they may.
     """
-    found = policy.blocks.get(member_id)
-    if found is None or not found.holds(now):
+    if block_of(policy, member_id, now) is None:
         raise ChangeRefusedError(f"<@{member_id}> is not blocked, so nothing has changed.")
     return replace(policy, blocks=_without(policy.blocks, member_id))
+
+
+def list_words(policy: Policy, words: tuple[str, ...]) -> Policy:
+    """Add words and phrases to those that prompts may not contain.
+
+    Raises:
+        WordsError: all of them are listed already, or there would be too many.
+    """
+    listed = add_words(policy.words, words)
+    if listed == policy.words:
+        raise WordsError("That is listed already, so nothing has changed.")
+    return replace(policy, words=listed)
+
+
+def unlist_words(policy: Policy, words: tuple[str, ...]) -> Policy:
+    """Take words and phrases out of those that prompts may not contain.
+
+    Raises:
+        WordsError: none of them is listed.
+    """
+    listed = remove_words(policy.words, words)
+    if listed == policy.words:
+        raise WordsError("That is not listed, so nothing has changed. `/pool words list` shows what is.")
+    return replace(policy, words=listed)
 
 
 class TargetKind(StrEnum):
@@ -185,6 +225,20 @@ def set_brakes(policy: Policy, cheapest_percent: int, approval_percent: int) -> 
             "Give approval the smaller number, or switch one off with 0."
         )
     return replace(policy, brakes=Brakes(cheapest_percent, approval_percent))
+
+
+def set_approval_price(policy: Policy, price: int | None) -> Policy:
+    """Set the price from which a job needs a moderator; None: none does.
+
+    Raises:
+        ChangeRefusedError: that is no price.
+    """
+    return replace(policy, approval_price=None if price is None else check_credits(price))
+
+
+def set_moderators_channel(policy: Policy, channel_id: int | None) -> Policy:
+    """Set where the cards for moderators go; None: to where the video was asked for."""
+    return replace(policy, moderators_channel=channel_id)
 
 
 def _check_numbers(numbers: Allowance) -> None:

@@ -5,6 +5,7 @@ Ids are written as Discord writes them in messages, so that it shows the names.
 
 from collections.abc import Iterable
 
+from bot.pools.changes import Target, TargetKind
 from bot.pools.policy import Allowance, Block, Brakes, Policy
 from bot.pools.rules import relative
 
@@ -35,6 +36,17 @@ def block(found: Block | None) -> str:
     return f"blocked{until}{reason}"
 
 
+def target(found: Target) -> str:
+    """For whom a rule is."""
+    match found.kind:
+        case TargetKind.EVERYONE:
+            return "everyone"
+        case TargetKind.ROLE:
+            return f"<@&{found.id}>"
+        case TargetKind.MEMBER:
+            return f"<@{found.id}>"
+
+
 def allowance(found: Allowance) -> str:
     """What a rule allows."""
     numbers = (
@@ -52,6 +64,13 @@ def brakes(found: Brakes) -> str:
         f"only the cheapest videos {_below(found.cheapest_percent)}, "
         f"approval of every video {_below(found.approval_percent)}"
     )
+
+
+def approvals(policy: Policy) -> str:
+    """Which videos wait for a moderator, and where moderators are asked."""
+    price = f"from {policy.approval_price} credits on" if policy.approval_price is not None else "at no price"
+    channel = f"in <#{policy.moderators_channel}>" if policy.moderators_channel is not None else "in no channel"
+    return f"approval {price}, asked {channel}"
 
 
 def _below(percent: int) -> str:
