@@ -111,7 +111,7 @@ def _pool(rules: MemberRules) -> str:
     available, brakes = rules.pool.funds.available, rules.pool.policy.brakes
     return (
         f"{available} credits are free; {_STEPS[rules.step]}. "
-        f"Low, it allows {wording.brakes(brakes)} ({rules.pool.last_deposit} credits)."
+        f"When it runs low: {wording.brakes(brakes)} ({rules.pool.last_deposit} credits)."
     )
 
 

@@ -1,23 +1,28 @@
 """`/pool`: the money. What is in the pool, where it went, and putting in and taking out."""
 
+from datetime import timedelta
+
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import VideoBot
-from bot.errors import StorageError
+from bot.errors import RefusedError, StorageError
 from bot.pools.amounts import MAX_CREDITS, MAX_REASON
 from cogs import _pool_render
 from cogs._authority import is_manager, is_operator, require_depositor, require_guild, require_manager, role_ids
+from cogs._pool_export import exported
 from cogs._pool_group import PoolCommand, add_to_pool
 from cogs._pool_pages import Book, PageButton, Reading, open_book
 from cogs._reply import deferred_when_slow, send_or_edit
+from cogs._videos import is_too_large, upload_limit
 
 _log = structlog.get_logger(__name__)
 
 _Interaction = discord.Interaction[VideoBot]
 _Credits = app_commands.Range[int, 1, MAX_CREDITS]
+_MAX_DAYS = 10_000
 _Reason = app_commands.Range[str, 1, MAX_REASON]
 
 
@@ -74,6 +79,27 @@ async def history(interaction: _Interaction, member: discord.User | None = None)
     await _open(interaction, guild_id, Reading(Book.LEDGER, interaction.user.id, member.id if member else None))
 
 
+@app_commands.command(description="The pool's ledger as a file for spreadsheets")
+@app_commands.describe(days="Only the last so many days; without it, all of it")
+async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MAX_DAYS] | None = None) -> None:
+    """Give the ledger as a file."""
+    guild_id = await require_manager(interaction)
+    # A file takes its time to be made and sent: longer than Discord waits for a first answer.
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    services = interaction.client.services
+    since = services.clock.now() - timedelta(days=days) if days else None
+    limit = upload_limit(interaction.client, guild_id)
+    async with exported(services.pools.entries(guild_id, since), limit) as found:
+        file = discord.File(found.file, f"ledger-{guild_id}.{found.suffix}")
+        text = f"{found.entries:,} entries of the ledger, the oldest first; times are UTC."
+        try:
+            await interaction.edit_original_response(content=text, attachments=[file])
+        except discord.HTTPException as error:
+            if not is_too_large(error):
+                raise
+            raise RefusedError("This server takes no file of that size. Choose a smaller number of `days`.") from error
+
+
 @app_commands.command(description="What moderators changed: who, what and when")
 async def audit(interaction: _Interaction) -> None:
     """Leaf through the audit trail."""
@@ -87,7 +113,7 @@ async def _open(interaction: _Interaction, guild_id: int, reading: Reading) -> N
     await send_or_edit(interaction, embed, ephemeral=True, view=view)
 
 
-POOL_COMMANDS: tuple[PoolCommand, ...] = (show, deposit, withdraw, history, audit)
+POOL_COMMANDS: tuple[PoolCommand, ...] = (show, deposit, withdraw, history, export, audit)
 
 
 class Pools(commands.Cog):

@@ -32,7 +32,8 @@ async def managers(interaction: _Interaction, add: discord.Role | None = None, r
         return changes.add_manager_role(policy, _existing(interaction, guild_id, add)) if add else policy
 
     def answer(policy: Policy) -> str:
-        return f"The pool is managed by members with **Manage Server**, and by {wording.manager_roles(policy)}."
+        roles = f", and with {wording.manager_roles(policy)}" if policy.manager_roles else ""
+        return f"The pool is managed by members with **Manage Server**{roles}."
 
     await change_rules(interaction, "managers", wording.manager_roles, change, answer)
 

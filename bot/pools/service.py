@@ -1,6 +1,7 @@
 """What the moderators of a server, and the operator, do with its pool."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from datetime import datetime
 
 from bot.clock import Clock
 from bot.errors import PoolEmptyError
@@ -145,8 +146,10 @@ class PoolService:
         async with self._database.reading() as connection:
             return await statements.audit_page(connection, guild_id, cursor, size)
 
-    async def entries(self, guild_id: int, chunk: int = 1000) -> AsyncIterator[list[LedgerEntry]]:
-        """Yield a server's whole ledger as it is now, oldest first, some entries at a time.
+    async def entries(
+        self, guild_id: int, since: datetime | None = None, chunk: int = 1000
+    ) -> AsyncIterator[list[LedgerEntry]]:
+        """Yield a server's ledger as it is now, all of it or since a time, oldest first, some entries at once.
 
         Nothing is held between two of them, neither the entries nor a connection, so that a long ledger read slowly
         is in nobody's way.
@@ -156,7 +159,7 @@ class PoolService:
         after_id = 0
         while after_id < last_id:
             async with self._database.reading() as connection:
-                found = await statements.entries_between(connection, guild_id, after_id, last_id, chunk)
+                found = await statements.entries_between(connection, guild_id, after_id, last_id, since, chunk)
             if not found:
                 return
             yield found

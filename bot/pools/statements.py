@@ -42,11 +42,13 @@ async def newest_entry_id(connection: AsyncConnection) -> int:
 
 
 async def entries_between(
-    connection: AsyncConnection, guild_id: int, after_id: int, last_id: int, limit: int
+    connection: AsyncConnection, guild_id: int, after_id: int, last_id: int, since: datetime | None, limit: int
 ) -> list[LedgerEntry]:
     """Return a server's entries with an id above `after_id` and up to `last_id`, oldest first."""
     entry = ledger_entries.c
     query = select(ledger_entries).where(entry.guild_id == guild_id, entry.id > after_id, entry.id <= last_id)
+    if since is not None:
+        query = query.where(entry.created_at >= since)
     rows = (await connection.execute(query.order_by(entry.id).limit(limit))).mappings()
     return [entry_of(row) for row in rows]
 

@@ -60,17 +60,7 @@ def allowance(found: Allowance) -> str:
 
 def brakes(found: Brakes) -> str:
     """When a pool is braked."""
-    return (
-        f"only the cheapest videos {_below(found.cheapest_percent)}, "
-        f"approval of every video {_below(found.approval_percent)}"
-    )
-
-
-def approvals(policy: Policy) -> str:
-    """Which videos wait for a moderator, and where moderators are asked."""
-    price = f"from {policy.approval_price} credits on" if policy.approval_price is not None else "at no price"
-    channel = f"in <#{policy.moderators_channel}>" if policy.moderators_channel is not None else "in no channel"
-    return f"approval {price}, asked {channel}"
+    return f"only 5-second silent videos {_below(found.cheapest_percent)}, approval {_below(found.approval_percent)}"
 
 
 def _below(percent: int) -> str:
