@@ -18,11 +18,16 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.downloads import DISCORD_FILE_HOSTS, Downloader, host_of, name_of
 from bot.errors import DiscordUnavailableError
+from bot.jobs.approvals import ApprovalRepository
 from bot.jobs.decisions import DecisionRepository
+from bot.jobs.desk import Desk
+from bot.jobs.moderation import ModerationService
 from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
+from bot.jobs.session_service import SessionService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import TURN_WINDOW, Patience, Worker
+from bot.pools.announcements import BrakeRepository
 from bot.pools.models import Limits, Terms
 from bot.pools.reconciliation import ReconciliationService
 from bot.pools.service import PoolService
@@ -56,18 +61,17 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         archive = Archive(settings.archive_dir, settings.archive_max_mb * _BYTES_PER_MB)
         await archive.open()
         repository = JobRepository(database, clock)
-        worker = Worker(
-            repository,
-            provider,
-            clock,
-            _patience(settings),
-        )
+        approvals, patience = ApprovalRepository(database, clock), _patience(settings)
+        worker = Worker(repository, approvals, provider, clock, patience)
         terms = _terms(settings)
         services = Services(
             jobs=JobService(repository, terms),
             pools=PoolService(database, clock, terms),
             reconciliation=ReconciliationService(settings.database_path),
+            sessions=SessionService(database, clock, terms),
             unconfirmed=UnconfirmedService(DecisionRepository(database, clock), provider),
+            moderation=ModerationService(approvals, approval_after=patience.approval_after),
+            desk=Desk(approvals, BrakeRepository(database), clock),
             worker=worker,
             downloader=downloader,
             archive=archive,
@@ -161,6 +165,7 @@ def _patience(settings: Settings) -> Patience:
     return Patience(
         min_interval_seconds=settings.poll_min_interval_seconds,
         job_max=timedelta(hours=settings.job_max_hours),
+        approval_after=timedelta(hours=settings.approval_hours),
         unconfirmed_after=timedelta(hours=settings.unconfirmed_after_hours),
         requests_per_second=settings.provider_max_requests_per_second,
         active_jobs=settings.provider_max_active_jobs,

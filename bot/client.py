@@ -20,7 +20,10 @@ from bot.clock import Clock
 from bot.command_sync import commands_differ
 from bot.downloads import Downloader
 from bot.errors import PlaceError, ReelpoolError, RefusedError
+from bot.jobs.desk import Desk
+from bot.jobs.moderation import ModerationService
 from bot.jobs.service import JobService
+from bot.jobs.session_service import SessionService
 from bot.jobs.unconfirmed import UnconfirmedService
 from bot.jobs.worker import Worker
 from bot.pools.reconciliation import ReconciliationService
@@ -28,7 +31,19 @@ from bot.pools.service import PoolService
 
 _log = structlog.get_logger(__name__)
 
-EXTENSIONS = ("cogs.delivery", "cogs.video", "cogs.unconfirmed")
+EXTENSIONS = (
+    "cogs.delivery",
+    "cogs.video",
+    "cogs.unconfirmed",
+    "cogs.session",
+    "cogs.pool",
+    "cogs.pool_rules",
+    "cogs.pool_members",
+    "cogs.pool_words",
+    "cogs.pool_why",
+    "cogs.pool_line",
+    "cogs.approvals",
+)
 """The cogs, loaded in this order."""
 
 ALREADY_ANSWERED = 40060
@@ -48,6 +63,7 @@ PERMISSIONS = discord.Permissions(
     embed_links=True,
     attach_files=True,
     read_message_history=True,
+    pin_messages=True,
 )
 """What the bot asks for when it is invited; the README says why each."""
 
@@ -63,6 +79,9 @@ class Services:
 
     jobs: JobService
     unconfirmed: UnconfirmedService
+    sessions: SessionService
+    moderation: ModerationService
+    desk: Desk
     pools: PoolService
     reconciliation: ReconciliationService
     worker: Worker
@@ -216,7 +235,7 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
     # The process is being stopped: there is no way to Discord any more.
     if interaction.client.is_closed():
         return
-    cause = error.__cause__ if isinstance(error, app_commands.CommandInvokeError) and error.__cause__ else error
+    cause = _cause(error)
     if not isinstance(cause, ReelpoolError):
         _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
         cause = ReelpoolError()
@@ -226,12 +245,23 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
         _log.warning("a member could not be answered", interaction_id=interaction.id, error=str(failure))
 
 
-async def answer_privately(interaction: discord.Interaction[Any], text: str) -> None:
+def _cause(error: Exception) -> Exception:
+    """Return what went wrong, from what discord.py made of it."""
+    if isinstance(error, app_commands.TransformerError):
+        return RefusedError("I can't find what you chose: it may have been deleted. Please choose again.")
+    if isinstance(error, app_commands.CommandInvokeError) and isinstance(error.__cause__, Exception):
+        return error.__cause__
+    return error
+
+
+async def answer_privately(
+    interaction: discord.Interaction[Any], text: str, view: discord.ui.View = discord.utils.MISSING
+) -> None:
     """Answer so that only the member sees it, also where a public answer was begun already."""
     response = interaction.response
     if not response.is_done():
         try:
-            await response.send_message(text, ephemeral=True)
+            await response.send_message(text, ephemeral=True, view=view)
         except discord.HTTPException as error:
             # An answer had arrived although nothing confirmed it.
             if error.code != ALREADY_ANSWERED:
@@ -243,4 +273,4 @@ async def answer_privately(interaction: discord.Interaction[Any], text: str) -> 
         original = await interaction.original_response()
         if original.flags.loading:
             await original.delete()
-    await interaction.followup.send(text, ephemeral=True)
+    await interaction.followup.send(text, ephemeral=True, view=view)

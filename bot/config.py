@@ -118,6 +118,12 @@ class Settings(DatabaseSettings):
         le=24 * 30,
         description="After so many hours a video that is still not done is handed to the moderators.",
     )
+    approval_hours: float = Field(
+        default=24,
+        gt=0,
+        le=24 * 366,
+        description="After so many hours a video that waits for a moderator, and that none decided, is not made.",
+    )
     unconfirmed_after_hours: float = Field(
         default=48,
         gt=0,

@@ -15,7 +15,7 @@ import structlog
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.clock import Clock
 from bot.jobs.delivery import Standing
-from bot.jobs.models import Job
+from bot.jobs.models import Job, JobState
 from bot.jobs.schedule import Schedule
 from cogs import _render
 
@@ -153,4 +153,7 @@ class CardBoard:
         await channel.get_partial_message(message_id).edit(embed=embed)
 
     def _render(self, card: _Card, now: datetime) -> discord.Embed:
-        return _render.card(card.standing, now, card.credits_left)
+        standing = card.standing
+        if standing.job.state is JobState.AWAITING_APPROVAL:
+            standing = replace(standing, expires_at=self._bot.services.moderation.deadline(standing.job))
+        return _render.card(standing, now, card.credits_left)

@@ -18,9 +18,12 @@ _THREAD_NAME = 90
 _BAR_STEPS = 16
 
 _COLOURS = {
+    JobState.AWAITING_APPROVAL: discord.Colour.gold(),
     JobState.SUCCEEDED: discord.Colour.green(),
     JobState.FAILED: discord.Colour.red(),
     JobState.CANCELLED: discord.Colour.light_grey(),
+    JobState.DENIED: discord.Colour.red(),
+    JobState.EXPIRED: discord.Colour.light_grey(),
     JobState.UNCONFIRMED: discord.Colour.orange(),
 }
 _WORDS = {
@@ -50,7 +53,8 @@ def card(standing: Standing, now: datetime, credits_left: int | None) -> discord
     embed.add_field(name="For", value=f"<@{job.asker.member_id}>")
     embed.add_field(name="Credits", value=_credits_on_card(job))
     if credits_left is not None:
-        embed.add_field(name="Left for you", value=f"{credits_left} credits")
+        purse = "Left in this session" if job.session_id else "Left for you"
+        embed.add_field(name=purse, value=f"{credits_left} credits")
     embed.add_field(name="Settings", value=settings(request), inline=False)
     embed.add_field(name="State", value=state_line(standing, now), inline=False)
     if request.image_url:
@@ -84,15 +88,28 @@ def state_line(standing: Standing, now: datetime) -> str:
     word = f"**{_WORDS[job.state]}**"
     if job.state is JobState.PROCESSING and standing.watch:
         return f"{bar(progress_now(standing.watch, now))}\n{word}"
-    if job.state is JobState.QUEUED and standing.waiting:
-        return f"{word}: {', '.join((standing.waiting, *_turn(standing)))}. `/cancel` takes it back."
     if job.state is JobState.SUCCEEDED and job.thread_id and not job.asker.in_thread:
         return f"{word} in <#{job.thread_id}>"
-    if job.state is JobState.FAILED:
-        return f"{word}: {plain(job.failure or '')} {_money_back(job)}"
-    if job.state is JobState.UNCONFIRMED:
-        return f"{word}: your credits stay held until a moderator has looked."
-    return word
+    return ": ".join(filter(None, (word, _explanation(standing))))
+
+
+def _explanation(standing: Standing) -> str:
+    """Why a job is where it is, and what that means; empty where the state says it all."""
+    job = standing.job
+    match job.state:
+        case JobState.AWAITING_APPROVAL:
+            until = f"it expires {relative(standing.expires_at)}. " if standing.expires_at else ""
+            return f"{until}`/cancel` takes it back."
+        case JobState.QUEUED if standing.waiting:
+            return f"{', '.join((standing.waiting, *_turn(standing)))}. `/cancel` takes it back."
+        case JobState.FAILED:
+            return f"{plain(job.failure or '')} {_money_back(job)}"
+        case JobState.UNCONFIRMED:
+            return "your credits stay held until a moderator has looked."
+        case JobState.DENIED | JobState.EXPIRED:
+            return plain(job.failure or "")
+        case _:
+            return ""
 
 
 def _turn(standing: Standing) -> Iterator[str]:
@@ -141,6 +158,9 @@ def _outcome_text(job: Job, overview: Overview, *, attached: bool) -> str:
         return f"your video is ready: {link}\nCredits used: **{job.credits}**. {left}"
     if job.state is JobState.UNCONFIRMED:
         return f"{plain(job.failure or '')} {_held_back(job)}"
+    if job.state is JobState.DENIED:
+        reason = f": {plain(job.failure)}" if job.failure else "."
+        return f"a moderator denied this video{reason}\n{_money_back(job)} {left}"
     return f"there is no video: {plain(job.failure or 'UlazAI gave no reason.')} {_money_back(job)} {left}"
 
 
@@ -172,7 +192,7 @@ def usage(overview: Overview) -> discord.Embed:
     embed = discord.Embed(title="Your use of this server's credits", colour=discord.Colour.blurple())
     count = len(overview.usage.open_jobs)
     of_all = f" of {limits.active_jobs}" if limits.active_jobs else ", not limited"
-    jobs = _fit(map(_open_job_line, overview.open_jobs), 1024)
+    jobs = fit(map(_open_job_line, overview.open_jobs), 1024)
     embed.add_field(name=f"In the making: {count}{of_all}", value=jobs or "Nothing. Try `/video`.", inline=False)
     embed.add_field(name="Credits", value=_window_lines(overview), inline=False)
     return embed
@@ -200,7 +220,7 @@ def _window_lines(overview: Overview) -> str:
 
 def history(jobs: Iterable[Job]) -> discord.Embed:
     """The answer to /history."""
-    lines = _fit(map(_history_line, jobs), 4096)
+    lines = fit(map(_history_line, jobs), 4096)
     return discord.Embed(
         title="Your last videos here",
         description=lines or "None yet. Try `/video`.",
@@ -241,7 +261,7 @@ def unconfirmed_list(jobs: Sequence[Job], hints: Sequence[str]) -> discord.Embed
     lines = [_unconfirmed_line(job, hint) for job, hint in zip(jobs, hints, strict=True)]
     return discord.Embed(
         title="Was it made?",
-        description=_fit(lines, 4096) or "Nothing waits for a decision.",
+        description=fit(lines, 4096) or "Nothing waits for a decision.",
         colour=discord.Colour.orange(),
     )
 
@@ -257,7 +277,7 @@ def _unconfirmed_line(job: Job, hint: str) -> str:
 
 def kept(jobs: Sequence[Job]) -> str:
     """The note about outcomes that could not be posted anywhere."""
-    lines = _fit([f"- {short(job.request.prompt)}: {_WORDS[job.state].lower()}" for job in jobs], 1600)
+    lines = fit([f"- {short(job.request.prompt)}: {_WORDS[job.state].lower()}" for job in jobs], 1600)
     return f"I could not post what became of these, for want of a place that takes it; `/history` has it:\n{lines}"
 
 
@@ -290,7 +310,7 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
-def _fit(lines: Iterable[str], limit: int) -> str:
+def fit(lines: Iterable[str], limit: int) -> str:
     """Join as many lines as have room."""
     text = ""
     for line in lines:

@@ -11,10 +11,12 @@ import structlog
 from discord.ext import commands, tasks
 
 from bot.client import VideoBot
-from bot.errors import PlaceRefusedError
+from bot.errors import DeliveryError, PlaceRefusedError, StorageError
 from bot.jobs.delivery import Place, Posted, Standing, nonce, places
-from bot.jobs.models import Job, JobState
+from bot.jobs.models import Approval, Job, JobState
 from cogs import _render
+from cogs._approval_buttons import DECISION_EVENT
+from cogs._approval_cards import ApprovalCards
 from cogs._cards import CardBoard
 from cogs._discord import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs._videos import VideoFiles, attachment, is_too_large, upload_limit
@@ -34,6 +36,7 @@ class Delivery(commands.Cog):
         self.services = bot.services
         self.cards = CardBoard(bot, bot.services.clock)
         self.videos = VideoFiles(bot.services)
+        self.approvals = ApprovalCards(bot)
 
     async def cog_load(self) -> None:
         """Start the loops."""
@@ -82,9 +85,38 @@ class Delivery(commands.Cog):
         thread_id = await make_thread(self.bot, job.asker.channel_id, job.card_message_id, name)
         return await self._note_thread(job, thread_id)
 
+    async def offer_thread(self, job: Job) -> None:
+        """Open a job's thread if that is possible now; the result finds its way without one."""
+        try:
+            await self.open_thread(job)
+        except (DeliveryError, StorageError) as error:
+            _log.warning("thread not made", job_id=job.id, error=str(error))
+
+    @commands.Cog.listener(f"on_{DECISION_EVENT}")
+    async def after_decision(self, job: Job) -> None:
+        """Show what moderators decided about a job; one that is made gets its thread now."""
+        self.show(Standing(job))
+        if job.state is JobState.QUEUED:
+            await self.offer_thread(job)
+
+    async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
+        """See `Notifier.post_approval_card`."""
+        return await self.approvals.post(job, approval, channel_id)
+
+    async def find_approval_card(self, job: Job, channel_id: int) -> Posted | None:
+        """See `Notifier.find_approval_card`."""
+        return await self.approvals.find(job, channel_id)
+
+    def close_approval_card(self, job_id: int) -> None:
+        """See `Notifier.close_approval_card`."""
+        self.services.desk.close_card(job_id)
+
     def show(self, standing: Standing) -> None:
         """See `Notifier.show`."""
         self.cards.show(standing)
+        if not standing.job.is_open:
+            # It may have given credits back.
+            self.services.desk.check_brakes(standing.job.asker.guild_id)
 
     async def fresh_picture(self, job: Job) -> str:
         """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""
@@ -100,6 +132,8 @@ class Delivery(commands.Cog):
 
     async def post_outcome(self, job: Job, place: Place) -> Posted:
         """See `Notifier.post_outcome`."""
+        if job.state in (JobState.DENIED, JobState.EXPIRED):
+            self.close_approval_card(job.id)
         try:
             return await self._post(job, await self._target(job, place))
         finally:

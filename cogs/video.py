@@ -1,20 +1,22 @@
 """The members' commands."""
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from io import BufferedIOBase
+from typing import Any, Self
 
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import NETWORK_ERRORS, VideoBot, report_error
+from bot.client import NETWORK_ERRORS, VideoBot, answer_privately, report_error
 from bot.errors import (
-    DeliveryError,
     DownloadError,
     NotCancellableError,
     PictureError,
+    PromptRefusedError,
     RefusedError,
     StorageError,
 )
@@ -22,18 +24,19 @@ from bot.jobs.checks import (
     ASPECT_RATIOS,
     MAX_PROMPT,
     PICTURE_HEADER_BYTES,
-    Picture,
     check_picture,
     check_picture_header,
     clean_prompt,
 )
 from bot.jobs.delivery import Standing
-from bot.jobs.models import Asker, Job, JobState
+from bot.jobs.models import Asker, Job, JobState, Overview
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs import _render
 from cogs._authority import require_guild, role_ids
 from cogs._modal import AnimateModal, Form, Wishes
+from cogs._pictures import first_picture, picture_of
 from cogs._place import check_place
+from cogs._refused import RefusedRequests
 from cogs._reply import deferred_when_slow, send_or_edit
 from cogs._videos import attachment, is_too_large, upload_limit
 from cogs.delivery import Delivery
@@ -58,6 +61,8 @@ _HELP = {
     "image": "The picture to animate: JPEG or PNG, at most 10 MB",
 }
 
+_CANCELLABLE = (JobState.AWAITING_APPROVAL, JobState.QUEUED)
+
 _Prompt = app_commands.Range[str, 1, MAX_PROMPT]
 
 
@@ -68,16 +73,18 @@ class Video(commands.Cog):
         self.bot = bot
         self.services = bot.services
         self.delivery = delivery
+        self.refused = RefusedRequests(bot.services.clock)
         self.menu = app_commands.ContextMenu(name="Animate image", callback=self.animate_image)
-        # Forms live in memory only: those that a former process opened are told by this word.
 
     async def cog_load(self) -> None:
-        """Add the context menu, which a cog does not by itself."""
+        """Add the context menu, which a cog does not by itself, and know the buttons of earlier messages."""
         self.bot.tree.add_command(self.menu)
+        self.bot.add_dynamic_items(AskButton)
 
     async def cog_unload(self) -> None:
-        """Take it away again."""
+        """Take them away again."""
         self.bot.tree.remove_command(self.menu.name, type=self.menu.type)
+        self.bot.remove_dynamic_items(AskButton)
 
     @app_commands.command(description="Make a video from a description")
     @app_commands.describe(**{name: _HELP[name] for name in ("prompt", "duration", "aspect_ratio", "sound", "share")})
@@ -111,7 +118,7 @@ class Video(commands.Cog):
         share: bool = False,
     ) -> None:
         """Take a request for a video from a picture."""
-        check_picture(_picture(image))
+        check_picture(picture_of(image))
         request = GenerationRequest(
             GenerationMode.IMAGE, clean_prompt(prompt), duration, sound, share, image_url=image.url
         )
@@ -120,8 +127,8 @@ class Video(commands.Cog):
     async def animate_image(self, interaction: _Interaction, message: discord.Message) -> None:
         """Ask for the prompt and options for a picture in a message."""
         check_place(interaction)
-        image = _first_picture(message)
-        check_picture(_picture(image))
+        image = first_picture(message)
+        check_picture(picture_of(image))
 
         async def submit(answer: _Interaction, wishes: Wishes) -> None:
             request = GenerationRequest(
@@ -196,12 +203,13 @@ class Video(commands.Cog):
     @app_commands.command(description="Take back a request of yours that has not been sent yet")
     @app_commands.describe(job="Which one; not needed if there is only one")
     async def cancel(self, interaction: _Interaction, job: int | None = None) -> None:
-        """Cancel a queued job of the member's."""
+        """Cancel a job of the member's that waits."""
         async with deferred_when_slow(interaction, ephemeral=True):
-            job_id = job if job is not None else await self._only_queued_job(interaction)
+            job_id = job if job is not None else await self._only_waiting_job(interaction)
             cancelled = await self.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
             self.services.worker.forget(cancelled)
             self.delivery.show(Standing(cancelled))
+            self.delivery.close_approval_card(cancelled.id)
         embed = discord.Embed(
             description=f"Cancelled. Your {cancelled.held_credits} credits came back.\n"
             + _render.quoted(cancelled.request.prompt, 200)
@@ -209,27 +217,49 @@ class Video(commands.Cog):
         await send_or_edit(interaction, embed, ephemeral=True)
 
     @cancel.autocomplete("job")
-    async def _queued_jobs(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
+    async def _waiting_jobs(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
         choices = [
-            app_commands.Choice(name=_render.choice(job), value=job.id) for job in await self._queued(interaction)
+            app_commands.Choice(name=_render.choice(job), value=job.id) for job in await self._waiting(interaction)
         ]
         return [choice for choice in choices if current.lower() in choice.name.lower()][:25]
 
-    async def _only_queued_job(self, interaction: _Interaction) -> int:
-        jobs = await self._queued(interaction)
+    async def _only_waiting_job(self, interaction: _Interaction) -> int:
+        jobs = await self._waiting(interaction)
         if not jobs:
             raise NotCancellableError("You have no request that waits to be sent; what UlazAI has can't be taken back.")
         if len(jobs) > 1:
             raise NotCancellableError("You have several requests waiting: choose one with the option `job`.")
         return jobs[0].id
 
-    async def _queued(self, interaction: _Interaction) -> list[Job]:
+    async def _waiting(self, interaction: _Interaction) -> list[Job]:
         overview = await self.services.jobs.overview(require_guild(interaction), interaction.user.id, ())
-        return [job for job in overview.open_jobs if job.state is JobState.QUEUED]
+        return [job for job in overview.open_jobs if job.state in _CANCELLABLE]
 
-    async def take(self, interaction: _Interaction, request: GenerationRequest) -> None:
-        """Take a request, answer with its card, and open its thread."""
+    async def take(self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False) -> None:
+        """Take a request, answer with its card, and open its thread; without the thread while moderators decide."""
         self.bot.take_on()
+        try:
+            job, overview = await self._submit(interaction, request, is_asked=is_asked)
+        except PromptRefusedError as refusal:
+            await self._offer_to_ask(interaction, request, refusal)
+            return
+        _log.info(
+            "job taken",
+            job_id=job.id,
+            guild_id=job.asker.guild_id,
+            member_id=job.asker.member_id,
+            held=job.held_credits,
+        )
+        message_id = await self._show_card(interaction, job, overview.credits_left)
+        job = await self._note_card(job, message_id)
+        self.services.worker.wake(job)
+        self.services.desk.check_brakes(job.asker.guild_id)
+        if job.state is not JobState.AWAITING_APPROVAL:
+            await self.delivery.offer_thread(job)
+
+    async def _submit(
+        self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool
+    ) -> tuple[Job, Overview]:
         in_thread = check_place(interaction)
         asker = Asker(
             interaction_id=interaction.id,
@@ -243,16 +273,27 @@ class Video(commands.Cog):
         async with deferred_when_slow(interaction):
             if request.image_url:
                 await self._check_header(request.image_url)
-            job, overview = await self.services.jobs.submit(asker, request)
-        _log.info("job taken", job_id=job.id, guild_id=asker.guild_id, member_id=asker.member_id, held=job.held_credits)
-        message_id = await self._show_card(interaction, job, overview.credits_left)
-        job = await self._note_card(job, message_id)
-        self.services.worker.wake(job)
+            return await self.services.jobs.submit(asker, request, is_asked=is_asked)
+
+    async def _offer_to_ask(
+        self, interaction: _Interaction, request: GenerationRequest, refusal: PromptRefusedError
+    ) -> None:
+        self.refused.keep(interaction, request)
+        view = discord.ui.View(timeout=None)
+        view.add_item(AskButton(interaction.id))
+        await answer_privately(interaction, refusal.user_text, view)
+
+    async def ask_moderators(self, interaction: _Interaction, refused_id: int) -> None:
+        """Take a request that was refused for its words, for moderators to decide."""
+        refused = self.refused.use(refused_id, interaction.user.id)
         try:
-            await self.delivery.open_thread(job)
-        except (DeliveryError, StorageError) as error:
-            # The result finds its way without a thread.
-            _log.warning("thread not made", job_id=job.id, error=str(error))
+            await self.take(interaction, refused.request, is_asked=True)
+        except Exception:
+            # Nothing was taken: it may be tried again.
+            refused.is_used = False
+            raise
+        with suppress(discord.HTTPException, *NETWORK_ERRORS):
+            await refused.interaction.edit_original_response(view=None)
 
     async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> int:
         embed = self.delivery.cards.begin(job, interaction, credits_left)
@@ -274,6 +315,7 @@ class Video(commands.Cog):
             self.services.worker.wake(job)
             raise RefusedError("Discord lost my answer, but your video is in the making; `/usage` shows it.") from error
         self.delivery.show(Standing(cancelled))
+        self.delivery.close_approval_card(cancelled.id)
         # The answer may have arrived after all: then its card has to tell what became of it.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
             await interaction.edit_original_response(embed=_render.card(Standing(cancelled), job.created_at, None))
@@ -298,6 +340,31 @@ class Video(commands.Cog):
             raise PictureError("I could not read that picture from Discord. Please try again in a moment.") from error
 
 
+class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(?P<refused_id>\d{1,20})"):
+    """Asks a moderator to look at a prompt that was refused; it names the interaction that was refused."""
+
+    def __init__(self, refused_id: int) -> None:
+        super().__init__(discord.ui.Button(label="Ask a moderator", custom_id=f"ask:{refused_id}"))
+        self._refused_id = refused_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        """Make the button anew from what was pressed."""
+        del interaction, item
+        return cls(int(match["refused_id"]))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Ask."""
+        try:
+            cog = interaction.client.get_cog("Video")
+            if isinstance(cog, Video):
+                await cog.ask_moderators(interaction, self._refused_id)
+        except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
+            await report_error(interaction, error)
+
+
 async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedIOBase) -> bool:
     """Fill in the answer with a video, and close it; returns whether Discord took a file of that size."""
     with file:
@@ -310,18 +377,6 @@ async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedI
                 raise
             return False
     return True
-
-
-def _picture(file: discord.Attachment) -> Picture:
-    return Picture(file.url, file.size, file.content_type, file.width, file.height)
-
-
-def _first_picture(message: discord.Message) -> discord.Attachment:
-    pictures = (file for file in message.attachments if (file.content_type or "").startswith("image/"))
-    file = next(pictures, None) or next(iter(message.attachments), None)
-    if file is None:
-        raise PictureError("That message has no picture. Choose one that has, or use `/animate`.")
-    return file
 
 
 async def setup(bot: VideoBot) -> None:

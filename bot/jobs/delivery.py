@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from bot.jobs.models import Job
+from bot.jobs.models import Approval, Job
 from bot.jobs.polling import Watch
 
 
@@ -28,6 +28,7 @@ class Standing:
         retry_at: when it will be tried again.
         place: of a queued job in its server's line; 1 is the next one.
         expected_at: when it should be sent.
+        expires_at: until when a job that waits for a moderator can be approved.
     """
 
     job: Job
@@ -36,6 +37,7 @@ class Standing:
     retry_at: datetime | None = None
     place: int | None = None
     expected_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,28 @@ class Notifier(Protocol):
         """
         ...
 
+    async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
+        """Ask moderators about a job in this channel, under `card_nonce(job)`.
+
+        Raises:
+            PlaceRefusedError: not possible in this channel.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def find_approval_card(self, job: Job, channel_id: int) -> Posted | None:
+        """Look for the card of a job in this channel.
+
+        Raises:
+            PlaceRefusedError: not possible in this channel.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    def close_approval_card(self, job_id: int) -> None:
+        """Have the card of a job show what was decided, soon. Never fails and never waits."""
+        ...
+
     def show(self, standing: Standing) -> None:
         """Bring the job's card up to date, soon. Never fails and never waits."""
         ...
@@ -97,6 +121,15 @@ def places(job: Job) -> Iterator[Place]:
     yield Place.DIRECT
 
 
+def card_places(job: Job, moderators_channel: int | None) -> list[int]:
+    """Return the channels for the card on which moderators decide, the best first.
+
+    No thread is made for it: the job may yet come to nothing.
+    """
+    channels = (moderators_channel, job.thread_id, job.asker.channel_id)
+    return list(dict.fromkeys(channel_id for channel_id in channels if channel_id))
+
+
 def nonce(job: Job) -> str:
     """Return the word under which Discord posts a job's outcome only once: fixed per job and outcome.
 
@@ -105,3 +138,8 @@ def nonce(job: Job) -> str:
     """
     moment = job.finished_at or job.created_at
     return f"{job.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"
+
+
+def card_nonce(job: Job) -> str:
+    """Return the word under which Discord posts the card of a job for its moderators only once; see `nonce`."""
+    return f"a{job.id % 10**9:x}-{int(job.created_at.timestamp() * 1000):x}"

@@ -1,5 +1,6 @@
 """Takes each open job one step further when its time has come.
 
+    awaiting     approving.py  asks moderators, and waits -> queued, denied; undecided in time -> expired
     queued       turnstile.py  waits for its turn, then
                  sending.py    -> processing, or back to queued, failed, unconfirmed
     processing   watching.py   -> processing, succeeded, failed, unconfirmed
@@ -10,7 +11,7 @@ happens in one step reaches another job or ends the loop.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,8 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, StorageError, TransitionError
+from bot.jobs.approvals import ApprovalRepository
+from bot.jobs.approving import Approver
 from bot.jobs.delivery import Notifier, Standing
 from bot.jobs.entry import Entry, Next, Write
 from bot.jobs.models import Job, JobState
@@ -45,6 +48,7 @@ class Patience:
     Attributes:
         min_interval_seconds: the shortest time between two looks at a job.
         job_max: after which a job that is still processing is handed to the moderators.
+        approval_after: after which a job that no moderator decided expires.
         unconfirmed_after: after which an unconfirmed job that nobody decided counts as charged.
         wait_for_credits: whether jobs wait while the provider's account is empty, or fail.
         requests_per_second: how many requests the provider gets in all; 0: no limit.
@@ -54,6 +58,7 @@ class Patience:
 
     min_interval_seconds: float = 1.0
     job_max: timedelta = timedelta(hours=24)
+    approval_after: timedelta = timedelta(hours=24)
     unconfirmed_after: timedelta = timedelta(hours=48)
     wait_for_credits: bool = False
     requests_per_second: float = 0.0
@@ -65,12 +70,18 @@ class Worker:
     """Drives every open job. `run_once` starts what is due; `recover` begins after a start."""
 
     def __init__(
-        self, repository: JobRepository, provider: VideoProvider, clock: Clock, patience: Patience | None = None
+        self,
+        repository: JobRepository,
+        approvals: ApprovalRepository,
+        provider: VideoProvider,
+        clock: Clock,
+        patience: Patience | None = None,
     ) -> None:
         patience = patience or Patience()
         self._repository = repository
         self._clock = clock
         self._min_interval = patience.min_interval_seconds
+        self._approver = Approver(approvals, clock, self._discord, approval_after=patience.approval_after)
         self._sender = Sender(repository, provider, clock, self._discord, wait_for_credits=patience.wait_for_credits)
         self._watcher = Watcher(
             repository,
@@ -81,15 +92,7 @@ class Worker:
             job_max=patience.job_max,
         )
         self._teller = Teller(repository, clock, self._discord, unconfirmed_after=patience.unconfirmed_after)
-        self._turnstile = Turnstile(
-            repository,
-            clock,
-            self._sender,
-            self._watcher,
-            per_second=patience.requests_per_second,
-            active_jobs=patience.active_jobs,
-            window=patience.turn_window,
-        )
+        self._turnstile = self._make_turnstile(patience)
         self._line = self._turnstile.line
         self._schedule = Schedule(clock)
         self._entries: dict[int, Entry] = {}
@@ -102,6 +105,17 @@ class Worker:
         self._posts = asyncio.Semaphore(_CONCURRENCY)
         self._notifier: Notifier | None = None
         self._stopping = False
+
+    def _make_turnstile(self, patience: Patience) -> Turnstile:
+        return Turnstile(
+            self._repository,
+            self._clock,
+            self._sender,
+            self._watcher,
+            per_second=patience.requests_per_second,
+            active_jobs=patience.active_jobs,
+            window=patience.turn_window,
+        )
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -119,8 +133,9 @@ class Worker:
         await self._line.recall()
         for job in await self._repository.unfinished():
             self._watch(job, self._clock.now())
+            # Of an outcome as well as of a card for moderators.
+            self._entries[job.id].may_be_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
             if job.awaits_delivery:
-                self._entries[job.id].may_be_posted = True
                 self._discord().show(Standing(job))
             if job.state is JobState.PROCESSING:
                 self._schedule.put(job.id, self._watcher.resumed_look(self._entries[job.id]))
@@ -128,7 +143,9 @@ class Worker:
 
     def wake(self, job: Job) -> None:
         """Take up a job that was just taken, or that goes another way now; a queued one waits for its turn."""
-        if not self._stopping:
+        # Moderators may decide before the command that took the job comes to this.
+        is_overtaken = job.state is JobState.AWAITING_APPROVAL and job.id in self._entries
+        if not self._stopping and not is_overtaken:
             self._watch(job, self._clock.now())
 
     def refresh(self, job: Job) -> bool:
@@ -263,7 +280,8 @@ class Worker:
     def _queue_of(self, job: Job) -> asyncio.Semaphore:
         if job.state is JobState.PROCESSING:
             return self._looks
-        return self._posts if job.awaits_delivery else self._sends
+        is_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
+        return self._posts if is_posted else self._sends
 
     async def _read_again(self, entry: Entry) -> datetime | None:
         """Somebody else moved the job, such as a member who cancelled it: go by what its row says."""
@@ -290,19 +308,20 @@ class Worker:
     async def _next(self, entry: Entry) -> Next | None:
         if entry.job.awaits_delivery:
             return await self._teller.step(entry)
-        match entry.job.state:
-            case JobState.QUEUED:
-                return await self._sender.step(entry)
-            case JobState.PROCESSING:
-                return await self._watcher.step(entry)
-            case JobState.UNCONFIRMED:
-                return await self._teller.undecided_step(entry)
-            case JobState.SUBMITTING:
-                # Its row says so, but nobody here is sending it, and what the provider said is not known.
-                job_id = entry.job.id
-                return lambda: self._repository.mark_unconfirmed(job_id, UNCLEAR)
-            case _:
-                return None
+        if entry.job.state is JobState.SUBMITTING:
+            # Its row says so, but nobody here is sending it, and what the provider said is not known.
+            job_id = entry.job.id
+            return lambda: self._repository.mark_unconfirmed(job_id, UNCLEAR)
+        step = self._step_of(entry.job.state)
+        return await step(entry) if step else None
+
+    def _step_of(self, state: JobState) -> Callable[[Entry], Awaitable[Next]] | None:
+        return {
+            JobState.AWAITING_APPROVAL: self._approver.step,
+            JobState.QUEUED: self._sender.step,
+            JobState.PROCESSING: self._watcher.step,
+            JobState.UNCONFIRMED: self._teller.undecided_step,
+        }.get(state)
 
     async def _write(self, entry: Entry, write: Write) -> datetime | None:
         """Write down what happened. What can't be written now stays in memory, and is written later."""

@@ -227,20 +227,6 @@ def set_brakes(policy: Policy, cheapest_percent: int, approval_percent: int) -> 
     return replace(policy, brakes=Brakes(cheapest_percent, approval_percent))
 
 
-def set_approval_price(policy: Policy, price: int | None) -> Policy:
-    """Set the price from which a job needs a moderator; None: none does.
-
-    Raises:
-        ChangeRefusedError: that is no price.
-    """
-    return replace(policy, approval_price=None if price is None else check_credits(price))
-
-
-def set_moderators_channel(policy: Policy, channel_id: int | None) -> Policy:
-    """Set where the cards for moderators go; None: to where the video was asked for."""
-    return replace(policy, moderators_channel=channel_id)
-
-
 def _check_numbers(numbers: Allowance) -> None:
     for credits_allowed in (numbers.window_credits, numbers.max_price):
         if credits_allowed is not None:

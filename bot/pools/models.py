@@ -68,6 +68,24 @@ class Pool:
     opened_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BrakeNews:
+    """A step of the brakes that a server's moderators have not been told of.
+
+    Attributes:
+        deposit_id: of the ledger's entry by which the brakes go; the same step is new again after the next one.
+    """
+
+    pool: Pool
+    step: BrakeStep
+    deposit_id: int
+
+    @property
+    def nonce(self) -> str:
+        """The word under which Discord posts it only once, of 25 characters at most."""
+        return f"b{self.step[0]}{self.pool.guild_id:x}-{self.deposit_id % 16**6:x}"
+
+
 class SessionEnd(StrEnum):
     """Why a creative session ended."""
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import DeliveryDelayedError, StorageError
+from bot.jobs.approvals import ApprovalRepository
 from bot.jobs.delivery import Place, Posted, Standing
-from bot.jobs.models import Asker, Job, JobState
+from bot.jobs.models import Approval, Asker, Job, JobState
 from bot.jobs.repository import JobRepository
 from bot.jobs.worker import Patience, Worker
 from bot.pools import ledger
@@ -68,6 +69,9 @@ class ScriptedNotifier:
         self.refusals: dict[Place, Exception] = {}
         self.pictures: deque[str | Exception] = deque()
         self.shown: list[Standing] = []
+        self.cards: list[tuple[int, int]] = []
+        self.card_refusals: dict[int, Exception] = {}
+        self.closed_cards: list[int] = []
 
     async def post_outcome(self, job: Job, place: Place) -> Posted:
         self.tried.append(place)
@@ -99,6 +103,23 @@ class ScriptedNotifier:
             raise picture
         return picture
 
+    async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
+        assert approval.job_id == job.id
+        if refusal := self.card_refusals.get(channel_id):
+            raise refusal
+        self.cards.append((job.id, channel_id))
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise DeliveryDelayedError("the answer never came")
+        return Posted(channel_id, 8000 + job.id)
+
+    async def find_approval_card(self, job: Job, channel_id: int) -> Posted | None:
+        self.searches += 1
+        return Posted(channel_id, 8000 + job.id) if (job.id, channel_id) in self.cards else None
+
+    def close_approval_card(self, job_id: int) -> None:
+        self.closed_cards.append(job_id)
+
     def show(self, standing: Standing) -> None:
         self.shown.append(standing)
 
@@ -108,6 +129,7 @@ class Stage:
 
     def __init__(self, repository: JobRepository, clock: FakeClock, *, wait_for_credits: bool = False) -> None:
         self.repository = repository
+        self.approvals = ApprovalRepository(repository._database, clock)
         self.clock = clock
         self.provider = ScriptedProvider()
         self.notifier = ScriptedNotifier()
@@ -128,7 +150,7 @@ class Stage:
             requests_per_second=requests_per_second,
             active_jobs=active_jobs,
         )
-        self.worker = Worker(self.repository, self.provider, self.clock, patience)
+        self.worker = Worker(self.repository, self.approvals, self.provider, self.clock, patience)
         self.worker.attach(self.notifier)
         return self.worker
 
