@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bot import __version__, app
+from bot.checkup.books import look_at_books
 from bot.checkup.findings import Finding, Verdict
 from bot.checkup.run import check_all
 from bot.clock import SystemClock
@@ -77,6 +78,20 @@ def check() -> None:
     # The findings say what there is to say; the libraries' own lines would come between them.
     logging.disable()
     sys.exit(asyncio.run(_print_findings()))
+
+
+@main.command()
+def books() -> None:
+    """Add up every server's credits anew, and compare them with UlazAI's account, while the bot runs.
+
+    Exits with 1 where the books contradict themselves.
+    """
+    with _errors_as_exit_codes():
+        findings = look_at_books(load_database_settings().database_path)
+    for finding in findings:
+        _print(finding)
+    if any(finding.verdict is Verdict.WRONG for finding in findings):
+        sys.exit(_EXIT_FAILED)
 
 
 async def _print_findings() -> int:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 
+from bot.checkup.books import check_books
 from bot.checkup.clock import ClockReadings
 from bot.checkup.database import check_database
 from bot.checkup.discord_account import check_discord
@@ -33,7 +34,7 @@ async def check_all(clock: Clock) -> AsyncIterator[Finding]:
 
 async def _check(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:
     readings = ClockReadings(clock)
-    for finding in check_database(settings.database_path):
+    for finding in (*check_database(settings.database_path), *check_books(settings.database_path)):
         yield finding
     yield await check_key(settings, readings)
     async for finding in check_discord(settings, readings):

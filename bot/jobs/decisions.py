@@ -58,7 +58,8 @@ class DecisionRepository:
             if job.charged_credits is not None:
                 await _give_back(connection, job, self._clock)
                 await ledger.hold_again(connection, account_of(job), job.held_credits, self._clock.now())
-            values = {**_NO_OUTCOME, "task_id": None, "charged_credits": None, "submitted_at": None}
+            first = dict.fromkeys(("task_id", "charged_credits", "account_credits", "submitted_at"), None)
+            values = {**_NO_OUTCOME, **first}
             return await move(connection, job_id, _UNCONFIRMED, JobState.QUEUED, **values)
 
     async def unconfirmed(self, guild_id: int) -> list[Job]:

@@ -129,7 +129,7 @@ def find_drift(readings: Sequence[Reading], movements: Sequence[Movement]) -> Dr
     if not readings:
         return Drift()
     levels = _levels(readings, movements)
-    runs = list(_runs(levels))
+    runs = list(_runs(levels, readings))
     pairs = [run.end - 1 for run in runs if run.end - run.first > 1]
     return Drift(
         readings=len(readings),
@@ -156,13 +156,17 @@ def _level(reading: Reading, charges: "_Sums", refunds: "_Sums") -> Span:
     return Span(certain + reading.charged + perhaps_refunded, certain + reading.charged + perhaps_charged)
 
 
-def _runs(levels: Sequence[Span]) -> Iterator[_Run]:
+def _runs(levels: Sequence[Span], readings: Sequence[Reading]) -> Iterator[_Run]:
+    old: Span | None = None
     first, common = 0, levels[0]
     for number, level in enumerate(levels):
+        if old and old.overlap(level) and readings[number].sent_at <= readings[first].booked_at:
+            # It may be of before the last step, and only have been booked later than the first one after it.
+            continue
         overlap = common.overlap(level)
         if overlap is None:
             yield _Run(first, number, common)
-            first, overlap = number, level
+            old, first, overlap = common, number, level
         common = overlap
     yield _Run(first, len(levels), common)
 

@@ -25,7 +25,16 @@ from tests.e2e.stage import Stage, running_bot, servers
 NOBODY = "http://127.0.0.1:9"
 """An address where nobody listens: the port is the discard service's."""
 
-SUBJECTS = ["settings", "database", "disk space", "UlazAI key", "Discord token", "commands", "server Reelpool Studio"]
+SUBJECTS = [
+    "settings",
+    "database",
+    "disk space",
+    "books",
+    "UlazAI key",
+    "Discord token",
+    "commands",
+    "server Reelpool Studio",
+]
 ACCOUNT = r"/api/v10/users/@me"
 STATUS = r"/kling26/api/status/.*"
 

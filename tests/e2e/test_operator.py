@@ -270,7 +270,7 @@ async def test_check_says_how_it_is_by_its_lines_and_its_exit_code(operator: Ope
         wrong = await operator.command("check")
     assert (well.code, well.errors) == (0, "")
     assert {line[:8] for line in well.output.splitlines()} == {"ok      "}
-    assert len(well.output.splitlines()) == 8
+    assert len(well.output.splitlines()) == 9
     assert (wrong.code, wrong.errors) == (1, "")
     assert [line.split(":")[0] for line in wrong.output.splitlines() if not line.startswith("ok ")] == [
         "WRONG   UlazAI key",
@@ -278,3 +278,26 @@ async def test_check_says_how_it_is_by_its_lines_and_its_exit_code(operator: Ope
     ]
     for secret in (operator.environment["DISCORD_TOKEN"], operator.environment["ULAZAI_API_KEY"]):
         assert secret not in well.output + wrong.output
+
+
+async def test_the_books_of_a_bot_at_work_agree_until_somebody_else_uses_the_account(operator: Operator) -> None:
+    stage = operator.stage
+    async with operator.bot():
+        await operator.up()
+        await asyncio.gather(*(stage.ask(f"at the same time {number}") for number in range(4)))
+        await stage.delivered(4)
+        agreed = await operator.command("books")
+        stage.ulazai.set_credits(stage.ulazai.credits - 77)
+        for number in range(2):
+            await stage.ask(f"after that {number}")
+            await stage.delivered(5 + number)
+        for name in ("DISCORD_TOKEN", "ULAZAI_API_KEY"):
+            operator.environment.pop(name)
+        drifted = await operator.command("books")
+    assert (agreed.code, agreed.errors, drifted.code, drifted.errors) == (0, "", 0, "")
+    guild_id = stage.discord.guild_id
+    assert f"ok      server {guild_id}: 99,999 deposited, 0 withdrawn, 0 adjusted: 99,779 available," in agreed.output
+    assert "ok      drift: none in 4 readings of the account since job 1 (" in agreed.output
+    told = [line for line in drifted.output.splitlines() if line.startswith("warning drift: ")]
+    assert [line.split(" credits ")[0] for line in told] == ["warning drift: -77"] * 2
+    assert told[1].endswith("booked in between: 5.")
