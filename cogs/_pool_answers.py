@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 import discord
+import structlog
 
 from bot.client import VideoBot
+from bot.errors import StorageError
 from bot.pools.policy import Policy
 from cogs import _pool_render
-from cogs._authority import require_manager
+from cogs._authority import is_manager, require_guild, require_manager
 from cogs._reply import deferred_when_slow, send_or_edit
+
+_log = structlog.get_logger(__name__)
 
 _Interaction = discord.Interaction[VideoBot]
 
@@ -37,6 +41,19 @@ async def change_rules(
     async with deferred_when_slow(interaction, ephemeral=True):
         policy = await interaction.client.services.pools.change(guild_id, interaction.user.id, action, detail, change)
     await tell(interaction, answer(policy))
+
+
+async def rules_for_choices(interaction: _Interaction) -> Policy:
+    """Return the rules from which a moderator chooses while typing; nobody's, if the member may not know them.
+
+    Never raises: nobody would be told.
+    """
+    try:
+        if await is_manager(interaction):
+            return (await interaction.client.services.pools.pool(require_guild(interaction))).policy
+    except StorageError as error:
+        _log.error("no rules to choose from", error=str(error))
+    return Policy()
 
 
 async def tell(interaction: _Interaction, text: str, title: str | None = None) -> None:

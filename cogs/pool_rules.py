@@ -11,8 +11,8 @@ from bot.pools import changes, wording
 from bot.pools.amounts import MAX_REASON
 from bot.pools.policy import Policy
 from cogs import _pool_render
-from cogs._authority import is_manager, require_guild, require_manager
-from cogs._pool_answers import change_rules
+from cogs._authority import require_manager
+from cogs._pool_answers import change_rules, rules_for_choices
 from cogs._pool_group import PoolCommand, add_to_pool
 
 _Interaction = discord.Interaction[VideoBot]
@@ -40,7 +40,7 @@ async def managers(interaction: _Interaction, add: discord.Role | None = None, r
 
 @managers.autocomplete("remove")
 async def _manager_roles(interaction: _Interaction, typed: str) -> list[app_commands.Choice[str]]:
-    policy = await _policy_for_choices(interaction)
+    policy = await rules_for_choices(interaction)
     guild = interaction.guild
     names = {role_id: guild.get_role(role_id) if guild else None for role_id in policy.manager_roles}
     return _choices(((role_id, f"@{role.name}" if role else None) for role_id, role in names.items()), typed)
@@ -64,7 +64,7 @@ async def channels(interaction: _Interaction, add: _Channel | None = None, remov
 
 @channels.autocomplete("remove")
 async def _named_channels(interaction: _Interaction, typed: str) -> list[app_commands.Choice[str]]:
-    policy = await _policy_for_choices(interaction)
+    policy = await rules_for_choices(interaction)
     guild = interaction.guild
     names = {channel_id: guild.get_channel(channel_id) if guild else None for channel_id in policy.channels}
     return _choices(((channel_id, f"#{found.name}" if found else None) for channel_id, found in names.items()), typed)
@@ -111,13 +111,6 @@ async def brakes(interaction: _Interaction, cheapest: _Percent | None = None, ap
         change,
         lambda policy: f"When the pool runs low: {wording.brakes(policy.brakes)}.",
     )
-
-
-async def _policy_for_choices(interaction: _Interaction) -> Policy:
-    """Return the rules, if the member may know them; a refusal of an autocomplete would reach nobody."""
-    if not await is_manager(interaction):
-        return Policy()
-    return (await interaction.client.services.pools.pool(require_guild(interaction))).policy
 
 
 def _choices(named: Iterable[tuple[int, str | None]], typed: str) -> list[app_commands.Choice[str]]:

@@ -8,8 +8,8 @@ from bot.pools import changes
 from bot.pools.policy import Policy
 from bot.pools.words import MAX_WORDS, parse_words
 from cogs import _pool_render
-from cogs._authority import is_manager, require_guild, require_manager
-from cogs._pool_answers import change_rules, tell
+from cogs._authority import require_manager
+from cogs._pool_answers import change_rules, rules_for_choices, tell
 from cogs._pool_group import PoolCommand, add_to_pool
 from cogs._reply import deferred_when_slow
 
@@ -44,11 +44,8 @@ async def remove(interaction: _Interaction, words_: str) -> None:
 
 @remove.autocomplete("words_")
 async def _listed(interaction: _Interaction, typed: str) -> list[app_commands.Choice[str]]:
-    # A refusal of an autocomplete would reach nobody.
-    if not await is_manager(interaction):
-        return []
-    pool = await interaction.client.services.pools.pool(require_guild(interaction))
-    matching = sorted(word for word in pool.policy.words if typed.casefold() in word.casefold())
+    policy = await rules_for_choices(interaction)
+    matching = sorted(word for word in policy.words if typed.casefold() in word.casefold())
     return [app_commands.Choice(name=word, value=word) for word in matching[:25]]
 
 

@@ -32,6 +32,7 @@ from bot.pools import ledger
 from bot.pools.admission import Wish, admit, check_allowance
 from bot.pools.allowances import limits_for
 from bot.pools.models import Session, Spend, Terms
+from bot.pools.policies import write_audit
 from bot.pools.policy import Policy
 from bot.pools.rows import open_pool, read_pool, read_session, read_session_in
 from bot.provider.models import GenerationMode, GenerationRequest, Submission
@@ -247,19 +248,26 @@ class JobRepository:
                     ages.append((finished_at - submitted_at).total_seconds())
         return found
 
-    async def move_to_front(self, job_id: int, guild_id: int) -> Job:
-        """Move a queued job to the front of its server's line.
+    async def waiting(self, guild_id: int) -> list[Job]:
+        """Return a server's queued jobs, oldest first."""
+        return await self._select(and_(jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value))
+
+    async def move_to_front(self, job_id: int, guild_id: int, moderator_id: int) -> Job:
+        """Move a queued job to the front of its server's line, and write down which moderator did.
 
         Raises:
             TransitionError: it is not queued any more, or another server's.
         """
+        now = self._clock.now()
         mine = and_(jobs.c.id == job_id, jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value)
-        query = update(jobs).where(mine).values(moved_to_front_at=self._clock.now()).returning(*jobs.c)
+        query = update(jobs).where(mine).values(moved_to_front_at=now).returning(*jobs.c)
         async with self._database.transaction() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None:
-            raise TransitionError(job_id, JobState.QUEUED)
-        return job_of(row)
+            if row is None:
+                raise TransitionError(job_id, JobState.QUEUED)
+            detail = f"job {job_id} of <@{row['member_id']}>"
+            await write_audit(connection, guild_id, moderator_id, "front", detail, now)
+            return job_of(row)
 
     async def used_credits(self, members: Collection[Member], since: datetime) -> dict[Member, int]:
         """Return the credits of jobs that members asked for since then and that were sent; without those with none."""

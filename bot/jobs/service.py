@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from bot.errors import NotCancellableError, RefusedError, TransitionError
+from bot.errors import ChangeRefusedError, NotCancellableError, RefusedError, TransitionError
 from bot.jobs.checks import list_price
 from bot.jobs.models import Asker, Job, JobState, Overview
 from bot.jobs.repository import JobRepository
@@ -82,6 +82,24 @@ class JobService:
     async def record_telling(self, job: Job) -> None:
         """Remember that a member was told of such a job."""
         await self._repository.record_telling(job.id)
+
+    async def waiting(self, guild_id: int, typed: str, limit: int = 25) -> list[Job]:
+        """Return a server's jobs that wait for their turn with `typed` in their number or prompt, oldest first."""
+        found = await self._repository.waiting(guild_id)
+        return [job for job in found if typed.casefold() in f"{job.id}: {job.request.prompt}".casefold()][:limit]
+
+    async def move_to_front(self, job_id: int, guild_id: int, moderator_id: int) -> Job:
+        """Move a job of this server's to the front of the line.
+
+        Raises:
+            ChangeRefusedError: it does not wait for its turn, or is not of this server.
+        """
+        try:
+            return await self._repository.move_to_front(job_id, guild_id, moderator_id)
+        except TransitionError:
+            raise ChangeRefusedError(
+                "No such video waits for its turn here: it may have been sent already. Nothing has changed."
+            ) from None
 
     async def record_card(self, job: Job, message_id: int) -> Job:
         """Remember the status card of a job."""

@@ -15,6 +15,7 @@ from tests.builders import GUILD, MEMBER, asker
 from tests.jobs.scripted import COMPLETED, Stage, for_ever
 
 RED, BLUE = GUILD, GUILD + 1
+MODERATOR = 7
 ANN, BEN = MEMBER, MEMBER + 1
 QUEUED, PROCESSING = JobState.QUEUED, JobState.PROCESSING
 
@@ -158,20 +159,20 @@ async def test_a_moved_job_has_its_servers_next_turn(stage: Stage) -> None:
     await stage.settle()
     jobs = [await ask(stage, str(n)) for n in range(3)]
     await stage.settle()
-    stage.worker.moved_to_front(await stage.repository.move_to_front(jobs[2].id, RED))
+    stage.worker.moved_to_front(await stage.repository.move_to_front(jobs[2].id, RED, MODERATOR))
     await stage.pass_time(1)
     assert places(stage, *jobs) == [2, 3, 1]
     await end_one(stage)
     assert sent(stage) == ["there", "2"]
     with pytest.raises(TransitionError):
-        await stage.repository.move_to_front(jobs[2].id, RED)
+        await stage.repository.move_to_front(jobs[2].id, RED, MODERATOR)
     with pytest.raises(TransitionError):
-        await stage.repository.move_to_front(jobs[0].id, BLUE)
+        await stage.repository.move_to_front(jobs[0].id, BLUE, MODERATOR)
 
 
 async def test_a_job_that_moved_on_meanwhile_is_not_put_back_in_line(stage: Stage) -> None:
     job = await ask(stage, "quick")
-    moved = await stage.repository.move_to_front(job.id, RED)
+    moved = await stage.repository.move_to_front(job.id, RED, MODERATOR)
     await stage.settle()
     stage.worker.moved_to_front(moved)
     await stage.settle()
@@ -194,7 +195,7 @@ async def test_the_order_is_the_same_after_a_restart(stage: Stage) -> None:
     await ask(stage, "red ben", RED, BEN)
     await ask(stage, "blue", BLUE)
     await ask(stage, "blue ben", BLUE, BEN)
-    moved = await stage.repository.move_to_front(jobs[1].id, RED)
+    moved = await stage.repository.move_to_front(jobs[1].id, RED, MODERATOR)
     stage.worker.moved_to_front(moved)
     await stage.settle()
     told = [job.job_id for job in stage.worker._line._turns.order()]
