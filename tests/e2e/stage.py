@@ -28,7 +28,7 @@ SPEED = 200.0
 """A video takes about 0.4 seconds."""
 
 WAIT_SECONDS = 20.0
-COMMANDS = 7
+COMMANDS = 10
 GENERATE = "/kling26/api/generate/"
 STATUS = "/kling26/api/status/.*"
 CALLBACK = r"/api/v10/interactions/\d+/.*/callback"
