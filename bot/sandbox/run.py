@@ -83,7 +83,8 @@ def _folder(data: Path | None) -> Iterator[Path]:
 def _greet(origin: str, speed: float, data: Path | None) -> None:
     kept = f"Everything is kept in {data}." if data else "Nothing is kept; --data FOLDER keeps it."
     click.echo(f"\n  Reelpool's sandbox is at {click.style(origin, bold=True)}\n")
-    click.echo("  Type /video there. Nothing leaves this machine, and nothing costs anything.")
+    click.echo("  Type /video there; act as the moderator for /pool and /session.")
+    click.echo("  Nothing leaves this machine, and nothing costs anything.")
     click.echo(f"  Videos take {60 / speed:.0f} to {90 / speed:.0f} seconds. {kept} Ctrl-C stops it.\n")
 
 

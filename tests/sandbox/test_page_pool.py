@@ -217,6 +217,21 @@ async def test_a_session_has_a_thread_with_a_pinned_card(page: Page, server: Loc
     await expect(page.get_by_test_id("pins")).to_contain_text("Nothing is pinned here yet.")
 
 
+async def test_a_closed_thread_leaves_the_list_and_stays_behind_its_link(page: Page, server: LocalDiscord) -> None:
+    await run(page, "/session start budget: 300 title: Night of boats")
+    await page.get_by_test_id("messages").get_by_test_id("thread-link").click()
+    await expect(newest(page)).to_contain_text("pinned a message")
+    (thread,) = server.threads(seed.VIDEOS_ID)
+    server.workshop.set_thread(thread.id, archived=True, locked=True)
+    await expect(page.get_by_text("Closed: only moderators can write here")).to_be_visible()
+    await expect(page.get_by_test_id("thread-Night of boats")).to_have_count(0)
+    await page.get_by_test_id("thread-back").click()
+    await act_as(page, "member-one")
+    await page.get_by_test_id("messages").get_by_test_id("thread-link").click()
+    await expect(page.get_by_test_id("channel-title")).to_have_text("Night of boats")
+    await expect(page.get_by_test_id("composer")).to_be_disabled()
+
+
 async def test_what_waits_for_the_moderator_is_seen_by_who_acts_as_somebody_else(page: Page, bot: PageBot) -> None:
     await act_as(page, "member-one")
     await expect(page.get_by_test_id("channel-moderators")).to_have_count(0)

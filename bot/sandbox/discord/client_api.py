@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.sandbox.discord.services import Services
 
 _MAX_MESSAGES = 100
+_MAX_ARCHIVED_THREADS = 50
 
 
 class ClientApi:
@@ -70,7 +71,7 @@ class ClientApi:
         guild = next(iter(self._world.guilds.values()))
         bot = self._world.users[self._services.application.bot_id]
         channels = [*self._visible(self._world.channels_of(guild.id), user.id), *self._dms(user.id)]
-        threads = self._visible(self._world.active_threads(guild.id), user.id)
+        threads = self._visible(self._threads(guild.id), user.id)
         roles = [{"id": str(r.id), "name": r.name, "color": r.color} for r in guild.roles.values()]
         body = {
             "me": str(user.id),
@@ -143,6 +144,13 @@ class ClientApi:
 
     def _visible(self, channels: Iterable[Channel], user_id: int) -> list[Channel]:
         return [channel for channel in channels if self._world.can_see(channel, user_id)]
+
+    def _threads(self, guild_id: int) -> list[Channel]:
+        """The active threads, and the newest of the archived ones, to which messages still link."""
+        every = (t for channel in self._world.channels_of(guild_id) for t in self._world.threads_of(channel.id))
+        archived = [thread for thread in every if thread.thread is not None and thread.thread.archived]
+        newest = sorted(archived, key=lambda thread: thread.id)[-_MAX_ARCHIVED_THREADS:]
+        return [*self._world.active_threads(guild_id), *newest]
 
     def _dms(self, user_id: int) -> list[Channel]:
         found = self._world.dm_between(self._services.application.bot_id, user_id)

@@ -38,7 +38,14 @@ function drawHeader() {
     icon(thread ? "thread" : "hash"),
     h("h1", { data: { testid: "channel-title" } }, channelName(channel.id)),
   );
-  byId("channel-topic").replaceChildren(...renderMarkdown(channel.topic ?? ""));
+  byId("channel-topic").replaceChildren(...renderMarkdown(channel.topic ?? closedNote(channel)));
+}
+
+/** What is to be known of a thread that is over. @param {import("./types.js").Channel} channel */
+function closedNote(channel) {
+  const { archived = false, locked = false } = channel.thread_metadata ?? {};
+  if (locked) return "Closed: only moderators can write here";
+  return archived ? "Archived: a message opens it again" : "";
 }
 
 function problem() {

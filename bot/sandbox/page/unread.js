@@ -31,7 +31,8 @@ export function markOf(channelId) {
  * @returns {number} Mentions in all channels together.
  */
 export function allMentions() {
-  return [...marks.values()].reduce((sum, mark) => sum + mark.mentions, 0);
+  const open = [...marks].filter(([channelId]) => !isArchived(state.channels.get(channelId)));
+  return open.reduce((sum, [, mark]) => sum + mark.mentions, 0);
 }
 
 /**
@@ -65,9 +66,16 @@ export async function recountUnread() {
   changed("unread");
   const stale = [...state.channels.values()].filter(
     (channel) =>
-      channel.id !== state.current && compareIds(channel.last_message_id ?? "0", readUpTo(channel.id)) > 0,
+      channel.id !== state.current &&
+      !isArchived(channel) &&
+      compareIds(channel.last_message_id ?? "0", readUpTo(channel.id)) > 0,
   );
   await Promise.all(stale.map((channel) => recountChannel(channel.id, state.me)));
+}
+
+/** A thread that is over is not in the list of channels. @param {import("./types.js").Channel | undefined} channel */
+function isArchived(channel) {
+  return channel?.thread_metadata?.archived ?? false;
 }
 
 /** @param {string} channelId @param {string} me */
