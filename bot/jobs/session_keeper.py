@@ -10,7 +10,7 @@ few seconds in one query, and what is to be done follows from them alone. That i
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -262,8 +262,10 @@ class SessionKeeper:
             _log.warning("session can't be opened: it is over", session_id=session.id, error=str(error))
             self._ended(await self._service.give_up(session.id))
             return None
-        await self._service.record_card(session.id, card.message_id)
-        memory.may_be_posted, memory.shown = False, standing
+        session = await self._service.record_card(session.id, card.message_id)
+        # The card shows what was known before; what has changed since is to be seen on the next one.
+        known = replace(standing.session, thread_id=session.thread_id, card_message_id=session.card_message_id)
+        memory.may_be_posted, memory.shown = False, replace(standing, session=known)
         return card
 
     async def _end_by_itself(self, session: Session) -> None:
