@@ -1,0 +1,138 @@
+"""A database of the version without pools is brought up to date with its jobs and books as they were."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine
+
+from bot.jobs.models import JobState
+from bot.jobs.repository import JobRepository
+from bot.pools import ledger
+from bot.pools.models import Funds, Pool, Terms
+from bot.pools.reconciliation import reconcile
+from bot.pools.service import PoolService
+from bot.storage.database import Database
+from bot.storage.migrations import alembic_config
+from tests.builders import GUILD, UNLIMITED, asker, take
+from tests.clock import FakeClock
+from tests.storage.test_database import url_of
+
+OTHER_GUILD = GUILD + 1
+HELD, CHARGED = 55, 50
+JOBS = (
+    # state, credits charged, credits refunded, and the entries that led there
+    ("queued", None, None, [("hold", HELD)]),
+    ("submitting", None, None, [("hold", HELD)]),
+    ("unconfirmed", None, None, [("hold", HELD)]),
+    ("processing", CHARGED, None, [("hold", HELD), ("charge", CHARGED), ("release", HELD - CHARGED)]),
+    ("succeeded", CHARGED, None, [("hold", HELD), ("charge", CHARGED), ("release", HELD - CHARGED)]),
+    ("succeeded", 60, None, [("hold", HELD), ("hold", 5), ("charge", 60)]),
+    ("failed", CHARGED, CHARGED, [("hold", HELD), ("charge", CHARGED), ("release", 5), ("refund", CHARGED)]),
+    ("failed", CHARGED, None, [("hold", HELD), ("charge", CHARGED), ("release", HELD - CHARGED)]),
+    ("cancelled", None, None, [("hold", HELD), ("release", HELD)]),
+)
+BEFORE = Funds(available=0, held=3 * HELD, spent=3 * CHARGED + 60)
+JOB = (
+    "INSERT INTO jobs (interaction_id, guild_id, channel_id, in_thread, member_id, mode, prompt, duration_seconds, "
+    "sound, share, state, held_credits, charged_credits, refunded_credits, task_id, video_url, created_at) VALUES "
+    "(?, ?, 7, 0, 8, 'text_to_video', 'a cat', 5, 0, 0, ?, ?, ?, ?, ?, 'https://cdn/v.mp4', "
+    "'2026-07-01 12:00:00.000000')"
+)
+ENTRY = (
+    "INSERT INTO ledger_entries (guild_id, kind, credits, job_id, member_id, created_at) "
+    "VALUES (?, ?, ?, ?, 8, '2026-07-01 12:00:00.000000')"
+)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file as the version without pools left it: one server with every kind of job, and one with a single job."""
+    path = tmp_path / "a.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as file, file:
+        for number, job in enumerate((*((GUILD, *job) for job in JOBS), (OTHER_GUILD, *JOBS[4])), start=1):
+            guild_id, state, charged, refunded, entries = job
+            task_id = f"task-{number}" if charged else None
+            file.execute(JOB, (number, guild_id, state, HELD, charged, refunded, task_id))
+            file.executemany(ENTRY, [(guild_id, kind, amount, number) for kind, amount in entries])
+    return path
+
+
+def contents(path: Path, table: str, columns: str = "*") -> list[dict[str, Any]]:
+    """The rows of a table, oldest first."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1")]  # noqa: S608 - ours
+
+
+def without_new_columns(rows: list[dict[str, Any]], old_rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows with what they had before."""
+    for row, old_row in zip(rows, old_rows, strict=False):
+        yield {name: row[name] for name in old_row}
+
+
+async def test_every_job_and_entry_is_kept_as_it_was(old: Path) -> None:
+    jobs, entries = contents(old, "jobs"), contents(old, "ledger_entries")
+    async with Database.open(url_of(old)):
+        pass
+    assert list(without_new_columns(contents(old, "jobs"), jobs)) == jobs
+    assert len(contents(old, "jobs")) == len(jobs)
+    found = contents(old, "ledger_entries")
+    assert list(without_new_columns(found, entries)) == entries
+    # What was held and spent came from no pool: an adjustment for each server says so.
+    added = [(row["guild_id"], row["kind"], row["credits"]) for row in found[len(entries) :]]
+    assert added == [(GUILD, "adjustment", BEFORE.held + BEFORE.spent), (OTHER_GUILD, "adjustment", CHARGED)]
+
+
+async def test_the_books_are_sound_afterwards(old: Path) -> None:
+    async with Database.open(url_of(old)) as database, database.reading() as connection:
+        recounted = await ledger.recount(connection)
+    assert recounted == {GUILD: BEFORE, OTHER_GUILD: Funds(spent=CHARGED)}
+    report = reconcile(old)
+    assert report.is_sound
+    assert {server.guild_id: server.funds for server in report.servers} == recounted
+
+
+async def test_a_pool_opens_once_with_the_starting_credits(old: Path) -> None:
+    clock = FakeClock()
+    for _ in range(2):
+        async with Database.open(url_of(old)) as database:
+            for _ in range(2):
+                pool: Pool = await PoolService(database, clock, Terms(UNLIMITED, 1000)).pool(GUILD)
+            assert pool.funds == Funds(available=1000, held=BEFORE.held, spent=BEFORE.spent)
+            assert (pool.last_deposit, pool.opened_at) == (1000, clock.now())
+    deposits = [row for row in contents(old, "ledger_entries") if row["kind"] == "deposit"]
+    assert [(row["guild_id"], row["credits"], row["reason"]) for row in deposits] == [(GUILD, 1000, "starting credits")]
+    assert reconcile(old).is_sound
+
+
+async def test_old_jobs_go_on_and_new_ones_are_taken(old: Path) -> None:
+    async with Database.open(url_of(old)) as database:
+        repository = JobRepository(database, FakeClock())
+        assert {job.state for job in await repository.unfinished()} >= {JobState.QUEUED, JobState.PROCESSING}
+        await repository.fail(1, "no")
+        await repository.fail(4, "no")
+        async with database.reading() as connection:
+            assert (await ledger.recount(connection))[GUILD] == Funds(
+                available=HELD + CHARGED, held=2 * HELD, spent=BEFORE.spent - CHARGED
+            )
+        new = await take(repository, asker(GUILD))
+        assert new.id == len(JOBS) + 2
+    assert reconcile(old).is_sound
+
+
+async def test_a_file_without_jobs_has_no_pool_yet(tmp_path: Path) -> None:
+    async with Database.open(url_of(tmp_path / "a.db")):
+        pass
+    assert contents(tmp_path / "a.db", "pools") == []
+    assert contents(tmp_path / "a.db", "ledger_entries") == []
