@@ -1,6 +1,7 @@
 """`/pool`: rules of the whole server. Who manages the pool, where videos are made, and when not."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import discord
 from discord import app_commands
@@ -16,8 +17,40 @@ from cogs._pool_answers import change_rules, rules_for_choices
 from cogs._pool_group import PoolCommand, add_to_pool
 
 _Interaction = discord.Interaction[VideoBot]
-_Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.ForumChannel
 _Percent = app_commands.Range[int, 0, 100]
+# Where commands can be used, themselves or in their threads.
+_CHANNELS = (
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.voice,
+    discord.ChannelType.stage_voice,
+    discord.ChannelType.forum,
+)
+
+
+class _PlaceForVideos(app_commands.Transformer):
+    """A channel in which commands can be used, and which is still there."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """A channel."""
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        """Those that Discord offers."""
+        return list(_CHANNELS)
+
+    async def transform(self, interaction: discord.Interaction[Any], value: discord.abc.Snowflake, /) -> int:
+        """Return the channel's id.
+
+        Raises:
+            TransformerError: it is gone, or of another kind.
+        """
+        channel = interaction.guild.get_channel(value.id) if interaction.guild else None
+        if channel is None or channel.type not in _CHANNELS:
+            raise app_commands.TransformerError(value, self.type, self)
+        return channel.id
 
 
 @app_commands.command(description="Roles that manage the pool, beside members with Manage Server")
@@ -48,13 +81,17 @@ async def _manager_roles(interaction: _Interaction, typed: str) -> list[app_comm
 
 @app_commands.command(description="Channels where videos may be made; with none named, everywhere")
 @app_commands.describe(add="A channel where they may be made", remove="A channel where they shall no longer")
-async def channels(interaction: _Interaction, add: _Channel | None = None, remove: str | None = None) -> None:
+async def channels(
+    interaction: _Interaction,
+    add: app_commands.Transform[int, _PlaceForVideos] | None = None,
+    remove: str | None = None,
+) -> None:
     """Name channels, or list them."""
 
     def change(policy: Policy) -> Policy:
         if remove is not None:
             policy = changes.remove_channel(policy, _id_of(remove))
-        return changes.add_channel(policy, add.id) if add else policy
+        return changes.add_channel(policy, add) if add else policy
 
     def answer(policy: Policy) -> str:
         return f"Videos are made in {wording.channels(policy)}{' and its threads' if policy.channels else ''}."

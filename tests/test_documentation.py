@@ -50,7 +50,10 @@ def unquoted(cell: str) -> str:
 
 def default_of(field: FieldInfo) -> str:
     """Return a default as it is written in the environment; a secret has none."""
-    return "" if field.is_required() or field.default is None else str(field.default)
+    default = field.default
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if field.is_required() or default is None else str(default)
 
 
 DEFAULTS = {name.upper(): default_of(field) for name, field in Settings.model_fields.items()}

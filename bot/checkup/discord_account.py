@@ -63,7 +63,8 @@ def command_names() -> set[str]:
     """Return the names of the commands that the cogs declare, without starting the cogs; menus are not among them."""
     modules = [vars(importlib.import_module(extension)) for extension in EXTENSIONS]
     cogs = [value for module in modules for value in module.values() if isinstance(value, commands.CogMeta)]
-    return {command.name for cog in cogs for command in cog.__cog_app_commands__}
+    groups = {"pool" for module in modules if "POOL_COMMANDS" in module}
+    return groups | {command.name for cog in cogs for command in cog.__cog_app_commands__}
 
 
 async def _check_servers(client: discord.Client) -> AsyncIterator[Finding]:
