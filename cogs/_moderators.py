@@ -1,11 +1,9 @@
 """The moderators' channel: may the bot post there?"""
 
-import discord
-
 from bot.client import VideoBot
 
 # What a card needs: to be seen, sent and found again after a restart.
-_NEEDED = discord.Permissions(view_channel=True, send_messages=True, embed_links=True, read_message_history=True)
+_NEEDED = ("view_channel", "send_messages", "embed_links", "read_message_history")
 
 
 def trouble_with(bot: VideoBot, guild_id: int, channel_id: int) -> str | None:
@@ -17,7 +15,7 @@ def trouble_with(bot: VideoBot, guild_id: int, channel_id: int) -> str | None:
     if channel is None:
         return f"I can't post in <#{channel_id}>: it is gone, or hidden from me."
     allowed = channel.permissions_for(guild.me)
-    missing = [name for name, wanted in _NEEDED if wanted and not getattr(allowed, name)]
+    missing = [name for name in _NEEDED if not getattr(allowed, name)]
     if not missing:
         return None
     names = ", ".join(f"**{name.replace('_', ' ').title()}**" for name in missing)
