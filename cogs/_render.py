@@ -200,7 +200,8 @@ def usage(overview: Overview) -> discord.Embed:
 
 def _open_job_line(job: Job) -> str:
     place = f" <#{job.thread_id}>" if job.thread_id else ""
-    return f"**{_WORDS[job.state]}** · {short(job.request.prompt)} · {job.credits} credits{place}"
+    payer = " of a session's" if job.session_id else ""
+    return f"**{_WORDS[job.state]}** · {short(job.request.prompt)} · {job.credits} credits{payer}{place}"
 
 
 def _window_lines(overview: Overview) -> str:

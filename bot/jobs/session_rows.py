@@ -19,7 +19,9 @@ _UNTOLD = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), j
 
 async def read_standings(connection: AsyncConnection) -> list[SessionStanding]:
     """Read how every session is doing whose summary has not been posted, the oldest first."""
-    return await _standings(connection, sessions.c.summarised_at.is_(None))
+    # By its index, however many sessions there were: this is read every few seconds.
+    open_ones = select(sessions.c.id).where(sessions.c.summarised_at.is_(None))
+    return await _standings(connection, sessions.c.id.in_(open_ones))
 
 
 async def read_standing(connection: AsyncConnection, session_id: int) -> SessionStanding | None:

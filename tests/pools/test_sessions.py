@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from bot.errors import ChangeRefusedError, NotAllowedError, PoolEmptyError, RefusedError, TransitionError
 from bot.jobs.checks import LOWEST_PRICE, list_price
 from bot.jobs.decisions import DecisionRepository
 from bot.jobs.models import Asker, Job, JobState, Overview
 from bot.jobs.repository import JobRepository
-from bot.jobs.session_rows import read_jobs_of
+from bot.jobs.session_rows import read_jobs_of, read_standings
 from bot.jobs.session_service import SessionService
 from bot.jobs.sessions import SessionStanding, Share, Summary
 from bot.pools import ledger
@@ -312,11 +312,16 @@ async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
     assert Summary(session).shares() == []
 
 
-async def test_the_question_asked_every_few_seconds_reads_no_ended_session(desk: Desk) -> None:
+async def test_what_is_asked_every_few_seconds_reads_no_session_that_is_done(desk: Desk) -> None:
+    asked: list[tuple[str, Any]] = []
     async with desk.database.reading() as connection:
-        plan_of = "EXPLAIN QUERY PLAN SELECT id FROM sessions WHERE summarised_at IS NULL"
-        (step,) = (await connection.exec_driver_sql(plan_of)).all()
-    assert "ix_sessions_open" in step.detail
+        event.listen(connection.sync_connection, "before_cursor_execute", lambda *what: asked.append(what[2:4]))
+        await read_standings(connection)
+        statement, values = asked[-1]
+        steps = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
+    assert [step.detail for step in steps if step.detail.startswith("SCAN")] == [
+        "SCAN sessions USING INDEX ix_sessions_open"
+    ]
 
 
 class Money(RuleBasedStateMachine):
