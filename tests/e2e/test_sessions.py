@@ -13,6 +13,7 @@ import pytest_asyncio
 from bot.sandbox.discord import permissions
 from bot.sandbox.faults import Fault
 from tests.e2e import schema
+from tests.e2e.moderation import approval_card, pool
 from tests.e2e.sessions import CREATORS, Party, footer_of
 from tests.e2e.stage import (
     CALLBACK,
@@ -315,6 +316,47 @@ async def test_summary_has_every_video_however_many(tmp_path: Path, monkeypatch:
     assert [footer_of(page) for page in pages] == [
         f"Session 1, page {number} of {len(pages)}" for number in range(1, len(pages) + 1)
     ]
+
+
+async def ask_a_moderator(party: Party, thread_id: int) -> None:
+    """Have a member's prompt refused in a session, and a moderator asked about it."""
+    stage = party.stage
+    await pool(stage, "words add", words="mouse")
+    refused = await party.make(thread_id, prompt="a mouse")
+    await (await stage.member.press(refused.message.id, "Ask a moderator")).answered()
+    await approval_card(stage, thread_id)
+    assert stage.states == ["awaiting_approval"]
+
+
+async def test_what_waits_for_a_moderator_expires_with_the_session(party: Party) -> None:
+    stage = party.stage
+    thread_id = await party.opened()
+    await ask_a_moderator(party, thread_id)
+    ended = await party.end(thread_id)
+    assert "300 of 300 credits went back" in text_of(ended.message)
+    assert "Expired, as no moderator had decided: 1 request." in text_of(ended.message)
+    await party.summarised()
+    assert f"expired, as no moderator decided · 0 credits · <@{stage.member.id}> · a mouse" in text_of(
+        party.pages(thread_id)[0]
+    )
+    assert (stage.states, party.funds["available"]) == (["expired"], 1000)
+    assert (await stage.message_in(thread_id, "Its session ended before")).pinged_user_ids == [stage.member.id]
+
+
+async def test_what_waits_for_a_moderator_expires_with_a_session_that_ended_while_nobody_looked(
+    tmp_path: Path,
+) -> None:
+    async with servers(tmp_path, pool_starting_credits=1000) as stage:
+        party = Party(stage)
+        async with running_bot(stage):
+            thread_id = await party.opened(minutes=5)
+            await ask_a_moderator(party, thread_id)
+        let_its_time_be_over(stage)
+        async with running_bot(stage):
+            await party.summarised()
+        told = [m for m in stage.public_messages(thread_id) if "Its session ended before" in m.content]
+        assert (stage.states, len(told), party.funds["available"]) == (["expired"], 1, 1000)
+        assert "expired" in text_of(party.pages(thread_id)[0])
 
 
 async def test_restart_changes_nothing(tmp_path: Path) -> None:
