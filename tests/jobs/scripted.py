@@ -72,6 +72,7 @@ class ScriptedNotifier:
         self.cards: list[tuple[int, int]] = []
         self.card_refusals: dict[int, Exception] = {}
         self.closed_cards: list[int] = []
+        self.before_card: Callable[[], Awaitable[None]] | None = None
 
     async def post_outcome(self, job: Job, place: Place) -> Posted:
         self.tried.append(place)
@@ -105,6 +106,8 @@ class ScriptedNotifier:
 
     async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
         assert approval.job_id == job.id
+        if self.before_card:
+            await self.before_card()
         if refusal := self.card_refusals.get(channel_id):
             raise refusal
         self.cards.append((job.id, channel_id))
