@@ -86,7 +86,7 @@ async def test_private_commands_stay_private_when_they_are_slow(
     assert stage.bot is not None
     repository = stage.bot.services.jobs._repository
     may_go_on = asyncio.Event()
-    for name in ("usage", "history"):
+    for name in ("overview", "history"):
         monkeypatch.setattr(repository, name, slowed(getattr(repository, name), may_go_on))
     record = await start(stage, command)
     await record.answered()
