@@ -22,16 +22,15 @@ class Party:
     def moderator(self) -> Person:
         return self.stage.discord.person("moderator")
 
-    async def start(self, channel_id: int | None = None, **options: Value) -> InteractionRecord:
+    async def start(self, channel_id: int, /, **options: Value) -> InteractionRecord:
         """Start a session and wait for what its manager is told."""
-        place = channel_id or self.stage.videos
-        record = await self.moderator.slash(place, "session start", files=None, **{"budget": 300, **options})
+        record = await self.moderator.slash(channel_id, "session start", files=None, **{"budget": 300, **options})
         await record.finished(WAIT_SECONDS)
         return record
 
     async def opened(self, **options: Value) -> int:
         """Start a session, wait until it has its card, and return its thread's id."""
-        record = await self.start(**options)
+        record = await self.start(self.stage.videos, **options)
         thread_id = record.message.id
         await self.card(thread_id)
         await self.stage.until(lambda: all(row["card_message_id"] or row["ended_at"] for row in self.rows))

@@ -51,7 +51,7 @@ def let_its_time_be_over(stage: Stage) -> None:
 
 async def test_session_from_its_start_to_its_summary(party: Party) -> None:
     stage = party.stage
-    answer = await party.start(budget=300, minutes=30, role=CREATORS, title="Night *of* cats")
+    answer = await party.start(stage.videos, budget=300, minutes=30, role=CREATORS, title="Night *of* cats")
     thread_id = answer.message.id
     for words in ("Night \\*of\\* cats", "300 credits", f"<@{party.moderator.id}>", f"<@&{CREATORS}>", "Ends <t:"):
         assert words in text_of(answer.message)
@@ -209,7 +209,7 @@ async def test_members_may_neither_start_nor_end(party: Party) -> None:
 
 async def test_what_can_not_be_started_is_refused_in_words(party: Party) -> None:
     stage = party.stage
-    refusal = refusal_of(await party.start(budget=1001))
+    refusal = refusal_of(await party.start(stage.videos, budget=1001))
     assert "would need 1001 credits, and this server's pool has 1000 left" in refusal
     assert "No session is open here" in refusal_of(await party.end(stage.videos))
     assert "no such session here" in refusal_of(await party.end(stage.videos, session=77))
@@ -223,7 +223,7 @@ async def test_without_the_right_to_pin_it_goes_on_and_its_manager_gets_a_hint(p
     role_id = stage.discord.world.guild(stage.discord.guild_id).members[stage.discord.bot_id].role_ids[0]
     rights = permissions.BOT_ROLE & ~permissions.PIN_MESSAGES
     stage.discord.workshop.set_role_permissions(stage.discord.guild_id, role_id, rights)
-    answer = await party.start()
+    answer = await party.start(stage.videos)
     card = await party.card(answer.message.id)
     hint = await stage.seen(lambda: next((m for m in answer.messages if m.ephemeral), None))
     assert "**Pin Messages**" in hint.content
@@ -235,7 +235,7 @@ async def test_without_the_right_to_pin_it_goes_on_and_its_manager_gets_a_hint(p
 async def test_session_that_can_have_no_thread_is_over_and_its_budget_back(party: Party) -> None:
     stage = party.stage
     stage.discord.faults.add("POST", THREADS, REFUSED, times=None)
-    answer = await party.start()
+    answer = await party.start(stage.videos)
     told = await stage.seen(lambda: next((m for m in answer.messages if m.ephemeral), None))
     assert "this session is over before it began; its 300 credits are back in the pool" in told.content
     await stage.card_says(answer, "could not be opened")

@@ -1,107 +1,26 @@
 """Creative sessions and their money: budgets come out of the pool, pay for jobs, and go back exactly once."""
 
 import asyncio
-import itertools
-import tempfile
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import event, select
+from sqlalchemy import event
 
-from bot.errors import ChangeRefusedError, NotAllowedError, PoolEmptyError, RefusedError, TransitionError
-from bot.jobs.checks import LOWEST_PRICE, list_price
-from bot.jobs.decisions import DecisionRepository
-from bot.jobs.models import Asker, Job, JobState, Overview
-from bot.jobs.repository import JobRepository
-from bot.jobs.session_rows import read_jobs_of, read_standings
-from bot.jobs.session_service import SessionService
-from bot.jobs.sessions import SessionStanding, Share, Summary
-from bot.pools import ledger
-from bot.pools.models import Funds, Limits, Session, SessionEnd, SessionPlan, Terms
-from bot.pools.rows import pool_of, read_session, session_of
-from bot.provider.models import GenerationMode, GenerationRequest, Submission
+from bot.errors import ChangeRefusedError, NotAllowedError, PoolEmptyError, RefusedError
+from bot.jobs.checks import LOWEST_PRICE
+from bot.jobs.models import JobState
+from bot.jobs.session_rows import read_standings
+from bot.jobs.sessions import Share, Summary
+from bot.pools.models import Funds, SessionEnd
+from bot.provider.models import Submission
 from bot.storage.database import Database
-from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
+from tests.builders import GUILD, MEMBER, TEXT_REQUEST
 from tests.clock import FakeClock
-from tests.properties import STEPS
-
-MANAGER, OTHER = 900, 301
-DEPOSIT = 1000
-# A member's own allowance, which sessions are outside of.
-TERMS = Terms(Limits(active_jobs=1, window_credits=60, window_hours=24), starting_credits=DEPOSIT)
-CHEAPEST = GenerationRequest(GenerationMode.TEXT, "a cat", share=True)
-
-_ids = itertools.count(5_000)
-
-
-def plan(
-    budget: int = 300, *, minutes: int | None = None, role_id: int | None = None, title: str = "Night"
-) -> SessionPlan:
-    return SessionPlan(GUILD, next(_ids), CHANNEL, MANAGER, title, budget, role_id, minutes)
-
-
-def asker_in(session: Session, member_id: int = MEMBER, *roles: int) -> Asker:
-    thread_id = session.thread_id or 0
-    return Asker(next(_ids), GUILD, thread_id, member_id, in_thread=True, parent_id=CHANNEL, role_ids=frozenset(roles))
-
-
-class Desk:
-    """Sessions and jobs on one file."""
-
-    def __init__(self, database: Database, clock: FakeClock, terms: Terms = TERMS) -> None:
-        self.database, self.clock, self.terms = database, clock, terms
-        self.jobs = JobRepository(database, clock)
-        self.decisions = DecisionRepository(database, clock)
-        self.service = SessionService(database, clock, terms)
-
-    async def start(self, wanted: SessionPlan) -> Session:
-        session = await self.service.start(wanted)
-        return await self.service.record_thread(session.id, next(_ids))
-
-    async def take(self, asker: Asker, request: GenerationRequest = TEXT_REQUEST) -> tuple[Job, Overview]:
-        return await self.jobs.take(asker, request, list_price(request), self.terms)
-
-    async def submitted(self, asker: Asker, request: GenerationRequest = TEXT_REQUEST) -> Job:
-        job, _ = await self.take(asker, request)
-        return await self.jobs.begin_submission(job.id)
-
-    async def made(self, asker: Asker, request: GenerationRequest = TEXT_REQUEST) -> Job:
-        job = await self.submitted(asker, request)
-        await self.jobs.accept(job.id, Submission(f"task-{job.id}", list_price(request)))
-        job = await self.jobs.succeed(job.id, "https://cdn/v.mp4")
-        return await self.jobs.record_delivery(job.id, asker.channel_id, next(_ids))
-
-    async def session(self, session_id: int) -> Session:
-        async with self.database.reading() as connection:
-            found = await read_session(connection, session_id)
-        assert found
-        return found
-
-    async def standing(self, session_id: int) -> SessionStanding:
-        (found,) = [each for each in await self.service.standings() if each.session.id == session_id]
-        return found
-
-    async def funds(self) -> Funds:
-        async with self.database.reading() as connection:
-            return pool_of((await connection.execute(select(pools))).mappings().one()).funds
-
-    async def contents(self) -> list[Any]:
-        async with self.database.reading() as connection:
-            tables = (sessions, ledger_entries, audit_entries)
-            return [(await connection.execute(select(table))).all() for table in tables]
-
-    async def audit(self) -> list[tuple[str, int]]:
-        async with self.database.reading() as connection:
-            columns = select(audit_entries.c.action, audit_entries.c.actor_id).order_by(audit_entries.c.id)
-            return [(action, actor_id) for action, actor_id in await connection.execute(columns)]
+from tests.pools.session_desk import CHEAPEST, DEPOSIT, MANAGER, OTHER, Desk, asker_in, plan
 
 
 @pytest.fixture
@@ -322,126 +241,3 @@ async def test_what_is_asked_every_few_seconds_reads_no_session_that_is_done(des
     assert [step.detail for step in steps if step.detail.startswith("SCAN")] == [
         "SCAN sessions USING INDEX ix_sessions_open"
     ]
-
-
-class Money(RuleBasedStateMachine):
-    """Sessions begin and end while their jobs go any way they can."""
-
-    opened: Bundle[int] = Bundle("opened")
-    taken: Bundle[int] = Bundle("taken")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.open = AsyncExitStack()
-
-    @initialize()
-    def open_file(self) -> None:
-        folder = self.open.enter_context(tempfile.TemporaryDirectory())
-        opening = Database.open(f"sqlite+aiosqlite:///{Path(folder) / 'a.db'}")
-        database = self.runner.run(self.open.enter_async_context(opening))
-        self.desk = Desk(database, FakeClock(), Terms(UNLIMITED, DEPOSIT))
-
-    def teardown(self) -> None:
-        self.runner.run(self.open.aclose())
-        self.runner.close()
-
-    def attempt(self, step: Awaitable[object]) -> None:
-        async def carry_out() -> None:
-            try:
-                await step
-            except (RefusedError, TransitionError):
-                return
-
-        self.runner.run(carry_out())
-
-    @rule(target=opened, budget=st.integers(LOWEST_PRICE, 500), minutes=st.sampled_from([None, 5]))
-    def start(self, budget: int, minutes: int | None) -> int:
-        try:
-            return self.runner.run(self.desk.start(plan(budget, minutes=minutes))).id
-        except PoolEmptyError:
-            return 0
-
-    @rule(target=taken, session_id=opened, seconds=st.sampled_from([5, 10]), is_asked=st.booleans())
-    def take(self, session_id: int, seconds: int, is_asked: bool) -> int:
-        async def carry_out() -> int:
-            if not session_id:
-                return 0
-            session = await self.desk.session(session_id)
-            request = replace(TEXT_REQUEST, duration_seconds=seconds)
-            asker = asker_in(session)
-            price = list_price(request)
-            try:
-                job, _ = await self.desk.jobs.take(asker, request, price, self.desk.terms, is_asked=is_asked)
-            except RefusedError:
-                return 0
-            return job.id
-
-        return self.runner.run(carry_out())
-
-    @rule(job_id=taken, used=st.one_of(st.none(), st.integers(0, 200)))
-    def submit(self, job_id: int, used: int | None) -> None:
-        self.attempt(self.desk.jobs.begin_submission(job_id))
-        self.attempt(self.desk.jobs.accept(job_id, Submission(f"task-{job_id}", used)))
-
-    @rule(job_id=taken, refunded=st.booleans())
-    def fail(self, job_id: int, refunded: bool) -> None:
-        self.attempt(self.desk.jobs.fail(job_id, "no", refunded=refunded))
-
-    @rule(job_id=taken)
-    def lose_and_send_again(self, job_id: int) -> None:
-        self.attempt(self.desk.jobs.mark_unconfirmed(job_id, "who knows"))
-        self.attempt(self.desk.decisions.send_again(job_id, GUILD))
-
-    @rule(job_id=taken)
-    def cancel(self, job_id: int) -> None:
-        self.attempt(self.desk.jobs.cancel(job_id, GUILD, MEMBER))
-
-    @rule(session_id=opened)
-    def end(self, session_id: int) -> None:
-        self.attempt(self.desk.service.end(session_id, GUILD, MANAGER))
-
-    @rule(session_id=opened, seconds=st.integers(0, 400))
-    def end_by_itself(self, session_id: int, seconds: int) -> None:
-        self.desk.clock.advance(seconds)
-        self.attempt(self.desk.service.end_by_itself(session_id))
-
-    @invariant()
-    def everything_adds_up(self) -> None:
-        self.runner.run(self.check())
-
-    async def check(self) -> None:
-        async with self.desk.database.reading() as connection:
-            rows = (await connection.execute(select(pools))).mappings().all()
-            every = [session_of(row) for row in (await connection.execute(select(sessions))).mappings()]
-            entries = (await connection.execute(select(ledger_entries))).all()
-            counted = await ledger.recount(connection)
-            jobs_of = {session.id: await read_jobs_of(connection, session.id) for session in every}
-            ends = select(audit_entries.c.detail).where(audit_entries.c.action == "session end")
-            told = (await connection.execute(ends)).scalars().all()
-        for row in rows:
-            funds = pool_of(row).funds
-            assert funds == counted[GUILD]
-            assert funds.budgeted == sum(session.available for session in every)
-            put_in = sum(entry.credits for entry in entries if entry.kind in ("deposit", "adjustment"))
-            assert funds.available + funds.budgeted + funds.held + funds.spent == put_in
-        for session in every:
-            check_session(session, [entry for entry in entries if entry.session_id == session.id], jobs_of[session.id])
-        assert sorted(detail.split(":")[0] for detail in told) == sorted(
-            str(session.id) for session in every if session.ended_at
-        )
-
-
-def check_session(session: Session, entries: list[Any], its_jobs: list[Job]) -> None:
-    """Its purse is what was put in and not taken out, an ended one keeps nothing, and its jobs cost what it spent."""
-    signs = {"hold": 1, "release": -1}
-    own = sum(signs[entry.kind] * entry.credits for entry in entries if entry.job_id is None)
-    assert own == session.available + session.held + session.spent
-    assert min(session.available, session.held, session.spent) >= 0
-    assert session.returned == session.budget - own
-    assert not session.ended_at or session.available == 0
-    assert sum(job.credits_kept for job in its_jobs) == session.spent
-
-
-TestMoney = Money.TestCase
-TestMoney.settings = STEPS
