@@ -14,6 +14,7 @@ from cogs import _approval_render
 from cogs._authority import require_manager
 from cogs._modal import Form
 from cogs._moderators import trouble_with
+from cogs._reply import deferred_when_slow
 
 _log = structlog.get_logger(__name__)
 
@@ -123,7 +124,8 @@ class DenialForm(Form):
 
 
 async def _carry_out(interaction: _Interaction, decision: Awaitable[Case]) -> None:
-    case = await decision
+    async with deferred_when_slow(interaction, ephemeral=True):
+        case = await decision
     job, services = case.job, interaction.client.services
     _log.info("job decided", job_id=job.id, decision=case.approval.decision, moderator_id=interaction.user.id)
     services.worker.wake(job)
@@ -137,8 +139,15 @@ async def _carry_out(interaction: _Interaction, decision: Awaitable[Case]) -> No
 
 
 async def _show_decision(interaction: _Interaction, case: Case) -> None:
-    """Answer with the message that was used, as it is now: the closed card, or the list of what still waits."""
+    """Answer with the message that was used, as it is now: the closed card, or the list of what still waits.
+
+    Where the answer was deferred, it is a message of its own.
+    """
     services, message = interaction.client.services, interaction.message
+    if interaction.response.is_done():
+        services.desk.close_card(case.job.id)
+        await interaction.edit_original_response(embed=_approval_render.closed_card(case))
+        return
     if message and message.flags.ephemeral:
         embed, view = await waiting_answer(interaction.client, case.job.asker.guild_id)
         await interaction.response.edit_message(embed=embed, view=view)

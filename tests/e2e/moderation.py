@@ -40,6 +40,15 @@ async def approval_card(stage: Stage, channel_id: int | None = None) -> Message:
     return message
 
 
+async def newest_card(stage: Stage) -> Message:
+    """Wait for the card of the newest job."""
+    await stage.until(
+        lambda: stage.rows("SELECT card_message_id FROM approvals ORDER BY job_id")[-1]["card_message_id"]
+    )
+    card_id = stage.rows("SELECT card_message_id FROM approvals ORDER BY job_id")[-1]["card_message_id"]
+    return stage.discord.world.messages[card_id]
+
+
 async def press(stage: Stage, message: Message, label: str, who: str = MODERATOR) -> InteractionRecord:
     return await (await stage.discord.person(who).press(message.id, label)).answered()
 

@@ -1,7 +1,9 @@
 """Videos that wait for a moderator: the card, each decision, and what becomes of the job."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -304,6 +306,22 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
         assert "May this video be made" in text_of(message)
         async with running_bot(stage):
             await closed(stage, message, f"by {mention(stage)}")
+
+
+async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogs._reply._PATIENCE_SECONDS", 0.05)
+    await ask_dear(stage)
+    message = await approval_card(stage)
+    with closing(sqlite3.connect(stage.settings.database_path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        pressed = await press(stage, message, "Approve")
+        assert pressed.message.thinking
+    await stage.discord.wait_for(lambda: "Approved" in text_of(pressed.message), 10)
+    assert pressed.ephemeral
+    await closed(stage, message, f"by {mention(stage)}")
+    await stage.delivered()
 
 
 async def test_a_card_that_was_deleted_does_no_harm(stage: Stage) -> None:

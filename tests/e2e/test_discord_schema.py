@@ -11,7 +11,7 @@ import pytest
 from bot.sandbox.discord.people import InteractionRecord, Value
 from bot.sandbox.discord.recording import RecordedRequest
 from bot.sandbox.faults import Fault
-from tests.e2e import schema
+from tests.e2e import moderation, schema
 from tests.e2e.stage import GENERATE, MESSAGES, THREADS, Stage, hold_finish, picture, running_bot, servers
 
 pytestmark = pytest.mark.skipif(not schema.PATH.exists(), reason="needs ../shared/discord-openapi.json")
@@ -90,6 +90,27 @@ async def ask_privately(stage: Stage) -> None:
     await (await stage.member.slash(stage.videos, "video", prompt=" ")).answered()
 
 
+async def moderate(stage: Stage) -> None:
+    """Cards with their decisions, a picture and a refused prompt, and what the moderators' channel is told."""
+    await moderation.set_up(stage)
+    for label in ("Approve", "Approve cheaper: 5 s silent (55 credits)"):
+        await moderation.ask_dear(stage)
+        await moderation.press(stage, await moderation.newest_card(stage), label)
+    files = {"image": ("cat.png", picture())}
+    await (await stage.member.slash(stage.videos, "animate", files=files, prompt="a *mouse*", duration=10)).finished()
+    await moderation.deny(stage, await moderation.newest_card(stage), "not today")
+    await moderation.pool(stage, "words add", words="mouse")
+    refused = await (await stage.member.slash(stage.videos, "video", prompt="a mouse")).answered()
+    await (await stage.member.press(refused.message.id, "Ask a moderator")).answered()
+    await moderation.newest_card(stage)
+    listing = await moderation.pool(stage, "waiting")
+    await moderation.press(stage, listing.message, f"{stage.jobs[-1]['id']}: Approve")
+    await stage.delivered(4)
+    left = stage.rows("SELECT available_credits FROM pools")[0]["available_credits"]
+    await moderation.pool(stage, "withdraw", "operator", credits=left, reason="enough")
+    await stage.message_in(moderation.moderators_channel(stage), "are left in the pool")
+
+
 @contextmanager
 def busy_database(stage: Stage) -> Iterator[None]:
     """Let nobody else write to the bot's database."""
@@ -150,6 +171,18 @@ async def test_everything_a_bot_does(tmp_path: Path, monkeypatch: pytest.MonkeyP
         )
         kinds = {request.json["type"] for request in stage.discord.requests if "/callback" in request.route}
         assert {4, 5, 8, 9} <= kinds
+
+
+async def test_what_moderators_see_and_do(tmp_path: Path) -> None:
+    async with servers(tmp_path, limit_window_credits=0) as stage:
+        async with running_bot(stage):
+            await moderate(stage)
+        await assert_described(
+            list(stage.discord.requests),
+            {"POST /channels/{channel_id}/messages", "PATCH /channels/{channel_id}/messages/{message_id}"},
+        )
+        kinds = {request.json["type"] for request in stage.discord.requests if "/callback" in request.route}
+        assert {4, 7, 9} <= kinds
 
 
 async def test_what_a_bot_does_after_a_restart(tmp_path: Path) -> None:
