@@ -6,7 +6,7 @@ import discord
 
 from bot.client import VideoBot
 from bot.errors import PlaceRefusedError
-from bot.jobs.delivery import Posted, card_nonce
+from bot.jobs.delivery import Posted, card_nonce, nonce
 from bot.jobs.models import Approval, Case, Job
 from bot.pools.models import BrakeNews
 from cogs import _approval_render
@@ -75,6 +75,22 @@ class ApprovalCards:
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         async with discord_errors():
             await channel.send(_approval_render.brake_news(news), nonce=news.nonce)
+
+    async def tell_of_unconfirmed(self, job: Job, posted: Posted) -> None:
+        """Tell the moderators' channel, where there is one, that they are asked about an unconfirmed job.
+
+        Raises:
+            PlaceRefusedError: the channel does not take it.
+            DeliveryDelayedError: not possible now.
+        """
+        guild_id = job.asker.guild_id
+        channel_id = (await self._services.pools.pool(guild_id)).policy.moderators_channel
+        if channel_id is None:
+            return
+        self._refuse_if_closed(guild_id, channel_id)
+        channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
+        async with discord_errors():
+            await channel.send(_approval_render.unconfirmed_notice(job, posted), nonce=f"u{nonce(job)}")
 
     def _refuse_if_closed(self, guild_id: int, channel_id: int) -> None:
         if trouble := trouble_with(self._bot, guild_id, channel_id):

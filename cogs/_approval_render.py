@@ -6,6 +6,7 @@ from datetime import datetime
 import discord
 
 from bot.jobs.checks import MAX_PROMPT, cheaper_variant, list_price
+from bot.jobs.delivery import Posted
 from bot.jobs.models import ApprovalDecision, Case, Job, Overview
 from bot.pools.models import BrakeNews, Pool
 from bot.pools.policy import ApprovalCause, BrakeStep, Policy
@@ -167,6 +168,15 @@ def _waiting_line(case: Case, deadline: datetime) -> str:
     return (
         f"**{job.id}** for <@{job.asker.member_id}> in {_place(job)}, {job.held_credits} credits, "
         f"expires {relative(deadline)}: {short(job.request.prompt)}"
+    )
+
+
+def unconfirmed_notice(job: Job, posted: Posted) -> str:
+    """What the moderators' channel is told of an unconfirmed job, which is decided where its member was told."""
+    return (
+        f"Nobody knows whether a video of <@{job.asker.member_id}> was made and paid. Please decide: "
+        f"https://discord.com/channels/{job.asker.guild_id}/{posted.channel_id}/{posted.message_id} "
+        "or `/unconfirmed`."
     )
 
 

@@ -135,10 +135,15 @@ class Delivery(commands.Cog):
         if job.state in (JobState.DENIED, JobState.EXPIRED):
             self.close_approval_card(job.id)
         try:
-            return await self._post(job, await self._target(job, place))
+            posted = await self._post(job, await self._target(job, place))
         finally:
             # What was too large to attach, or not to be had just now, is worth a copy all the same.
             self.videos.keep_later(job)
+        if job.state is JobState.UNCONFIRMED:
+            # A courtesy: `/unconfirmed` has it in any case.
+            with suppress(DeliveryError, StorageError):
+                await self.approvals.tell_of_unconfirmed(job, posted)
+        return posted
 
     async def find_outcome(self, job: Job) -> Posted | None:
         """See `Notifier.find_outcome`."""

@@ -22,7 +22,7 @@ from tests.e2e.moderation import (
     press,
     set_up,
 )
-from tests.e2e.stage import MESSAGES, Stage, refusal_of, running_bot, servers, staged, text_of
+from tests.e2e.stage import GENERATE, MESSAGES, Stage, refusal_of, running_bot, servers, staged, text_of
 
 RIGHTS = {
     "View Channel": permissions.VIEW_CHANNEL,
@@ -134,6 +134,19 @@ async def test_a_discord_that_is_away_gets_the_card_later(stage: Stage) -> None:
     await ask_dear(stage)
     await press(stage, await approval_card(stage), "Approve")
     await stage.delivered()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_the_channel_is_told_of_unconfirmed_videos_where_it_can_be(stage: Stage, is_open: bool) -> None:
+    await set_up(stage)
+    if not is_open:
+        take_away(stage, RIGHTS["Send Messages"])
+    stage.ulazai.faults.add("POST", GENERATE, Fault(cut="before"))
+    outcome = await stage.outcome(await stage.ask())
+    await stage.delivered()
+    notices = [message.content for message in stage.public_messages(moderators_channel(stage))]
+    assert len(notices) == is_open
+    assert all(f"/{outcome.channel_id}/{outcome.id} " in notice for notice in notices)
 
 
 # Asking a moderator about a refused prompt
