@@ -114,6 +114,8 @@ async def test_who_has_not_the_role_is_refused_in_the_thread_alone(party: Party)
 async def test_role_that_is_deleted_is_told_on_the_card_and_leaves_nobody(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened(role=CREATORS)
+    # Also where the thread has gone to sleep, in which no message can be edited.
+    stage.discord.workshop.set_thread(thread_id, archived=True)
     stage.discord.workshop.delete_role(stage.discord.guild_id, CREATORS)
     await party.card(thread_id, "Nobody any more: its role is gone")
     assert "This session is for" in refusal_of(await party.make(thread_id))
@@ -279,6 +281,21 @@ async def test_thread_that_is_deleted_ends_by_its_time_and_tells_the_channel(par
     await party.summarised()
     assert "1 video for **55 credits**" in text_of(summary)
     assert party.funds == {"available": 945, "budgeted": 0, "held": 0, "spent": 55}
+
+
+@pytest.mark.parametrize("takes_messages", [True, False])
+async def test_where_thread_and_channel_are_closed_its_manager_is_told_if_that_can_be(
+    party: Party, *, takes_messages: bool
+) -> None:
+    stage = party.stage
+    thread_id = await party.opened(minutes=5)
+    stage.discord.workshop.delete_channel(thread_id)
+    stage.discord.faults.add("POST", rf"/api/v10/channels/{stage.videos}/messages", REFUSED, times=None)
+    stage.discord.workshop.set_dms(party.moderator.id, accepted=takes_messages)
+    let_its_time_be_over(stage)
+    await party.summarised()
+    assert len(party.pages(party.moderator.dm().id)) == takes_messages
+    assert party.funds["available"] == 1000
 
 
 async def test_card_that_is_deleted_is_not_missed(party: Party) -> None:
