@@ -132,13 +132,20 @@ class Pools(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Open the pools of servers that were joined meanwhile."""
+        """Open the pools of all servers that have none yet."""
         await self._open_pools(*(guild.id for guild in self.bot.guilds))
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Open the pool of a server that was just joined."""
         await self._open_pools(guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Open the pool of a server that was away at the start, or joined while it was."""
+        # Before that, all of them are told one by one.
+        if self.bot.is_ready():
+            await self._open_pools(guild.id)
 
     async def _open_pools(self, *guild_ids: int) -> None:
         try:

@@ -12,6 +12,7 @@ Where each entry moves credits from and to is written down once, in the trigger 
 keeps the sums in `pools` and `sessions`; `recount` adds the entries up without it.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select
@@ -33,6 +34,16 @@ async def deposit(
 ) -> None:
     """Put credits into a pool."""
     await _enter(connection, EntryKind.DEPOSIT, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
+
+
+async def deposit_everywhere(
+    connection: AsyncConnection, guild_ids: Iterable[int], amount: int, now: datetime, *, reason: str
+) -> None:
+    """Put as many credits into each of several pools."""
+    if amount <= 0:
+        return
+    common = {"kind": EntryKind.DEPOSIT.value, "credits": amount, "created_at": now, "reason": reason}
+    await connection.execute(insert(ledger_entries), [{**common, "guild_id": guild_id} for guild_id in guild_ids])
 
 
 async def withdraw(

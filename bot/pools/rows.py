@@ -1,6 +1,6 @@
 """Rows of the pools and sessions tables: how they are opened and read. Each runs inside a transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import RowMapping, select
@@ -18,9 +18,7 @@ async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits
     pool = await read_pool(connection, guild_id)
     if pool is not None and pool.opened_at is not None:
         return pool
-    opening = insert(pools).values(guild_id=guild_id, opened_at=now)
-    await connection.execute(opening.on_conflict_do_update(index_elements=["guild_id"], set_={"opened_at": now}))
-    await ledger.deposit(connection, guild_id, starting_credits, now, reason="starting credits")
+    await _open_new(connection, [guild_id], starting_credits, now)
     row = (await connection.execute(select(pools).where(pools.c.guild_id == guild_id))).mappings().one()
     return pool_of(row)
 
@@ -31,9 +29,19 @@ async def open_pools(
     """Open the pools of those servers that are seen for the first time; returns how many these are."""
     opened = set((await connection.execute(select(pools.c.guild_id).where(pools.c.opened_at.is_not(None)))).scalars())
     new = sorted(set(guild_ids) - opened)
-    for guild_id in new:
-        await open_pool(connection, guild_id, starting_credits, now)
+    await _open_new(connection, new, starting_credits, now)
     return len(new)
+
+
+async def _open_new(
+    connection: AsyncConnection, guild_ids: Sequence[int], starting_credits: int, now: datetime
+) -> None:
+    """Open the pools of servers that have none; their rows may be there already, not opened."""
+    if not guild_ids:
+        return
+    opening = insert(pools).on_conflict_do_update(index_elements=["guild_id"], set_={"opened_at": now})
+    await connection.execute(opening, [{"guild_id": guild_id, "opened_at": now} for guild_id in guild_ids])
+    await ledger.deposit_everywhere(connection, guild_ids, starting_credits, now, reason="starting credits")
 
 
 async def read_pool(connection: AsyncConnection, guild_id: int) -> Pool | None:

@@ -179,7 +179,7 @@ async def test_a_crash_while_servers_are_opened_leaves_none_half_open(
         raise OSError("the machine is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr("bot.pools.rows.ledger.deposit", crash)
+        patched.setattr("bot.pools.rows.ledger.deposit_everywhere", crash)
         with pytest.raises(OSError, match="gone"):
             await treasury.pools.open_all([1, 2])
     assert await treasury.rows("SELECT * FROM pools") == []

@@ -1,0 +1,228 @@
+"""The pool's money: what is shown of it, putting in and taking out, the ledger, its file and the audit trail."""
+
+import csv
+import io
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.sandbox.discord.errors import ClientError
+from bot.sandbox.discord.people import InteractionRecord
+from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, OTHER, audit, buttons, funds, id_of, mention, use, used
+from tests.e2e.stage import Stage, hold_finish, running_bot, servers, staged
+
+START = 1000
+
+
+async def test_everybody_sees_of_the_pool_what_is_theirs_to_see(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        await stage.ask()
+        await stage.delivered()
+        held = hold_finish(stage)
+        await stage.ask("it stays in the making", duration=10)
+        await stage.until(lambda: stage.balance == (0, 165))
+        for who, parts in SHOWN.items():
+            answer = await use(stage, "pool show", who)
+            for words in parts:
+                assert words.format(member=mention(stage, MEMBER)) in answer, (who, words)
+        # What everybody spent is not for everybody.
+        assert mention(stage, MEMBER) not in await use(stage, "pool show", OTHER)
+        assert "UlazAI" not in await use(stage, "pool show", OTHER)
+        assert "Promised" not in await use(stage, "pool show")
+        held.release()
+        await stage.delivered(2)
+
+
+SHOWN = {
+    MEMBER: ("Left in the pool: 835 credits", "You have 385 of 550 credits left", "You spent: 165 credits today"),
+    OTHER: ("Left in the pool: 835 credits", "You have 550 of 550 credits left", "You spent: 0 credits today"),
+    MODERATOR: (
+        "Free: **835** credits",
+        "Held for videos: 0 credits",
+        "165 credits today, 165 this week, 165 this month",
+        "{member}: 165 credits",
+        "At the pace of the last 7 days, empty <t:",
+        "UlazAI's account, for all servers: 4835 credits",
+        "Last deposit: 1000 credits",
+    ),
+    OPERATOR: (
+        "Free: **835** credits",
+        "All 1 servers: Promised: **835** credits",
+        "Really in the account: **4835**",
+        "The books and the account agree.",
+    ),
+}
+
+
+async def test_only_the_operator_deposits_and_withdraws_unless_the_operator_says_otherwise(tmp_path: Path) -> None:
+    async with servers(tmp_path, pool_starting_credits=START) as stage:
+        async with running_bot(stage):
+            for who in (MEMBER, MODERATOR):
+                for command in ("pool deposit", "pool withdraw"):
+                    answer = await use(stage, command, who, credits=5, reason="for me")
+                    assert answer.strip() == "Only the bot's operator, who pays for the credits, can do this."
+            assert audit(stage) == []
+            answer = await use(stage, "pool deposit", OPERATOR, credits=500, reason="a *gift*")
+            assert "500 credits were deposited." in answer
+            assert "**1500** free credits" in answer
+        stage.settings = stage.settings.model_copy(update={"pool_managers_may_deposit": True})
+        async with running_bot(stage):
+            assert "Only moderators" in await use(stage, "pool withdraw", MEMBER, credits=5, reason="for me")
+            answer = await use(stage, "pool withdraw", credits=200, reason="back to the till")
+            assert "200 credits were withdrawn." in answer
+            assert "**1300** free credits" in answer
+        assert funds(stage) == {"available": 1300}
+        assert audit(stage) == [
+            (id_of(stage, OPERATOR), "deposit", "500 credits, free 1000 → 1500: a *gift*"),
+            (id_of(stage, MODERATOR), "withdraw", "200 credits, free 1500 → 1300: back to the till"),
+        ]
+
+
+async def test_what_can_not_be_put_in_or_taken_out(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        await use(stage, "pool show")
+        for amount in (0, -5, 10**12, 1.5):
+            for command in ("pool deposit", "pool withdraw"):
+                with pytest.raises(ClientError):
+                    await use(stage, command, OPERATOR, credits=amount, reason="why")
+        answer = await use(stage, "pool withdraw", OPERATOR, credits=1001, reason="all of it")
+        assert "You asked for 1001 credits, and 1000 are free" in answer
+        assert "give a reason" in await use(stage, "pool deposit", OPERATOR, credits=5, reason=" \u200b ")
+        with pytest.raises(ClientError):
+            await use(stage, "pool deposit", OPERATOR, credits=5, reason="x" * 301)
+        assert funds(stage) == {"available": START}
+        assert audit(stage) == []
+
+
+async def turn(stage: Stage, record: InteractionRecord, label: str, who: str = MODERATOR) -> InteractionRecord:
+    """Press a button of the pages; they change in their place."""
+    pressed = await stage.discord.person(who).click(record.message.id, buttons(record)[label]["custom_id"])
+    return await pressed.answered()
+
+
+def lines(record: InteractionRecord) -> list[str]:
+    (embed,) = record.message.embeds
+    return list(embed["description"].splitlines())
+
+
+async def test_the_ledger_is_leafed_through_also_after_a_restart(tmp_path: Path) -> None:
+    async with servers(tmp_path, pool_starting_credits=START) as stage:
+        async with running_bot(stage):
+            for number in range(1, 25):
+                await use(stage, "pool deposit", OPERATOR, credits=number, reason=f"number *{number}*")
+            first = await used(stage, "pool history")
+            assert len(lines(first)) == 10
+            assert "**24** deposit" in lines(first)[0]
+            assert f"by {mention(stage, OPERATOR)}" in lines(first)[0]
+            assert r"number \*24\*" in lines(first)[0]
+            assert list(buttons(first)) == ["Next"]
+            await turn(stage, first, "Next")
+            assert "**14** deposit" in lines(first)[0]
+        async with running_bot(stage):
+            await turn(stage, first, "Next")
+            assert len(lines(first)) == 5
+            assert "**1000** deposit · starting credits" in lines(first)[-1]
+            assert list(buttons(first)) == ["Previous"]
+            await turn(stage, first, "Previous")
+            assert "**14** deposit" in lines(first)[0]
+            await turn(stage, first, "Previous")
+            assert "**24** deposit" in lines(first)[0]
+
+
+async def test_pages_turn_only_for_a_moderator(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        for number in range(1, 12):
+            await use(stage, "pool deposit", OPERATOR, credits=number, reason="more")
+        record = await used(stage, "pool audit")
+        before = lines(record)
+        stage.discord.workshop.take_role(stage.discord.guild_id, id_of(stage, MODERATOR), _moderators_role(stage))
+        refused = await turn(stage, record, "Next")
+        assert refused.message.visible_to == id_of(stage, MODERATOR)
+        assert "Only moderators" in refused.message.content
+        assert lines(record) == before
+
+
+def _moderators_role(stage: Stage) -> int:
+    return stage.discord.world.guilds[stage.discord.guild_id].members[id_of(stage, MODERATOR)].role_ids[0]
+
+
+async def test_the_ledger_of_one_member(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        await stage.ask()
+        await stage.delivered()
+        await use(stage, "pool deposit", OPERATOR, credits=7, reason="more")
+        about, *found = lines(await used(stage, "pool history", member=id_of(stage, MEMBER)))
+        assert about == f"About {mention(stage, MEMBER)}."
+        assert [line.split(" · ")[1:] for line in found] == [
+            ["**55** paid to UlazAI", f"job 1 of {mention(stage, MEMBER)}"],
+            ["**55** held", f"job 1 of {mention(stage, MEMBER)}"],
+        ]
+        assert "No entries." in await use(stage, "pool history", member=id_of(stage, OTHER))
+
+
+async def test_only_moderators_read_the_books(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        for command in ("pool history", "pool export", "pool audit"):
+            assert "Only moderators" in await use(stage, command, MEMBER)
+
+
+async def test_the_audit_trail_tells_who_changed_what(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        assert "Nothing has been changed yet." in await use(stage, "pool audit")
+        await use(stage, "pool pause", reason="the till is *empty*")
+        (line,) = lines(await used(stage, "pool audit"))
+        assert line.endswith(rf"{mention(stage, MODERATOR)} · **pause** · not paused → paused: the till is \*empty\*")
+
+
+# The file
+
+
+def table_of(stage: Stage, record: InteractionRecord) -> list[dict[str, str]]:
+    (attachment,) = record.message.attachments
+    content = stage.discord.file(attachment.id)
+    if attachment.filename.endswith(".zip"):
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            content = packed.read("ledger.csv")
+    else:
+        assert attachment.filename == f"ledger-{stage.discord.guild_id}.csv"
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+async def test_the_ledger_is_given_as_a_table(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        await stage.ask()
+        await stage.delivered()
+        await use(stage, "pool deposit", OPERATOR, credits=7, reason='=HYPERLINK("https://x")')
+        record = await used(stage, "pool export")
+        assert "4 entries" in record.message.content
+        rows = table_of(stage, record)
+        assert [(row["kind"], row["credits"], row["job"], row["reason"]) for row in rows] == [
+            ("deposit", "1000", "", "starting credits"),
+            ("hold", "55", "1", ""),
+            ("charge", "55", "1", ""),
+            ("deposit", "7", "", """'=HYPERLINK("https://x")"""),
+        ]
+        assert rows[-1]["by"] == str(id_of(stage, OPERATOR))
+        assert len(table_of(stage, await used(stage, "pool export", days=1))) == 4
+
+
+async def test_a_large_ledger_is_packed_and_a_larger_one_wants_fewer_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        for _ in range(30):
+            await use(stage, "pool deposit", OPERATOR, credits=7, reason="the same again and again")
+        limit: dict[str, Any] = {"bytes": 1500}
+        monkeypatch.setattr(sys.modules["cogs.pool"], "upload_limit", lambda *_: limit["bytes"])
+        packed = await used(stage, "pool export")
+        assert packed.message.attachments[0].filename.endswith(".zip")
+        assert len(table_of(stage, packed)) == 31
+        limit["bytes"] = 100
+        refused = await stage.discord.person(MODERATOR).slash(stage.videos, "pool export")
+        await refused.settled()
+        text = await stage.seen(lambda: next((m.content for m in refused.messages if m.content), None))
+        assert "The ledger's 31 entries make a larger file" in text
+        assert "Choose a number of `days`" in text
