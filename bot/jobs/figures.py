@@ -29,8 +29,11 @@ _INSTANT = 1e-6
 _SLIP = 0.01
 _SLIP_WEIGHT = 0.5
 _BREAK_WEIGHT = 0.1
-# Two ages that differ by less than this share are close enough: about half of what one figure leaves open.
-_SHARP_SHARE = 0.0054
+# Two ages that differ by less are close enough, for a look is worth as much waiting for a long job as for a short
+# one; in between they grow with what one figure leaves open, so that few looks do.
+_SHARP_SECONDS = 0.45
+_SHARP_SHARE = 0.0051
+_SHARP_ENOUGH_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ def sharpest_look(reading: Reading, cut: float, age: float, gap_seconds: float) 
         gap_seconds: the shortest time to the next look.
     """
     earliest, latest = max(reading.earliest_seconds, age), reading.latest_seconds
-    halvings = math.ceil(math.log2(max(1.0, (latest - earliest) / max(_SHARP_SHARE * latest, _INSTANT))))
+    sharp = min(max(_SHARP_SECONDS, _SHARP_SHARE * latest), _SHARP_ENOUGH_SECONDS)
+    halvings = math.ceil(math.log2(max(1.0, (latest - earliest) / sharp)))
     for later in range(halvings - 1, -1, -1):
         halving = _halving_look(earliest, latest, cut, gap_seconds, later)
         if halving >= age + gap_seconds:
