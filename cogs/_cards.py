@@ -120,7 +120,9 @@ class CardBoard:
         if standing is card.standing and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
             return
-        self._schedule.put(job.id, self._clock.now() + self._pace(card, now))
+        # A decision is the only thing that changes it, and that is shown when it comes.
+        if job.state is not JobState.AWAITING_APPROVAL or card.failures:
+            self._schedule.put(job.id, self._clock.now() + self._pace(card, now))
 
     def _is_worth_it(self, card: _Card, now: datetime) -> bool:
         return card.is_free(now) or not card.standing.job.is_open or len(self._cards) < _MANY_CARDS

@@ -1,6 +1,8 @@
 """The moderators' channel: where it may be, what happens when it is gone, and what it is told of the brakes."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -180,6 +182,20 @@ async def test_a_refused_prompt_holds_nothing_until_a_moderator_is_asked(strict:
     assert "`/pool words`" in text_of(card)
     await press(strict, card, "Approve")
     assert "your video is ready" in (await strict.outcome(asked)).content
+
+
+async def test_a_refusal_that_takes_its_time_can_be_asked_about_too(
+    strict: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogs._reply._PATIENCE_SECONDS", 0.05)
+    with closing(sqlite3.connect(strict.settings.database_path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        record = await (await strict.member.slash(strict.videos, "video", prompt="a mouse")).answered()
+        assert record.message.thinking
+    await strict.discord.wait_for(lambda: [message for message in record.messages if message.ephemeral], 10)
+    (message,) = record.messages
+    await (await strict.member.press(message.id, "Ask a moderator")).answered()
+    await strict.until(lambda: strict.states == ["awaiting_approval"])
 
 
 async def test_it_is_asked_once(strict: Stage) -> None:
