@@ -1,0 +1,161 @@
+"""All that can be done with one job, each with what the model says should come of it.
+
+Anything may be tried on a job in any state; from a wrong one it must be refused, and change nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from bot.errors import PoolEmptyError, RefusedError, RightsError, TransitionError
+from bot.jobs.checks import cheaper_variant, list_price
+from bot.jobs.models import JobState
+from bot.provider.models import Submission
+from tests.builders import MEMBER
+from tests.pools.machine import Machine
+from tests.pools.model import JobModel
+
+AWAITING, QUEUED, SUBMITTING = JobState.AWAITING_APPROVAL, JobState.QUEUED, JobState.SUBMITTING
+PROCESSING, UNCONFIRMED, FAILED = JobState.PROCESSING, JobState.UNCONFIRMED, JobState.FAILED
+MANAGER = 900
+# What the provider takes may be what it lists, or less, or more.
+EXTRAS = (0, 0, -10, 25, 300)
+
+
+class JobActions(Machine):
+    """Each method is given the job, and a number that chooses among its variants."""
+
+    def begin_submission(self, job_id: int, _: int) -> None:
+        if job := self.moved(job_id, {QUEUED}, lambda: self.jobs.begin_submission(job_id)):
+            job.state = SUBMITTING
+
+    def requeue(self, job_id: int, _: int) -> None:
+        if job := self.moved(job_id, {SUBMITTING}, lambda: self.jobs.requeue(job_id)):
+            job.state = QUEUED
+
+    def accept(self, job_id: int, variant: int) -> None:
+        # Where the provider does not say what it took, it took what it lists.
+        is_told, extra = variant % 7 > 0, EXTRAS[variant % len(EXTRAS)]
+        used = self.model.jobs[job_id].price + (extra if is_told else 0)
+        answer = Submission(f"task-{next(self.ids)}", used if is_told else None, self.account - used)
+        if job := self.moved(job_id, {SUBMITTING}, lambda: self.jobs.accept(job_id, answer)):
+            self.account -= used
+            job.state = PROCESSING
+            job.charge(used)
+
+    def succeed(self, job_id: int, _: int) -> None:
+        if job := self.moved(job_id, {PROCESSING}, lambda: self.jobs.succeed(job_id, "https://cdn/v.mp4")):
+            job.state = JobState.SUCCEEDED
+
+    def fail(self, job_id: int, variant: int) -> None:
+        refunded, sources = variant % 3 > 0, {QUEUED, SUBMITTING, PROCESSING}
+        if job := self.moved(job_id, sources, lambda: self.jobs.fail(job_id, "no", refunded=refunded)):
+            job.state = FAILED
+            if job.charged is None:
+                job.release()
+            elif refunded:
+                self.account += job.charged
+                job.refund()
+
+    def cancel(self, job_id: int, variant: int) -> None:
+        job, is_owner = self.model.jobs[job_id], variant % 3 > 0
+        sources = {AWAITING, QUEUED} if is_owner else set[JobState]()
+        who = job.member_id if is_owner else job.member_id + 7
+        if self.moved(job_id, sources, lambda: self.jobs.cancel(job_id, job.pool.guild_id, who)):
+            job.state = JobState.CANCELLED
+            job.release()
+
+    def approve(self, job_id: int, variant: int) -> None:
+        if job := self.decidable(job_id, variant, self.approvals.approve):
+            job.state = QUEUED
+
+    def approve_cheaper(self, job_id: int, variant: int) -> None:
+        if job := self.decidable(job_id, variant, self.approvals.approve_cheaper):
+            request = cheaper_variant(job.request)
+            assert request
+            job.release(job.price - list_price(request))
+            job.request, job.price, job.state = request, list_price(request), QUEUED
+
+    def deny(self, job_id: int, variant: int) -> None:
+        async def step(job_id: int, guild_id: int, moderator_id: int) -> None:
+            await self.approvals.deny(job_id, guild_id, moderator_id, "no")
+
+        if job := self.decidable(job_id, variant, step):
+            job.state = JobState.DENIED
+            job.release()
+
+    def expire(self, job_id: int, _: int) -> None:
+        if job := self.moved(job_id, {AWAITING}, lambda: self.approvals.expire(job_id, "too late")):
+            job.state = JobState.EXPIRED
+            job.release()
+
+    def mark_unconfirmed(self, job_id: int, variant: int) -> None:
+        """Only the provider knows whether it keeps the price."""
+        sources = {SUBMITTING, PROCESSING}
+        if job := self.moved(job_id, sources, lambda: self.jobs.mark_unconfirmed(job_id, "who knows")):
+            job.state, job.was_taken = UNCONFIRMED, variant % 2 > 0
+            if job.charged is None and job.was_taken:
+                self.account -= job.price
+            elif job.charged is not None and not job.was_taken:
+                self.account += job.charged
+
+    def confirm_made(self, job_id: int, _: int) -> None:
+        task_id = f"task-{next(self.ids)}"
+        if job := self.decided(job_id, lambda guild_id: self.decisions.confirm_made(job_id, guild_id, task_id)):
+            self.is_decided_wrongly |= not job.was_taken
+            job.state = PROCESSING
+            if job.charged is None:
+                job.charge(job.price)
+
+    def confirm_nothing(self, job_id: int, _: int) -> None:
+        if job := self.decided(job_id, lambda guild_id: self.decisions.confirm_nothing(job_id, guild_id, "no")):
+            self.is_decided_wrongly |= job.was_taken
+            job.state = FAILED
+            job.release() if job.charged is None else job.refund()
+
+    def send_again(self, job_id: int, _: int) -> None:
+        job = self.model.jobs[job_id]
+        if job.state is UNCONFIRMED and not job.can_be_held_again:
+            assert isinstance(self.tried(self.decisions.send_again(job_id, job.pool.guild_id)), PoolEmptyError)
+        elif self.decided(job_id, lambda guild_id: self.decisions.send_again(job_id, guild_id)):
+            self.is_decided_wrongly |= job.was_taken
+            job.state = QUEUED
+            job.hold_again()
+
+    def settle_undecided(self, job_id: int, _: int) -> None:
+        if job := self.moved(job_id, {UNCONFIRMED}, lambda: self.jobs.settle_undecided(job_id, "nobody")):
+            self.is_decided_wrongly |= not job.was_taken
+            job.state = FAILED
+            if job.charged is None:
+                job.charge(job.price)
+
+    def decidable(
+        self, job_id: int, variant: int, decide: Callable[[int, int, int], Awaitable[object]]
+    ) -> JobModel | None:
+        """Try a moderator's decision: never about their own job, another server's, or one that does not wait."""
+        job, is_own_server = self.model.jobs[job_id], variant % 5 > 0
+        moderator_id = MEMBER if variant % 4 == 0 else MANAGER
+        result = self.tried(decide(job_id, job.pool.guild_id + (0 if is_own_server else 5), moderator_id))
+        if job.state is not AWAITING or not is_own_server:
+            assert isinstance(result, TransitionError)
+        elif moderator_id == job.member_id:
+            assert isinstance(result, RightsError)
+        elif isinstance(result, RefusedError):
+            assert cheaper_variant(job.request) is None
+        return None if isinstance(result, Exception) else job
+
+    def decided(self, job_id: int, decide: Callable[[int], Awaitable[object]]) -> JobModel | None:
+        """Try a decision about an unconfirmed job: first by another server's moderators, then by its own."""
+        job = self.model.jobs[job_id]
+        assert isinstance(self.tried(decide(job.pool.guild_id + 5)), TransitionError)
+        return self.moved(job_id, {UNCONFIRMED}, lambda: decide(job.pool.guild_id))
+
+
+WAYS = {
+    AWAITING: ("approve", "approve", "approve_cheaper", "approve_cheaper", "deny", "expire", "cancel"),
+    QUEUED: ("begin_submission", "begin_submission", "begin_submission", "fail", "cancel"),
+    SUBMITTING: ("accept", "accept", "accept", "requeue", "mark_unconfirmed", "fail"),
+    PROCESSING: ("succeed", "succeed", "fail", "fail", "mark_unconfirmed"),
+    UNCONFIRMED: ("confirm_made", "confirm_nothing", "send_again", "settle_undecided"),
+}
+"""What may come next for a job; what is likelier stands more often."""
+
+ACTIONS = sorted({name for names in WAYS.values() for name in names})
