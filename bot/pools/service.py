@@ -147,7 +147,7 @@ class PoolService:
             return await statements.audit_page(connection, guild_id, cursor, size)
 
     async def entries(
-        self, guild_id: int, since: datetime | None = None, chunk: int = 1000
+        self, guild_id: int, since: datetime | None = None, chunk: int = 500
     ) -> AsyncIterator[list[LedgerEntry]]:
         """Yield a server's ledger as it is now, all of it or since a time, oldest first, some entries at once.
 

@@ -264,6 +264,8 @@ ledger_entries = Table(
 )
 Index("ix_ledger_entries_guild", ledger_entries.c.guild_id, ledger_entries.c.created_at)
 Index("ix_ledger_entries_job", ledger_entries.c.job_id)
+# For pages, which begin at an id.
+Index("ix_ledger_entries_page", ledger_entries.c.guild_id, ledger_entries.c.id)
 
 
 def _append_only(table: str, what: str) -> tuple[str, ...]:

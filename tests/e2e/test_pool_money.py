@@ -149,6 +149,19 @@ def _moderators_role(stage: Stage) -> int:
     return stage.discord.world.guilds[stage.discord.guild_id].members[id_of(stage, MODERATOR)].role_ids[0]
 
 
+async def test_nobody_turns_the_pages_of_another_moderator(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=START) as stage:
+        for number in range(1, 12):
+            await use(stage, "pool deposit", OPERATOR, credits=number, reason="more")
+        record = await used(stage, "pool history")
+        before = lines(record)
+        # As if Discord had let somebody else see it.
+        record.message.visible_to = None
+        refused = await turn(stage, record, "Next", OPERATOR)
+        assert "another moderator's pages" in refused.message.content
+        assert lines(record) == before
+
+
 async def test_the_ledger_of_one_member(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         await stage.ask()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import discord
 import pytest
 import pytest_asyncio
 
@@ -86,6 +87,15 @@ async def test_a_deleted_role_or_channel_is_taken_off_the_list(stage: Stage) -> 
         assert typed.choices == [{"name": f"deleted ({gone})", "value": str(gone)}]
         assert str(gone) not in await use(stage, command, remove=str(gone))
     assert "a cat" in await shown(stage)
+
+
+async def test_what_was_deleted_a_moment_ago_is_told_to_be_gone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discord.Guild, "get_role", lambda *_: None)
+    monkeypatch.setattr(discord.Guild, "get_channel", lambda *_: None)
+    assert "not there any more" in await use(stage, "pool managers", add=CREATORS)
+    assert "not there any more" in await use(stage, "pool allow", target=CREATORS, credits=5)
+    assert "it may have been deleted" in await use(stage, "pool channels", add=stage.videos)
+    assert audit(stage) == []
 
 
 async def test_what_can_be_removed_is_for_moderators_to_know(stage: Stage) -> None:

@@ -149,6 +149,7 @@ def _add_columns() -> None:
         op.execute(f"ALTER TABLE {table} ADD COLUMN session_id INTEGER {key}")
     op.execute("ALTER TABLE jobs ADD COLUMN moved_to_front_at DATETIME")
     op.execute("ALTER TABLE jobs ADD COLUMN role_ids TEXT DEFAULT '[]' NOT NULL")
+    op.create_index("ix_ledger_entries_page", "ledger_entries", ["guild_id", "id"])
     op.create_index("ix_jobs_session", "jobs", ["session_id"], sqlite_where=sa.text("session_id IS NOT NULL"))
 
 
