@@ -55,7 +55,12 @@ ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
         ("service", "reconciliation"),
     ),
     "bot.provider": (("models",), ("ports",), ("ulazai",)),
-    "bot.storage": (("schema", "files"), ("migrations",), ("inspection", "lock"), ("database", "backup", "snapshot")),
+    "bot.storage": (
+        ("schema", "files", "driver"),
+        ("migrations",),
+        ("inspection", "lock"),
+        ("database", "backup", "snapshot"),
+    ),
 }
 
 SANDBOX = "bot.sandbox"

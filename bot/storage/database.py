@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import StorageError
+from bot.storage.driver import DriverConnection
 from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
 from bot.storage.inspection import inspect_file
 from bot.storage.migrations import alembic_config
@@ -59,7 +60,12 @@ class Database:
         make_folder(path)
         # First of all, and without changing anything: merely opening it as usual writes to a file.
         await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
-        engine = create_async_engine(url, pool_size=4, max_overflow=0, connect_args={"timeout": busy_timeout_seconds})
+        engine = create_async_engine(
+            url,
+            pool_size=4,
+            max_overflow=0,
+            async_creator=lambda: DriverConnection(str(path), busy_timeout_seconds),
+        )
         event.listen(engine.sync_engine, "connect", _set_up_connection)
         event.listen(engine.sync_engine, "begin", _begin)
         try:
