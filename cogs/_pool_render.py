@@ -20,7 +20,11 @@ _FIELD = 1024
 _REASON_IN_LIST = 120
 _DETAIL_IN_LIST = 240
 _JOBS_NAMED = 10
-_DROP = discord.Colour.blurple()
+_COLOUR = discord.Colour.blurple()
+
+_EXPLAINED = (
+    "Days, weeks (from Monday) and months are UTC's. The pace is that of the last 7 days, or since the pool began."
+)
 
 _KINDS = {
     EntryKind.DEPOSIT: "deposit",
@@ -35,7 +39,7 @@ _KINDS = {
 
 def member_statement(pool: Pool, overview: Overview, spending: Spending) -> discord.Embed:
     """`/pool show` for members: what is left, and their own part."""
-    embed = discord.Embed(title="This server's credit pool", colour=_DROP)
+    embed = discord.Embed(title="This server's credit pool", colour=_COLOUR)
     embed.add_field(name="Left in the pool", value=f"{pool.funds.available} credits", inline=False)
     embed.add_field(name="Left for you", value=_render.left_line(overview), inline=False)
     embed.add_field(name="You spent", value=_spending(spending), inline=False)
@@ -45,7 +49,7 @@ def member_statement(pool: Pool, overview: Overview, spending: Spending) -> disc
 def statement(found: Statement) -> discord.Embed:
     """`/pool show` for moderators."""
     pool, funds = found.pool, found.pool.funds
-    embed = discord.Embed(title="This server's credit pool", colour=_DROP)
+    embed = discord.Embed(title="This server's credit pool", colour=_COLOUR)
     embed.add_field(name="Free", value=f"**{funds.available}** credits")
     embed.add_field(name="Held for videos", value=f"{funds.held} credits")
     embed.add_field(name="Set aside for sessions", value=f"{funds.budgeted} credits")
@@ -53,8 +57,7 @@ def statement(found: Statement) -> discord.Embed:
     embed.add_field(name="Who spent most this month", value=_top(found), inline=False)
     embed.add_field(name="Forecast", value=_forecast(found), inline=False)
     embed.add_field(name="UlazAI's account, for all servers", value=_account(found), inline=False)
-    embed.set_footer(text=f"Last deposit: {pool.last_deposit} credits. Days, weeks (from Monday) and months are UTC's.")
-    return embed
+    return embed.set_footer(text=f"Last deposit: {pool.last_deposit} credits. {_EXPLAINED}")
 
 
 def with_all_servers(embed: discord.Embed, report: BooksReport) -> discord.Embed:
@@ -75,21 +78,21 @@ def booked(pool: Pool, words: str) -> discord.Embed:
 
 def holds_now(text: str, title: str | None = None) -> discord.Embed:
     """The answer to a change of the rules, or to a question about them: what holds now."""
-    return discord.Embed(title=title, description=_cut(text, _DESCRIPTION), colour=_DROP)
+    return discord.Embed(title=title, description=_cut(text, _DESCRIPTION), colour=_COLOUR)
 
 
 def ledger_page(page: Page[LedgerEntry], member_id: int | None) -> discord.Embed:
     """A page of `/pool history`."""
     about = f"About <@{member_id}>.\n" if member_id else ""
     lines = _fit(map(_entry_line, page.items), _DESCRIPTION - len(about))
-    return discord.Embed(title="The pool's ledger", description=about + (lines or "No entries."), colour=_DROP)
+    return discord.Embed(title="The pool's ledger", description=about + (lines or "No entries."), colour=_COLOUR)
 
 
 def audit_page(page: Page[AuditEntry]) -> discord.Embed:
     """A page of `/pool audit`."""
     lines = _fit(map(_audit_line, page.items), _DESCRIPTION)
     return discord.Embed(
-        title="What moderators changed", description=lines or "Nothing has been changed yet.", colour=_DROP
+        title="What moderators changed", description=lines or "Nothing has been changed yet.", colour=_COLOUR
     )
 
 
@@ -139,8 +142,8 @@ def _forecast(found: Statement) -> str:
     if not found.pool.funds.available:
         return "The pool is empty."
     if found.empty_at is None:
-        return "At the pace of the last 7 days it lasts for years."
-    return f"At the pace of the last 7 days, empty {relative(found.empty_at)}."
+        return "At this pace it lasts for years."
+    return f"At this pace empty {relative(found.empty_at)}."
 
 
 def _account(found: Statement) -> str:

@@ -44,7 +44,7 @@ SHOWN = {
         "Held for videos: 0 credits",
         "165 credits today, 165 this week, 165 this month",
         "{member}: 165 credits",
-        "At the pace of the last 7 days, empty <t:",
+        "At this pace empty <t:",
         "UlazAI's account, for all servers: 4835 credits",
         "Last deposit: 1000 credits",
     ),
