@@ -125,9 +125,10 @@ class Approvals(commands.Cog):
         self.work.restart()
 
     @commands.Cog.listener()
-    async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
-        """Look at the brakes after every command: many of them move credits or change the rules."""
-        if interaction.guild_id is not None:
+    async def on_app_command_completion(self, interaction: _Interaction, command: object) -> None:
+        """Look at the brakes after every command of a group: they are moderators', and change credits or rules."""
+        is_in_group = isinstance(command, app_commands.Command) and command.parent is not None
+        if is_in_group and interaction.guild_id is not None:
             self.desk.check_brakes(interaction.guild_id)
 
 

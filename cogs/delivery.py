@@ -116,7 +116,7 @@ class Delivery(commands.Cog):
         self.cards.show(standing)
         if not standing.job.is_open:
             # It may have given credits back.
-            self.services.desk.check_brakes(standing.job.asker.guild_id)
+            self.services.desk.credits_moved(standing.job.asker.guild_id)
 
     async def fresh_picture(self, job: Job) -> str:
         """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""

@@ -22,6 +22,7 @@ from bot.pools.models import BrakeNews
 _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 8
+_BETWEEN_CHECKS = timedelta(seconds=5)
 _FIRST_PAUSE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 300.0
 # However wrong a plan or a clock may be, somebody looks again after this long.
@@ -93,8 +94,14 @@ class Desk:
         self._put(_Errand(_Kind.CARD, job_id), self._clock.now())
 
     def check_brakes(self, guild_id: int) -> None:
-        """Look, soon, whether moderators have to be told of a step of the brakes."""
+        """Look at once whether moderators have to be told of a step of the brakes."""
         self._put(_Errand(_Kind.BRAKE, guild_id), self._clock.now())
+
+    def credits_moved(self, guild_id: int) -> None:
+        """Look soon at the brakes of a server whose pool has changed: once for all the jobs of some seconds."""
+        errand = _Errand(_Kind.BRAKE, guild_id)
+        if errand not in self._due:
+            self._put(errand, self._clock.now() + _BETWEEN_CHECKS)
 
     async def wait_until_due(self) -> None:
         """Sleep until there is something to do."""

@@ -250,3 +250,22 @@ async def test_the_wait_ends_with_an_errand(stage: DeskStage) -> None:
         await waiting
         # What is due already is not waited for.
         await stage.desk.wait_until_due()
+
+
+async def test_the_brakes_are_looked_at_once_for_all_that_moves_in_some_seconds(
+    stage: DeskStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    news = stage.brakes.news
+
+    async def count(guild_id: int) -> BrakeNews | None:
+        looks.append(guild_id)
+        return await news(guild_id)
+
+    monkeypatch.setattr(stage.brakes, "news", count)
+    for _ in range(10):
+        for _ in range(5):
+            stage.desk.credits_moved(GUILD)
+        await stage.pass_time(1)
+    assert looks == [GUILD] * 2
+    assert len(stage.desk) == 0
