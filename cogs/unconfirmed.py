@@ -65,6 +65,7 @@ class DecisionButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, if the member may."""
         try:
+            interaction.client.take_on()
             await self._decide(interaction)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
             await report_error(interaction, error)
@@ -74,7 +75,7 @@ class DecisionButton(
         service = interaction.client.services.unconfirmed
         match self._action:
             case "made":
-                await interaction.response.send_modal(TaskIdModal(interaction, self._job_id, guild_id))
+                await interaction.response.send_modal(TaskIdModal(interaction, self._job_id))
             case "nothing":
                 await _carry_out(
                     interaction, lambda: service.nothing_was_made(self._job_id, guild_id), _LABELS[_NOTHING]
@@ -86,10 +87,9 @@ class DecisionButton(
 class TaskIdModal(Form):
     """Asks for the task's id, without which a task can't be looked at."""
 
-    def __init__(self, opener: _Interaction, job_id: int, guild_id: int) -> None:
+    def __init__(self, opener: _Interaction, job_id: int) -> None:
         super().__init__(opener, title=_LABELS[_MADE])
         self._job_id = job_id
-        self._guild_id = guild_id
         self._task_id = discord.ui.TextInput[Any](custom_id="task_id", min_length=1, max_length=_TASK_ID_LENGTH)
         self.add_item(
             discord.ui.Label(
@@ -98,13 +98,11 @@ class TaskIdModal(Form):
         )
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Go on with that task."""
+        """Go on with that task, if the member still may."""
+        interaction.client.take_on()
+        guild_id, task_id = await require_manager(interaction), self._task_id.value
         service = interaction.client.services.unconfirmed
-        await _carry_out(
-            interaction,
-            lambda: service.it_was_made(self._job_id, self._guild_id, self._task_id.value),
-            _LABELS[_MADE],
-        )
+        await _carry_out(interaction, lambda: service.it_was_made(self._job_id, guild_id, task_id), _LABELS[_MADE])
 
 
 class Unconfirmed(commands.Cog):
