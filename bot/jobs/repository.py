@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
@@ -21,6 +21,7 @@ from bot.jobs.rows import (
     job_of,
     move,
     new_outcome,
+    note,
     read_open_jobs,
     read_usage,
     unique_task,
@@ -40,6 +41,14 @@ from bot.storage.database import Database
 from bot.storage.schema import jobs
 
 _REMEMBERED_JOBS = 1000
+# Made once: to make a statement, and to find its SQL again, costs more than to run it.
+_ONE = select(jobs).where(jobs.c.id == bindparam("job"))
+_KEPT = (
+    select(jobs)
+    .where(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
+    .where(jobs.c.kept_at.is_not(None), jobs.c.delivered_at.is_(None))
+    .order_by(jobs.c.id)
+)
 
 
 class JobRepository:
@@ -299,8 +308,9 @@ class JobRepository:
 
     async def kept(self, guild_id: int, member_id: int) -> list[Job]:
         """Return a member's jobs whose outcome no place took, and of which the member has not been told."""
-        theirs = and_(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id)
-        return await self._select(and_(theirs, jobs.c.kept_at.is_not(None), jobs.c.delivered_at.is_(None)))
+        async with self._database.reading() as connection:
+            rows = await connection.execute(_KEPT, {"guild": guild_id, "member": member_id})
+            return [job_of(row) for row in rows.mappings()]
 
     async def record_telling(self, job_id: int) -> Job:
         """Remember that the member was told of an outcome that no place took."""
@@ -312,7 +322,9 @@ class JobRepository:
 
     async def get(self, job_id: int) -> Job | None:
         """Return a job."""
-        return next(iter(await self._select(jobs.c.id == job_id)), None)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(_ONE, {"job": job_id})).mappings().one_or_none()
+            return job_of(row) if row else None
 
     async def history(self, guild_id: int, member_id: int, limit: int) -> list[Job]:
         """Return a member's last jobs in a server, newest first."""
@@ -367,8 +379,7 @@ class JobRepository:
 
     async def _note(self, job_id: int, **values: object) -> Job:
         async with self._database.transaction() as connection:
-            query = update(jobs).where(jobs.c.id == job_id).values(**values).returning(*jobs.c)
-            return job_of((await connection.execute(query)).mappings().one())
+            return await note(connection, job_id, **values)
 
 
 async def _session_at(connection: AsyncConnection, asker: Asker, now: datetime) -> Session | None:

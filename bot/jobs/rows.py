@@ -1,11 +1,25 @@
-"""Rows of the jobs table: how one is inserted, moved, counted and read. Each runs inside a transaction."""
+"""Rows of the jobs table: how one is inserted, moved, counted and read. Each runs inside a transaction.
+
+What every job needs is a statement that is made once: to make one and to find its SQL again costs more than to run it.
+"""
 
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Update,
+    and_,
+    bindparam,
+    case,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +30,33 @@ from bot.pools.models import JobAccount, Limits, Spend, Usage
 from bot.pools.rules import has_window, window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
 from bot.storage.schema import jobs
+
+
+def values_of(states: Collection[JobState]) -> list[str]:
+    """Return the words that stand in the table."""
+    return [state.value for state in states]
+
+
+# Not a column's name: those stand for what is set.
+_KEY = "job_key"
+_INSERT = insert(jobs).returning(*jobs.c)
+_NOTE = update(jobs).where(jobs.c.id == bindparam(_KEY)).returning(*jobs.c)
+
+_THEIRS = and_(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
+_OPEN = and_(_THEIRS, jobs.c.state.in_(values_of(OPEN_STATES)))
+_OPEN_JOBS = select(jobs).where(_OPEN).order_by(jobs.c.id)
+_OPEN_TIMES = select(jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds).where(
+    _OPEN, jobs.c.session_id.is_(None)
+)
+_SPENDS = select(
+    jobs.c.created_at,
+    case((jobs.c.charged_credits.is_not(None), jobs.c.charged_credits), else_=jobs.c.held_credits),
+).where(
+    _THEIRS,
+    jobs.c.session_id.is_(None),
+    jobs.c.created_at > bindparam("begin"),
+    jobs.c.state.not_in(values_of(UNPAID_STATES)),
+)
 
 # What was told of the last outcome is not what will be told of the next one.
 NOT_TOLD: dict[str, object] = dict.fromkeys(
@@ -43,28 +84,28 @@ async def insert_job(
     Raises:
         DuplicateRequestError: this interaction was taken already.
     """
-    query = insert(jobs).values(
-        interaction_id=asker.interaction_id,
-        guild_id=asker.guild_id,
-        channel_id=asker.channel_id,
-        in_thread=asker.in_thread,
-        member_id=asker.member_id,
-        mode=request.mode.value,
-        prompt=request.prompt,
-        image_url=request.image_url,
-        duration_seconds=request.duration_seconds,
-        aspect_ratio=request.aspect_ratio,
-        sound=request.sound,
-        share=request.share,
-        state=state.value,
-        held_credits=price_credits,
-        created_at=now,
-        session_id=session_id,
-        role_ids=json.dumps(sorted(asker.role_ids)),
-        thread_id=asker.channel_id if asker.in_thread else None,
-    )
+    values = {
+        "interaction_id": asker.interaction_id,
+        "guild_id": asker.guild_id,
+        "channel_id": asker.channel_id,
+        "in_thread": asker.in_thread,
+        "member_id": asker.member_id,
+        "mode": request.mode.value,
+        "prompt": request.prompt,
+        "image_url": request.image_url,
+        "duration_seconds": request.duration_seconds,
+        "aspect_ratio": request.aspect_ratio,
+        "sound": request.sound,
+        "share": request.share,
+        "state": state.value,
+        "held_credits": price_credits,
+        "created_at": now,
+        "session_id": session_id,
+        "role_ids": json.dumps(sorted(asker.role_ids)),
+        "thread_id": asker.channel_id if asker.in_thread else None,
+    }
     try:
-        row = (await connection.execute(query.returning(*jobs.c))).mappings().one()
+        row = (await connection.execute(_INSERT, values)).mappings().one()
     except IntegrityError as error:
         if "jobs.interaction_id" not in str(error.orig):
             raise
@@ -80,16 +121,24 @@ async def move(
     Raises:
         TransitionError: it is in none of them.
     """
-    query = (
-        update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.state.in_(values_of(sources)))
-        .values(state=target.value, **values)
-        .returning(*jobs.c)
-    )
-    row = (await connection.execute(query)).mappings().one_or_none()
+    formulas = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}
+    plain = {name: value for name, value in values.items() if name not in formulas}
+    query = _moving(frozenset(sources)).values(formulas) if formulas else _moving(frozenset(sources))
+    result = await connection.execute(query, {**plain, "state": target.value, _KEY: job_id})
+    row = result.mappings().one_or_none()
     if row is None:
         raise TransitionError(job_id, target)
     return job_of(row)
+
+
+async def note(connection: AsyncConnection, job_id: int, **values: object) -> Job:
+    """Set values of a job, whatever its state."""
+    return job_of((await connection.execute(_NOTE, {**values, _KEY: job_id})).mappings().one())
+
+
+@lru_cache
+def _moving(sources: frozenset[JobState]) -> Update:
+    return _NOTE.where(jobs.c.state.in_(values_of(sources)))
 
 
 @contextmanager
@@ -107,40 +156,18 @@ async def read_usage(
     connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
 ) -> Usage:
     """Read what a member uses of the limits; what a session pays for is outside of them."""
-    columns = (jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds)
-    query = select(*columns).where(_is_open(guild_id, member_id), jobs.c.session_id.is_(None))
-    ends = tuple(expected_end(*times) for times in await connection.execute(query))
-    spends = await _spends(connection, guild_id, member_id, limits, now) if has_window(limits) else ()
-    return Usage(open_jobs=ends, spends=spends)
-
-
-async def _spends(
-    connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
-) -> tuple[Spend, ...]:
-    cost = case((jobs.c.charged_credits.is_not(None), jobs.c.charged_credits), else_=jobs.c.held_credits)
-    query = select(jobs.c.created_at, cost).where(
-        jobs.c.guild_id == guild_id,
-        jobs.c.member_id == member_id,
-        jobs.c.session_id.is_(None),
-        jobs.c.created_at > window_start(limits, now),
-        jobs.c.state.not_in(values_of(UNPAID_STATES)),
-    )
-    return tuple(Spend(at, credits_used) for at, credits_used in await connection.execute(query))
+    theirs = {"guild": guild_id, "member": member_id}
+    ends = tuple(expected_end(*times) for times in await connection.execute(_OPEN_TIMES, theirs))
+    if not has_window(limits):
+        return Usage(open_jobs=ends)
+    rows = await connection.execute(_SPENDS, {**theirs, "begin": window_start(limits, now)})
+    return Usage(open_jobs=ends, spends=tuple(Spend(at, credits_used) for at, credits_used in rows))
 
 
 async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:
     """Read a member's open jobs, oldest first."""
-    query = select(jobs).where(_is_open(guild_id, member_id)).order_by(jobs.c.id)
-    return [job_of(row) for row in (await connection.execute(query)).mappings()]
-
-
-def _is_open(guild_id: int, member_id: int) -> ColumnElement[bool]:
-    return and_(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id, jobs.c.state.in_(values_of(OPEN_STATES)))
-
-
-def values_of(states: Collection[JobState]) -> list[str]:
-    """Return the words that stand in the table."""
-    return [state.value for state in states]
+    rows = await connection.execute(_OPEN_JOBS, {"guild": guild_id, "member": member_id})
+    return [job_of(row) for row in rows.mappings()]
 
 
 def account_of(job: Job) -> JobAccount:

@@ -22,6 +22,7 @@ from bot.errors import PoolEmptyError
 from bot.pools.models import Balance, EntryKind, Funds, JobAccount
 from bot.storage.schema import ledger_entries, pools, sessions
 
+_ENTRY = insert(ledger_entries)
 _HELD_SIGN = {EntryKind.HOLD: 1, EntryKind.CHARGE: -1, EntryKind.RELEASE: -1}
 _SPENT_SIGN = {EntryKind.CHARGE: 1, EntryKind.REFUND: -1}
 # Out of the purse that pays, be it the pool or a session's budget.
@@ -228,4 +229,4 @@ async def _enter(
 ) -> None:
     if amount <= 0:
         return
-    await connection.execute(insert(ledger_entries).values(kind=kind.value, credits=amount, created_at=now, **values))
+    await connection.execute(_ENTRY, {"kind": kind.value, "credits": amount, "created_at": now, **values})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +11,9 @@ from bot.pools import ledger
 from bot.pools.models import Funds, Pool, Session, SessionEnd
 from bot.pools.policy import BrakeStep, policy_of
 from bot.storage.schema import pools, sessions
+
+# Made once: to make a statement, and to find its SQL again, costs more than to run it.
+_POOL = select(pools).where(pools.c.guild_id == bindparam("guild"))
 
 
 async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits: int, now: datetime) -> Pool:
@@ -46,7 +49,7 @@ async def _open_new(
 
 async def read_pool(connection: AsyncConnection, guild_id: int) -> Pool | None:
     """Read a server's pool; None: it has none yet."""
-    row = (await connection.execute(select(pools).where(pools.c.guild_id == guild_id))).mappings().one_or_none()
+    row = (await connection.execute(_POOL, {"guild": guild_id})).mappings().one_or_none()
     return pool_of(row) if row else None
 
 
