@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.client import VideoBot
 from bot.errors import RefusedError, StorageError
-from bot.pools.amounts import MAX_CREDITS, MAX_REASON
+from bot.pools.amounts import MAX_CREDITS, MAX_REASON, check_whole
 from cogs import _pool_render
 from cogs._authority import is_manager, is_operator, require_depositor, require_guild, require_manager, role_ids
 from cogs._pool_export import exported
@@ -84,6 +84,8 @@ async def history(interaction: _Interaction, member: discord.User | None = None)
 async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MAX_DAYS] | None = None) -> None:
     """Give the ledger as a file."""
     guild_id = await require_manager(interaction)
+    if days is not None:
+        check_whole(days, 1, _MAX_DAYS, "of days")
     # A file takes its time to be made and sent: longer than Discord waits for a first answer.
     await interaction.response.defer(ephemeral=True, thinking=True)
     services = interaction.client.services

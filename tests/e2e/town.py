@@ -113,21 +113,26 @@ class Town:
 @asynccontextmanager
 async def town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
     """Set both servers up; videos of 100 credits or more wait for a moderator in the first."""
-    limits = {"limit_active_jobs": 0, "limit_window_credits": 0}
-    async with servers(folder, rate_limits=False, **limits, **changes) as stage:
+    async with quiet_town_at(folder, **changes) as town, running_bot(town.stage):
+        await set_up(town)
+        yield town
+
+
+@asynccontextmanager
+async def quiet_town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
+    """Set both servers up, without the bot."""
+    values: dict[str, Any] = {"limit_active_jobs": 0, "limit_window_credits": 0, **changes}
+    async with servers(folder, rate_limits=False, **values) as stage:
         workshop, guild_id = stage.discord.workshop, stage.discord.guild_id
         paymaster = workshop.add_person("paymaster", guild_id)
         workshop.set_application_owner(paymaster.id)
         workshop.give_role(guild_id, stage.discord.person("member-two").id, seed.POOL_KEEPER_ROLE_ID)
         other = workshop.add_guild("Elsewhere", owner_id=workshop.add_person("outsider").id)
-        channel = workshop.add_channel(other.id, "clips")
-        async with running_bot(stage):
-            town = Town(stage, other.id, channel.id)
-            await _set_up(town)
-            yield town
+        yield Town(stage, other.id, workshop.add_channel(other.id, "clips").id)
 
 
-async def _set_up(town: Town) -> None:
+async def set_up(town: Town) -> None:
+    """Give the first server rules and credits."""
     manager, payer = town.person(BY_PERMISSION), town.person(OPERATOR)
     videos = town.stage.videos
     steps = (

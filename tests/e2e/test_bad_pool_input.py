@@ -1,0 +1,163 @@
+"""What moderators can get wrong, also past the checks of Discord's own apps: a clear sentence, and nothing changes."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.errors import ReelpoolError
+from bot.sandbox.discord.people import Value
+from tests.e2e.stage import WAIT_SECONDS, refusal_of, running_bot, text_of
+from tests.e2e.town import BY_PERMISSION, DEPOSIT, MEMBER, OPERATOR, Town, quiet_town_at, set_up, town_at
+
+START = 1000
+FREE = START + DEPOSIT
+HUGE = 10**12
+# The greatest that Discord takes.
+MOST = 2**53 - 1
+SORRY = ReelpoolError().user_text
+# What the apps check before they send anything.
+_CHECKS = ("min_value", "max_value", "min_length", "max_length", "choices")
+_NUMBER = 10
+
+# Command, options, and words of the answer.
+REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
+    *(
+        (command, {"credits": amount, "reason": "why"}, "whole number from 1 to 1,000,000,000 of credits")
+        for command in ("pool deposit", "pool withdraw")
+        for amount in (0, -5, HUGE, 1.5)
+    ),
+    ("pool withdraw", {"credits": FREE + 1, "reason": "why"}, f"asked for {FREE + 1} credits, and {FREE} are free"),
+    ("pool withdraw", {"credits": 5, "reason": " \u200b\n"}, "give a reason"),
+    ("pool deposit", {"credits": 5, "reason": "x" * 301}, "has 301 characters, and 300 is the most"),
+    *(("session start", {"budget": amount}, "whole number from 45 to") for amount in (0, -5, 44, HUGE, 99.5)),
+    ("session start", {"budget": FREE + 1}, f"would need {FREE + 1} credits, and this server's pool has {FREE} left"),
+    *(("session start", {"budget": 100, "minutes": much}, "from 1 to 1440 minutes") for much in (0, -1, HUGE)),
+    *(("pool allow", {"target": "member", "credits": amount}, "whole number from 0 to") for amount in (-1, HUGE, 1.5)),
+    *(("pool allow", {"target": "member", "dearest": amount}, "whole number from 0 to") for amount in (-1, HUGE, 1.5)),
+    *(("pool allow", {"target": "member", "open_jobs": n}, "whole number from 0 to") for n in (-1, HUGE, 1.5)),
+    *(("pool block", {"member": "member", "hours": hours}, "whole number from 1 to") for hours in (0, -1, HUGE, 1.5)),
+    ("pool block", {"member": "member", "reason": "x" * 301}, "has 301 characters, and 300 is the most"),
+    ("pool unblock", {"member": "member"}, "is not blocked"),
+    *(("pool brakes", {"cheapest": percent}, "whole number from 0 to 100") for percent in (-1, 101, HUGE, 1.5)),
+    *(("pool approvals", {"price": price}, "whole number from 1 to") for price in (0, -5, HUGE, 1.5)),
+    ("pool pause", {"reason": "\u200b"}, "give a reason"),
+    ("pool resume", {}, "not paused"),
+    ("pool words add", {"words": "x"}, "single letter"),
+    ("pool words add", {"words": " \t\n, ,\u200b"}, "There is no word"),
+    # Discord itself lets no text through that is longer.
+    ("pool words add", {"words": ",".join(f"w{n:03}" for n in range(1000))}, "would have 1001 words"),
+    ("pool words add", {"words": "w" * 6000}, "6000 characters"),
+    ("pool words remove", {"words": "unicorns"}, "not listed"),
+    ("pool managers", {"remove": "nonsense"}, ""),
+    ("pool managers", {"remove": "9" * 40}, ""),
+    ("pool channels", {"remove": "nonsense"}, ""),
+    *(("pool export", {"days": days}, "whole number from 1 to") for days in (0, -1, HUGE, 1.5)),
+    *(("pool front", {"job": job}, "") for job in (0, -1, 999, MOST)),
+    *(("session end", {"session": number}, "no such session") for number in (0, -1, 999, MOST)),
+    *(("cancel", {"job": job}, "can't be cancelled") for job in (0, -1, 999, MOST)),
+    *(("history", {"video": job}, "no such video") for job in (0, -1, 999, MOST)),
+]
+
+
+@pytest_asyncio.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with town_at(tmp_path, pool_starting_credits=START) as ready:
+        yield ready
+
+
+def unchecked(options: list[dict[str, Any]], fractional: set[str]) -> list[dict[str, Any]]:
+    """The options of a command as an app would have them that lets everything through, fractions as well."""
+    found = []
+    for option in options:
+        kept = {name: value for name, value in option.items() if name not in _CHECKS}
+        if option["name"] in fractional:
+            kept["type"] = _NUMBER
+        found.append({**kept, "options": unchecked(option.get("options") or [], fractional)})
+    return found
+
+
+async def answer_to(town: Town, command: str, options: Mapping[str, Value], actor: str) -> str:
+    """Use a command without the apps' own checks, and return what it was refused with."""
+    fractional = {name for name, value in options.items() if isinstance(value, float)}
+    member_id = town.person(MEMBER).id
+    given: dict[str, Value] = {name: member_id if value == "member" else value for name, value in options.items()}
+    (registered,) = (each for each in town.stage.discord.commands if each.body["name"] == command.split(maxsplit=1)[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registered.body, "options", unchecked(registered.body["options"], fractional))
+        record = await town.person(actor).slash(town.stage.videos, command, files=None, **given)
+    await record.finished(WAIT_SECONDS)
+    return refusal_of(record)
+
+
+async def test_every_number_and_text_that_can_not_be_used_is_refused_in_words(town: Town) -> None:
+    before = town.books()
+    for command, options, words in REFUSED:
+        actor = OPERATOR if command in ("pool deposit", "pool withdraw") else BY_PERMISSION
+        told = await answer_to(town, command, options, actor)
+        shown = {name: str(value)[:40] for name, value in options.items()}
+        assert words in told, (command, shown, told)
+        assert told != SORRY, (command, shown)
+        assert town.books() == before, (command, shown)
+
+
+# Clicks
+
+DECISIONS = ("approval:approve:{}", "approval:cheaper:{}", "approval:deny:{}")
+JUDGEMENTS = ("unconfirmed:nothing:{}", "unconfirmed:again:{}")
+
+
+async def ended_jobs(town: Town) -> dict[str, int]:
+    """One job for each way in which a job that moderators were asked about can end."""
+    manager, stage = town.person(BY_PERMISSION), town.stage
+    approved = await town.waiting_job()
+    await town.press(manager, f"approval:approve:{approved}")
+    await stage.delivered(1)
+    cancelled = await town.waiting_job()
+    record = await town.person(MEMBER).slash(stage.videos, "cancel", job=cancelled)
+    await record.finished(WAIT_SECONDS)
+    denied = await town.waiting_job()
+    form = await town.press(manager, f"approval:deny:{denied}")
+    await (await manager.submit(form.id, {"reason": "no"})).answered(WAIT_SECONDS)
+    lost = await town.unconfirmed_job()
+    await town.press(manager, f"unconfirmed:nothing:{lost}")
+    await stage.until(lambda: all(job["delivered_at"] for job in stage.jobs))
+    return {"succeeded": approved, "cancelled": cancelled, "denied": denied, "failed": lost}
+
+
+async def test_cards_of_ended_jobs_decide_nothing_not_even_after_a_restart(tmp_path: Path) -> None:
+    async with quiet_town_at(tmp_path) as town:
+        async with running_bot(town.stage):
+            await set_up(town)
+            ended = await ended_jobs(town)
+            assert [town.stage.states[job_id - 1] for job_id in ended.values()] == list(ended)
+            await clicks_change_nothing(town, ended)
+        async with running_bot(town.stage):
+            await clicks_change_nothing(town, ended)
+
+
+async def clicks_change_nothing(town: Town, ended: dict[str, int]) -> None:
+    """Press every button about every ended job."""
+    before = town.books()
+    for state, job_id in ended.items():
+        for custom_id in (*DECISIONS, *JUDGEMENTS):
+            record = await town.press(town.person(BY_PERMISSION), custom_id.format(job_id))
+            assert record.modal is None, (state, custom_id)
+            told = refusal_of(record)
+            assert told != SORRY, (state, custom_id)
+            assert "already" in told or "no such request" in told or "nothing to decide" in told, (state, told)
+            assert town.books() == before, (state, custom_id)
+
+
+@pytest.mark.parametrize("task_id", [" ", "\n\t", "two\nlines", "x" * 200, "../../admin", "a b"])
+async def test_a_task_id_that_is_none_is_refused_in_words(town: Town, task_id: str) -> None:
+    opened = await town.press(town.person(BY_PERMISSION), f"unconfirmed:made:{await town.unconfirmed_job()}")
+    before = town.books()
+    sent = await (await town.person(BY_PERMISSION).submit(opened.id, {"task_id": task_id})).answered(WAIT_SECONDS)
+    assert text_of(sent.message).strip() in (
+        "That is no task id: copy it from UlazAI's list of generations.",
+        "UlazAI knows no task with this id. Nothing was changed.",
+    )
+    assert town.books() == before
