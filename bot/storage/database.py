@@ -157,7 +157,10 @@ def _set_up_connection(connection: DBAPIConnection, record: ConnectionPoolEntry)
 def _begin(connection: Connection) -> None:
     # A writer takes its lock at once: a limit that was read can't change before it is used.
     read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, DriverConnection):
+        raise TypeError(f"not a connection of this database's driver: {driver!r}")
+    driver.begin("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _migrate(connection: Connection) -> None:

@@ -83,10 +83,7 @@ class DriverCursor(aiosqlite.Cursor):
 
     async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
         """Execute a statement and fetch its rows."""
-        if sql.startswith("BEGIN"):
-            self._driver.begin(sql)
-        else:
-            self._cursor, self._rows = await self._driver.run("execute", sql, parameters or ())
+        self._cursor, self._rows = await self._driver.run("execute", sql, parameters or ())
         return self
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> Self:
