@@ -100,7 +100,8 @@ def _place(job: Job) -> str:
     asker = job.asker
     if job.card_message_id is None:
         return f"<#{asker.channel_id}>"
-    return f"https://discord.com/channels/{asker.guild_id}/{asker.channel_id}/{job.card_message_id}"
+    link = f"https://discord.com/channels/{asker.guild_id}/{asker.channel_id}/{job.card_message_id}"
+    return f"<#{asker.channel_id}> ([message]({link}))"
 
 
 def _pool_line(pool: Pool, overview: Overview) -> str:

@@ -62,7 +62,7 @@ def statement(found: Statement) -> discord.Embed:
 
 def with_all_servers(embed: discord.Embed, report: BooksReport) -> discord.Embed:
     """Add to a statement what concerns the operator: all servers together against the provider's account."""
-    embed.add_field(name=f"All {len(report.servers)} servers", value=_fit(_totals(report), _FIELD), inline=False)
+    embed.add_field(name=f"All servers ({len(report.servers)})", value=_fit(_totals(report), _FIELD), inline=False)
     embed.add_field(name="Books and account", value=_fit(_drift(report), _FIELD), inline=False)
     return embed
 

@@ -7,7 +7,7 @@ import discord
 
 from bot.jobs.checks import SHARE_DISCOUNT
 from bot.jobs.delivery import Standing
-from bot.jobs.models import Job, JobState, Overview
+from bot.jobs.models import UNPAID_STATES, Job, JobState, Overview
 from bot.jobs.polling import progress_now
 from bot.pools.rules import has_window, relative, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
@@ -52,7 +52,8 @@ def card(standing: Standing, now: datetime, credits_left: int | None) -> discord
     )
     embed.add_field(name="For", value=f"<@{job.asker.member_id}>")
     embed.add_field(name="Credits", value=_credits_on_card(job))
-    if credits_left is not None:
+    # What was left then is no more true once the credits came back.
+    if credits_left is not None and job.state not in UNPAID_STATES:
         purse = "Left in this session" if job.session_id else "Left for you"
         embed.add_field(name=purse, value=f"{credits_left} credits")
     embed.add_field(name="Settings", value=settings(request), inline=False)

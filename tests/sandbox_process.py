@@ -32,10 +32,13 @@ async def sandbox_process(data: Path, speed: float = 20) -> AsyncIterator[str]:
             origin = await _line_with(process.stdout, r"http://127\.0\.0\.1:\d+")
             await _line_with(process.stdout, r"connected to Gateway")
         reader = asyncio.create_task(process.stdout.read())
-        yield origin
-        process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(_STOP_SECONDS):
-            code, _ = await asyncio.gather(process.wait(), reader)
+        try:
+            yield origin
+        finally:
+            # Also after a test that failed: killed outright it would leave its bot behind, with the pipe in hand.
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(_STOP_SECONDS):
+                code, _ = await asyncio.gather(process.wait(), reader)
         assert code == 0
     finally:
         if process.returncode is None:

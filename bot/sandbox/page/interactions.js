@@ -8,7 +8,7 @@
  */
 
 import { ApiError, postInteraction } from "./api.js";
-import { setPending, state } from "./store.js";
+import { setPending, settled, state } from "./store.js";
 
 export const FAILED = "The app did not respond in time.";
 
@@ -68,6 +68,7 @@ function remember(map, id, value) {
  * @throws {ApiError} If the server refuses the request.
  */
 export async function interact(payload, files = [], onAccepted = () => {}) {
+  await settled();
   const { interaction_id: id } = await postInteraction(payload, files);
   onAccepted();
   return new Promise((resolve) => {

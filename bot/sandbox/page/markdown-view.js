@@ -89,12 +89,24 @@ function channelMention(id) {
 }
 
 /**
- * A link out of the page. Only http and https addresses become links.
+ * Where a link to a message at Discord leads on this page: to its channel.
+ * @param {string} url
+ * @returns {string} Empty if it leads elsewhere.
+ */
+function channelOnPage(url) {
+  const id = /^https:\/\/discord\.com\/channels\/\d+\/(\d+)/.exec(url)?.[1] ?? "";
+  return state.channels.has(id) ? `#channel/${id}` : "";
+}
+
+/**
+ * A link out of the page, but for one to a message that is on it. Only http and https addresses become links.
  * @param {string} url
  * @param {...(Node | string)} children
  * @returns {HTMLElement}
  */
 export function externalLink(url, ...children) {
   if (!/^https?:\/\//i.test(url)) return h("span", null, ...children);
+  const here = channelOnPage(url);
+  if (here) return h("a", { href: here }, ...children);
   return h("a", { href: url, target: "_blank", rel: "noreferrer noopener" }, ...children);
 }

@@ -64,6 +64,7 @@ export function connectAs(userId) {
   sessionStorage.setItem(USER_KEY, userId);
   actAs(userId);
   state.me = userId;
+  state.connection = "connecting";
   state.news.delete(userId);
   state.timelines.clear();
   state.pending.clear();

@@ -49,6 +49,22 @@ export function subscribe(listener) {
 }
 
 /**
+ * Waits while the page is changing over to a person: what they send before their events come would go unanswered.
+ * @returns {Promise<void>}
+ */
+export function settled() {
+  if (state.connection !== "connecting") return Promise.resolve();
+  return new Promise((resolve) => {
+    const listener = () => {
+      if (state.connection === "connecting") return;
+      listeners.delete(listener);
+      resolve();
+    };
+    listeners.add(listener);
+  });
+}
+
+/**
  * Tells the views that something changed.
  * @param {...Topic} topics
  */
