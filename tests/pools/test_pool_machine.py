@@ -36,6 +36,8 @@ policies = st.builds(
     approval_price=st.sampled_from([None, None, 110]),
     brakes=st.sampled_from([Brakes(0, 0), Brakes()]),
 )
+asked_in_session = st.lists(st.tuples(members, requests, st.sampled_from([(), (7,)])), min_size=1, max_size=4)
+ways = st.lists(st.tuples(picks, picks, picks), min_size=1, max_size=10)
 
 
 class Pools(JobActions):
@@ -72,9 +74,7 @@ class Pools(JobActions):
             is_fitting = self.model.fits(guild_id, member_id, list_price(request), self.clock.now())
             self.taken_by(asker, request, None, is_fitting, is_asked)
 
-    @rule(
-        which=picks, asked=st.lists(st.tuples(members, requests, st.sampled_from([(), (7,)])), min_size=1, max_size=4)
-    )
+    @rule(which=picks, asked=asked_in_session)
     def take_in_session(self, which: int, asked: list[tuple[int, GenerationRequest, tuple[int, ...]]]) -> None:
         for member_id, request, roles in asked if self.model.sessions else ():
             session = self.session(which)
@@ -101,7 +101,7 @@ class Pools(JobActions):
         model.hold(price)
         self.model.jobs[job.id] = model
 
-    @rule(steps=st.lists(st.tuples(picks, picks, picks), min_size=1, max_size=10))
+    @rule(steps=ways)
     def go_on(self, steps: list[tuple[int, int, int]]) -> None:
         """Jobs that are not done go on, each in one of the ways that it can."""
         for which, how, variant in steps:
@@ -166,6 +166,21 @@ class Pools(JobActions):
         if ending is not None:
             self.end(session)
 
+    @rule(guild_id=guilds, asked=asked_in_session, before=ways, after=ways)
+    def hold_a_session(
+        self,
+        guild_id: int,
+        asked: list[tuple[int, GenerationRequest, tuple[int, ...]]],
+        before: list[tuple[int, int, int]],
+        after: list[tuple[int, int, int]],
+    ) -> None:
+        """All of it at a stretch: by chance few jobs would be in the making when their session ends."""
+        self.start_session(guild_id, 600, None, None)
+        self.take_in_session(0, asked)
+        self.go_on(before)
+        self.end_session(0, is_own_server=True)
+        self.go_on(after)
+
     def session(self, which: int) -> Budget:
         """One of the sessions, rather a new one."""
         newest_first = sorted(self.model.sessions.values(), key=lambda session: (session.is_over, -session.id))
@@ -197,5 +212,5 @@ class Pools(JobActions):
 
 TestPools = Pools.TestCase
 TestPools.settings = settings(
-    max_examples=12, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
