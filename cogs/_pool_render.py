@@ -7,6 +7,7 @@ import discord
 
 from bot.jobs.models import Overview
 from bot.pools import wording
+from bot.pools.account import Span
 from bot.pools.books import BooksReport
 from bot.pools.changes import Target, TargetKind, rule_of
 from bot.pools.models import EntryKind, Pool
@@ -173,17 +174,17 @@ def _drift(report: BooksReport) -> Iterable[str]:
     if not drift.steps:
         yield "The books and the account agree."
     else:
-        low, high = drift.credits.low, drift.credits.high
-        yield f"The account has {_signed(low) if low == high else f'{_signed(low)} to {_signed(high)}'} credits."
+        yield f"**{_signed(drift.credits)} credits** in the account that the books do not explain:"
     for step in drift.steps[-3:]:
-        yield f"Drifted between the jobs {step.before.job_id} and {step.after.job_id}: {_jobs(step.job_ids)}"
+        jobs = f"between jobs {step.before.job_id} and {step.after.job_id}, with {_jobs(step.job_ids)} booked there"
+        yield f"{_signed(step.credits)} {jobs}: bought, used outside of the bot, or booked wrongly."
     if drift.agreeing:
         before, after = drift.agreeing
         yield f"The last two readings that agree are of the jobs {before.job_id} and {after.job_id}."
 
 
-def _signed(number: int) -> str:
-    return f"{number:+d}"
+def _signed(amount: Span) -> str:
+    return f"{amount.low:+d}" if amount.low == amount.high else f"{amount.low:+d} to {amount.high:+d}"
 
 
 def _jobs(job_ids: Sequence[int]) -> str:

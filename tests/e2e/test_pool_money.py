@@ -50,7 +50,7 @@ SHOWN = {
     ),
     OPERATOR: (
         "Free: **835** credits",
-        "All 1 servers: Promised: **835** credits",
+        "All servers (1): Promised: **835** credits",
         "Really in the account: **4835**",
         "The books and the account agree.",
     ),

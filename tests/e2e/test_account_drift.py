@@ -1,0 +1,29 @@
+"""Somebody else uses the account that the bot pays from: its operator sees since which jobs, and nobody else does."""
+
+from pathlib import Path
+
+from tests.e2e.pool import MODERATOR, OPERATOR, use
+from tests.e2e.stage import Stage, staged
+
+
+async def make(stage: Stage, count: int) -> None:
+    """Make one video after the other."""
+    for _ in range(count):
+        done = len(stage.jobs)
+        await stage.ask()
+        await stage.delivered(done + 1)
+
+
+async def test_the_operator_sees_by_how_much_and_between_which_jobs(tmp_path: Path) -> None:
+    async with staged(tmp_path, limit_active_jobs=0, limit_window_credits=0, pool_starting_credits=1000) as stage:
+        await make(stage, 2)
+        assert "The books and the account agree." in await use(stage, "pool show", OPERATOR)
+        stage.ulazai.set_credits(stage.ulazai.credits - 77)
+        await make(stage, 2)
+        told = await use(stage, "pool show", OPERATOR)
+        assert "**-77 credits** in the account that the books do not explain" in told
+        assert "-77 between jobs 2 and 3, with jobs 3 booked there" in told
+        assert "The last two readings that agree are of the jobs 3 and 4." in told
+        assert "Promised: **780** credits" in told
+        assert f"Really in the account: **{stage.ulazai.credits}**" in told
+        assert "-77" not in await use(stage, "pool show", MODERATOR)
