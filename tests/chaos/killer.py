@@ -14,7 +14,7 @@ from bot.sandbox.faults import FaultPlan, Handler
 from tests.chaos.points import RANDOM, CommitPoint, Death, Moment, RequestPoint
 
 # A point that the bot does not come past in this time is given up for a kill wherever it is.
-_PATIENCE_SECONDS = 4.0
+_PATIENCE_SECONDS = 12.0
 _BETWEEN_LOOKS_SECONDS = 0.0005
 
 
