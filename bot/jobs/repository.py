@@ -84,7 +84,7 @@ class JobRepository:
             StorageError: the database can't be written.
         """
         now = self._clock.now()
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(is_urgent=True) as connection:
             pool = await open_pool(connection, asker.guild_id, terms.starting_credits, now)
             session = await _session_at(connection, asker, now)
             cause = admit(pool, session, _wish(asker, request, price_credits, is_asked=is_asked), now)

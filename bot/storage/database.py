@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +40,8 @@ class Database:
         self._readers = engine.execution_options(read_only=True)
         # SQLite has one writer; waiting here is fair and does not block its thread.
         self._writer = asyncio.Lock()
+        # Of those who are not urgent, one at a time stands in the writer's queue: so it is short for the others.
+        self._patient = asyncio.Lock()
         self._uses = 0
         self._unused = asyncio.Event()
         self._closing = False
@@ -101,16 +103,19 @@ class Database:
             self._unused.set()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, is_urgent: bool = False) -> AsyncIterator[AsyncConnection]:
         """One write transaction: all of it happens or none. Do not await the network inside.
 
         Who is cancelled inside takes all of it back; only at the very end may it have been written already.
+
+        Args:
+            is_urgent: somebody waits for it: it goes before all but one of those that are not.
 
         Raises:
             StorageError: the file can't be written.
         """
         with self._in_use(), _database_errors():
-            async with self._writer, self._engine.begin() as connection:
+            async with nullcontext() if is_urgent else self._patient, self._writer, self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager

@@ -131,3 +131,30 @@ async def test_many_rows_at_once(database: Database) -> None:
     async with database.reading() as connection:
         found = (await connection.execute(select(pools.c.guild_id).order_by(pools.c.guild_id))).scalars().all()
     assert found == list(range(5))
+
+
+async def test_who_is_urgent_waits_for_one_of_the_others_at_most(database: Database) -> None:
+    order: list[str] = []
+    over = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.transaction():
+            await over.wait()
+
+    async def write(name: str, *, is_urgent: bool) -> None:
+        async with database.transaction(is_urgent=is_urgent) as connection:
+            await connection.execute(COUNT)
+            order.append(name)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(hold())
+        await asyncio.sleep(0)
+        for number in range(4):
+            tasks.create_task(write(f"patient {number}", is_urgent=False))
+        await asyncio.sleep(0)
+        for number in range(3):
+            tasks.create_task(write(f"urgent {number}", is_urgent=True))
+        await asyncio.sleep(0)
+        over.set()
+    assert sorted(order[:4]) == ["patient 0", "urgent 0", "urgent 1", "urgent 2"]
+    assert order[4:] == ["patient 1", "patient 2", "patient 3"]
