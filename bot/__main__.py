@@ -74,7 +74,7 @@ def backup(file: Path, force: bool) -> None:
 
 @main.command()
 def check() -> None:
-    """Look at settings, database, key, token, servers and clock; exit with 1 where something is wrong."""
+    """Look at settings, database, books, key, token, servers and clock; exit with 1 where something is wrong."""
     # The findings say what there is to say; the libraries' own lines would come between them.
     logging.disable()
     sys.exit(asyncio.run(_print_findings()))

@@ -20,8 +20,12 @@ EVERYBODY = (MEMBER, BY_PERMISSION, BY_ROLE, OPERATOR)
 MANAGERS = (BY_PERMISSION, BY_ROLE)
 _USERNAMES = {MEMBER: "member-one", BY_PERMISSION: "moderator", BY_ROLE: "member-two", OPERATOR: "paymaster"}
 _REFUSALS = ("Only moderators can do this", "Only the bot's operator")
-# Rows that change by themselves while nobody does anything.
 _BOOKS = ("pools", "ledger_entries", "audit_entries", "approvals", "sessions", "jobs")
+# What the bot notes by itself, whenever it has come to it: where its messages are, and what it has told whom.
+_NOTES = {
+    *("card_channel_id", "card_message_id", "card_closed_at", "thread_id", "result_channel_id", "result_message_id"),
+    *("delivery_began_at", "delivered_at", "kept_at", "announced_brake", "summarised_at"),
+}
 
 SECRET_PROMPT = "a zeppelin made of glass"
 DEPOSIT = 4321
@@ -63,9 +67,10 @@ class Town:
         return {each.__name__ for each in self.stage.bot._connection._view_store._dynamic_items.values()}
 
     def books(self, guild_id: int | None = None) -> list[dict[str, Any]]:
-        """Every row that commands may change; of one server or of both."""
+        """Every row that commands may change, without the bot's own notes; of one server or of both."""
         found = [row for table in _BOOKS for row in self.stage.rows(f"SELECT * FROM {table}")]  # noqa: S608 - ours
-        return [row for row in found if guild_id is None or row.get("guild_id", guild_id) == guild_id]
+        rows = [row for row in found if guild_id is None or row.get("guild_id", guild_id) == guild_id]
+        return [{name: value for name, value in row.items() if name not in _NOTES} for row in rows]
 
     def plant(self, channel_id: int, custom_id: str) -> int:
         """Post a message of the bot's with a button, as if it had been there; everybody in the channel sees it."""
@@ -140,6 +145,8 @@ async def set_up(town: Town) -> None:
         manager.slash(videos, "pool approvals", files=None, price=100),
         manager.slash(videos, "pool words add", files=None, words="zeppelins"),
         payer.slash(videos, "pool deposit", files=None, credits=DEPOSIT, reason="for the tests"),
+        # Each pool is opened now, and not in the middle of a test.
+        town.outsider.slash(town.elsewhere_channel, "pool show", files=None),
     )
     for step in steps:
         record = await step
