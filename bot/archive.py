@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
@@ -21,6 +22,8 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 
+# To go through the folder costs more the more there is: this many are remembered from each time.
+_OLDEST = 100
 _PARTIAL = ".reelpool-partial-"
 _KEY = re.compile(r"[0-9a-z-]{1,64}")
 _NAME = re.compile(rf"reelpool-{_KEY.pattern}\.mp4")
@@ -43,11 +46,21 @@ class Archive:
         # Room that was made for one copy must not be taken by another.
         self._storing = asyncio.Lock()
         self._causes_told: set[int | None] = set()
+        # What is in the folder; None: to be counted.
+        self._stock: _Stock | None = None
 
     async def open(self) -> None:
         """Make the folder, and clear away what a killed process left and what is over the size. Never raises."""
         if (folder := self.folder) is not None:
-            await self._attempt(lambda: _open(folder, self.max_bytes))
+            await self._attempt(lambda: self._open(folder))
+
+    def _open(self, folder: Path) -> bool:
+        _make_folder(folder)
+        for partial in folder.glob(f"{_PARTIAL}*"):
+            partial.unlink(missing_ok=True)
+        self._stock = _Stock(folder)
+        self._stock.make_room(self.max_bytes)
+        return True
 
     async def store(self, key: str, file: IO[bytes]) -> bool:
         """Keep a copy of a whole file, in place of an earlier one under the same key.
@@ -68,7 +81,27 @@ class Archive:
         if (folder := self.folder) is None:
             return False
         async with self._storing:
-            return await self._attempt(lambda: _store(folder / name, file, self.max_bytes))
+            return await self._attempt(lambda: self._store(folder / name, file))
+
+    def _store(self, path: Path, file: IO[bytes]) -> bool:
+        try:
+            size_bytes = file.seek(0, os.SEEK_END)
+            if size_bytes > self.max_bytes:
+                return False
+            _make_folder(path.parent)
+            # Whatever breaks off from here on: then it has to be counted what is there.
+            stock, self._stock = self._stock, None
+            stock = stock or _Stock(path.parent)
+            stock.make_room(self.max_bytes - size_bytes, path)
+            file.seek(0)
+            # Also where the clock was set back, the newest copy is the newest.
+            stored_at_ns = max(time.time_ns(), stock.newest_ns + 1)
+            _write(path, file, stored_at_ns)
+            stock.add(size_bytes, stored_at_ns)
+            self._stock = stock
+            return True
+        finally:
+            file.seek(0)
 
     async def find(self, key: str) -> BufferedReader | None:
         """Return a copy, open for reading, or None; once open it stays readable, even if it has to make room.
@@ -110,18 +143,50 @@ class _Copy:
     stored_at_ns: int
 
 
+class _Stock:
+    """What is in the folder, so that it is not gone through for each copy.
+
+    Attributes:
+        newest_ns: when the newest copy was stored.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count()
+
+    def _count(self) -> None:
+        copies = sorted(_copies(self._folder), key=lambda copy: (copy.stored_at_ns, copy.path))
+        self._size_bytes = sum(copy.size_bytes for copy in copies)
+        self.newest_ns = copies[-1].stored_at_ns if copies else 0
+        # Those that make room next.
+        self._oldest = deque(copies[:_OLDEST])
+
+    def add(self, size_bytes: int, stored_at_ns: int) -> None:
+        """A copy was stored."""
+        self._size_bytes += size_bytes
+        self.newest_ns = stored_at_ns
+
+    def make_room(self, max_bytes: int, replaced: Path | None = None) -> None:
+        """Remove the oldest copies until the others have at most `max_bytes`; the one that is replaced is none."""
+        if replaced is not None:
+            self._size_bytes -= _status(replaced).size_bytes
+        while self._size_bytes > max_bytes:
+            if not self._oldest:
+                self._count()
+                self._size_bytes -= _status(replaced).size_bytes if replaced else 0
+                if not self._oldest:
+                    return
+            copy = self._oldest.popleft()
+            # What was stored anew is not old any more, and no longer counted as what it was.
+            if copy.path != replaced and _status(copy.path).stored_at_ns in (0, copy.stored_at_ns):
+                copy.path.unlink(missing_ok=True)
+                self._size_bytes -= copy.size_bytes
+
+
 def _name(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError(f"not a key of the archive: {key!r}")
     return f"reelpool-{key}.mp4"
-
-
-def _open(folder: Path, max_bytes: int) -> bool:
-    _make_folder(folder)
-    for partial in folder.glob(f"{_PARTIAL}*"):
-        partial.unlink(missing_ok=True)
-    _make_room(list(_copies(folder)), max_bytes)
-    return True
 
 
 def _make_folder(folder: Path) -> None:
@@ -129,20 +194,13 @@ def _make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _store(path: Path, file: IO[bytes], max_bytes: int) -> bool:
+def _status(path: Path) -> _Copy:
+    """Return what is there; one of no size and no time if there is nothing."""
     try:
-        size_bytes = file.seek(0, os.SEEK_END)
-        if size_bytes > max_bytes:
-            return False
-        _make_folder(path.parent)
-        others = [copy for copy in _copies(path.parent) if copy.path != path]
-        _make_room(others, max_bytes - size_bytes)
-        file.seek(0)
-        # Also where the clock was set back, the newest copy is the newest.
-        _write(path, file, max(time.time_ns(), *(copy.stored_at_ns + 1 for copy in others), 0))
-        return True
-    finally:
-        file.seek(0)
+        status = path.stat()
+    except FileNotFoundError:
+        return _Copy(path, 0, 0)
+    return _Copy(path, status.st_size, status.st_mtime_ns)
 
 
 def _copies(folder: Path) -> Iterator[_Copy]:
@@ -153,16 +211,6 @@ def _copies(folder: Path) -> Iterator[_Copy]:
                 if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     status = entry.stat(follow_symlinks=False)
                     yield _Copy(Path(entry.path), status.st_size, status.st_mtime_ns)
-
-
-def _make_room(copies: list[_Copy], max_bytes: int) -> None:
-    """Remove the oldest until the rest has at most `max_bytes`."""
-    total = sum(copy.size_bytes for copy in copies)
-    for copy in sorted(copies, key=lambda copy: (copy.stored_at_ns, copy.path)):
-        if total <= max_bytes:
-            return
-        copy.path.unlink(missing_ok=True)
-        total -= copy.size_bytes
 
 
 def _write(path: Path, file: IO[bytes], stored_at_ns: int) -> None:

@@ -112,6 +112,38 @@ def _store_in_model(model: dict[str, int], key: str, size: int) -> None:
     model[key] = size
 
 
+async def test_the_folder_is_not_gone_through_for_each_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, scans = archive_in(tmp_path, 300), 0
+    await archive.open()
+
+    def count(folder: Path) -> object:
+        nonlocal scans
+        scans += 1
+        return scan(folder)
+
+    scan = os.scandir
+    monkeypatch.setattr("bot.archive.os.scandir", count)
+    for number in range(330):
+        await archive.store(str(number), BytesIO(b"x"))
+    assert keys(tmp_path) == {str(number) for number in range(30, 330)}
+    assert scans == 1
+
+
+def empty(folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        path.unlink()
+
+
+async def test_what_was_removed_by_hand_makes_room_again(tmp_path: Path) -> None:
+    archive = archive_in(tmp_path)
+    for number in range(CAP):
+        await archive.store(str(number), BytesIO(b"x"))
+    empty(tmp_path)
+    for number in range(2 * CAP):
+        await archive.store(f"new-{number}", BytesIO(b"x"))
+    assert total(tmp_path) == CAP
+
+
 async def test_a_smaller_cap_is_kept_from_the_start(tmp_path: Path) -> None:
     archive = archive_in(tmp_path)
     for key in ("1", "2", "3"):
