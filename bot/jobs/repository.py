@@ -8,16 +8,13 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, func, literal, or_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.errors import NotAllowedError, TransitionError
-from bot.jobs.approval_rows import close_approval, insert_approval
-from bot.jobs.checks import is_cheapest
+from bot.errors import TransitionError
+from bot.jobs.approval_rows import close_approval
 from bot.jobs.durations import MEMORY
 from bot.jobs.experience import Kind
 from bot.jobs.models import OPEN_STATES, ApprovalDecision, Asker, Job, JobState, Overview
-from bot.jobs.polling import expected_finish
 from bot.jobs.rows import (
     account_of,
-    insert_job,
     job_of,
     move,
     new_outcome,
@@ -27,15 +24,15 @@ from bot.jobs.rows import (
     unique_task,
     values_of,
 )
+from bot.jobs.taking import take_job
 from bot.jobs.turn_rows import read_last_served, read_used
 from bot.jobs.turns import Member
 from bot.pools import ledger
-from bot.pools.admission import Wish, admit, check_allowance
 from bot.pools.allowances import limits_for
-from bot.pools.models import Session, Spend, Terms
+from bot.pools.models import Terms
 from bot.pools.policies import write_audit
 from bot.pools.policy import Policy
-from bot.pools.rows import open_pool, read_pool, read_session, read_session_in
+from bot.pools.rows import read_pool, read_session
 from bot.provider.models import GenerationMode, GenerationRequest, Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs
@@ -83,30 +80,10 @@ class JobRepository:
             RefusedError: it is not taken, for the reason that the error tells the member.
             StorageError: the database can't be written.
         """
-        now = self._clock.now()
         async with self._database.transaction(is_urgent=True) as connection:
-            pool = await open_pool(connection, asker.guild_id, terms.starting_credits, now)
-            session = await _session_at(connection, asker, now)
-            cause = admit(pool, session, _wish(asker, request, price_credits, is_asked=is_asked), now)
-            limits = limits_for(pool.policy, asker.member_id, asker.role_ids, terms.limits)
-            usage = await read_usage(connection, asker.guild_id, asker.member_id, limits, now)
-            if session is None:
-                check_allowance(limits, usage, price_credits, now)
-            job = await insert_job(
-                connection,
-                replace(asker, role_ids=asker.role_ids & pool.policy.roles.keys()),
-                request,
-                price_credits,
-                now,
-                state=JobState.AWAITING_APPROVAL if cause else JobState.QUEUED,
-                session_id=session.id if session else None,
+            return await take_job(
+                connection, asker, request, price_credits, terms, self._clock.now(), is_asked=is_asked
             )
-            if cause:
-                await insert_approval(connection, job.id, cause)
-            await ledger.hold(connection, account_of(job), price_credits, now)
-            if session:
-                return job, Overview(limits, usage, session=session.after_hold(price_credits))
-            return job, Overview(limits, usage.with_job(expected_finish(job), Spend(now, price_credits)))
 
     async def begin_submission(self, job_id: int) -> Job:
         """`queued -> submitting`, committed before the provider hears of the job."""
@@ -380,23 +357,3 @@ class JobRepository:
     async def _note(self, job_id: int, **values: object) -> Job:
         async with self._database.transaction() as connection:
             return await note(connection, job_id, **values)
-
-
-async def _session_at(connection: AsyncConnection, asker: Asker, now: datetime) -> Session | None:
-    """Return the session in whose thread this is asked for."""
-    session = await read_session_in(connection, asker.channel_id) if asker.in_thread else None
-    if session is not None and not session.is_open(now):
-        raise NotAllowedError("This session is over. Please use the command in another channel.")
-    return session
-
-
-def _wish(asker: Asker, request: GenerationRequest, price_credits: int, *, is_asked: bool) -> Wish:
-    return Wish(
-        member_id=asker.member_id,
-        role_ids=asker.role_ids,
-        channel_ids=(asker.channel_id, asker.parent_id or asker.channel_id),
-        prompt=request.prompt,
-        price=price_credits,
-        is_cheapest=is_cheapest(request),
-        is_asked=is_asked,
-    )
