@@ -65,8 +65,7 @@ ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 SANDBOX = "bot.sandbox"
-_SQL = (
-    "bot.storage",
+_IN_SQL = (
     "bot.jobs.repository",
     "bot.jobs.rows",
     "bot.jobs.turn_rows",
@@ -83,32 +82,11 @@ _SQL = (
     "bot.pools.statements",
     "bot.pools.announcements",
     "bot.pools.book_rows",
-    "bot.config",
 )
+_SQL = ("bot.storage", *_IN_SQL, "bot.config")
 _HTTP = ("bot.provider.ulazai", "bot.downloads", "bot.client", "bot.app", "bot.checkup", SANDBOX)
 _DISCORD_FLOOR = 5
-_NOT_FOR_COGS = (
-    "bot.jobs.repository",
-    "bot.jobs.rows",
-    "bot.jobs.turn_rows",
-    "bot.jobs.decisions",
-    "bot.jobs.approval_rows",
-    "bot.jobs.taking",
-    "bot.jobs.approvals",
-    "bot.jobs.session_rows",
-    "bot.pools.ledger",
-    "bot.pools.rows",
-    "bot.pools.policies",
-    "bot.pools.sessions",
-    "bot.pools.paging",
-    "bot.pools.statements",
-    "bot.pools.announcements",
-    "bot.pools.book_rows",
-    "bot.provider.ulazai",
-    "bot.storage",
-    "sqlalchemy",
-    "aiohttp",
-)
+_NOT_FOR_COGS = (*_IN_SQL, "bot.provider.ulazai", "bot.storage", "sqlalchemy", "aiohttp")
 
 
 def is_in(module: str, places: Iterable[str]) -> bool:
