@@ -17,6 +17,7 @@ from bot.clock import Clock
 from bot.jobs.delivery import Standing
 from bot.jobs.models import Job, JobState
 from bot.jobs.schedule import Schedule
+from bot.jobs.throttle import TokenBucket
 from cogs import _render
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +31,10 @@ _PROGRESS_EDITS_PER_SECOND = 8
 # From this many cards on, nobody's progress is worth one of the bot's 50 requests a second.
 _MANY_CARDS = 50
 _EDITS_AT_ONCE = 8
-_EDITS_PER_ROUND = 40
+ROUND_SECONDS = 0.25
+# Of the 50 requests a second: who asks for more is kept from all of them for the rest of the second.
+_COUNTED_PER_SECOND = 45.0
+_EDITS_PER_ROUND = 10
 _EDIT_SECONDS = 15.0
 _MAX_FAILURES = 5
 
@@ -67,6 +71,7 @@ class CardBoard:
         self._clock = clock
         self._cards: dict[int, _Card] = {}
         self._schedule = Schedule(clock)
+        self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.now())
 
     def __len__(self) -> int:
         return len(self._cards)
@@ -89,13 +94,20 @@ class CardBoard:
         is_news = card.standing.job.state is not job.state or card.standing.waiting != standing.waiting
         card.standing = standing
         if is_news or not job.is_open or job.id not in self._schedule:
-            self._schedule.put(job.id, card.not_before)
+            # How it ended is shown once, with the thread that may be made for it just now.
+            soonest = self._clock.now() + (timedelta() if job.is_open else _BETWEEN_EDITS / 3)
+            self._schedule.put(job.id, max(card.not_before, soonest))
 
     def located(self, job: Job) -> None:
         """Tell which message and thread belong to a job."""
         if card := self._cards.get(job.id):
             placed = replace(card.standing.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
             card.standing = replace(card.standing, job=placed)
+
+    def make_way(self) -> None:
+        """Tell of a request that counts and goes before edits: they leave room for it."""
+        self._counted.available(self._clock.now())
+        self._counted.take(1)
 
     async def refresh(self) -> None:
         """Edit the cards that are due, those of finished jobs first. Never raises."""
@@ -114,6 +126,9 @@ class CardBoard:
             embed = self._render(card, now)
             picture = str(embed.to_dict())
             if picture != card.shown and job.card_message_id:
+                if not self._has_room(card, now):
+                    self._schedule.put(job.id, now + timedelta(seconds=ROUND_SECONDS))
+                    return
                 card.not_before = now + _BETWEEN_EDITS
                 card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
             card.shown = picture if card.failures == 0 else ""
@@ -123,6 +138,16 @@ class CardBoard:
         # A decision is the only thing that changes it, and that is shown when it comes.
         if job.state is not JobState.AWAITING_APPROVAL or card.failures:
             self._schedule.put(job.id, self._clock.now() + self._pace(card, now))
+
+    def _has_room(self, card: _Card, now: datetime) -> bool:
+        """Whether an edit may be made now; one that counts is taken off what may be."""
+        if card.is_free(now):
+            return True
+        # None: any number; this bucket has a limit.
+        if (self._counted.available(now) or 0) < 1:
+            return False
+        self._counted.take(1)
+        return True
 
     def _is_worth_it(self, card: _Card, now: datetime) -> bool:
         return card.is_free(now) or not card.standing.job.is_open or len(self._cards) < _MANY_CARDS

@@ -17,7 +17,7 @@ from bot.jobs.models import Approval, Job, JobState
 from cogs import _render
 from cogs._approval_buttons import DECISION_EVENT
 from cogs._approval_cards import ApprovalCards
-from cogs._cards import CardBoard
+from cogs._cards import ROUND_SECONDS, CardBoard
 from cogs._discord import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs._videos import VideoFiles, attachment, is_too_large, upload_limit
 from cogs.unconfirmed import decision_buttons
@@ -56,7 +56,7 @@ class Delivery(commands.Cog):
         await self.services.worker.wait_until_due()
         await self.services.worker.run_once()
 
-    @tasks.loop(seconds=1)
+    @tasks.loop(seconds=ROUND_SECONDS)
     async def refresh_cards(self) -> None:
         """Bring the cards up to date."""
         await self.cards.refresh()
@@ -82,6 +82,7 @@ class Delivery(commands.Cog):
         if not job.card_message_id:
             raise PlaceRefusedError("there is no card to make a thread from")
         name = _render.thread_name(job.request)
+        self.cards.make_way()
         thread_id = await make_thread(self.bot, job.asker.channel_id, job.card_message_id, name)
         return await self._note_thread(job, thread_id)
 
@@ -210,6 +211,7 @@ class Delivery(commands.Cog):
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.asker.member_id)
         async with discord_errors():
+            self.cards.make_way()
             message = await target.send(
                 text,
                 nonce=nonce(job),
