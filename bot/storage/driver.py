@@ -103,7 +103,8 @@ class DriverCursor(aiosqlite.Cursor):
 def _run(
     connection: sqlite3.Connection, beginning: str | None, method: str, sql: str, parameters: Iterable[Any]
 ) -> _Done:
+    cursor = connection.cursor()
     if beginning:
-        connection.execute(beginning)
-    cursor: sqlite3.Cursor = getattr(connection, method)(sql, parameters)
+        cursor.execute(beginning)
+    getattr(cursor, method)(sql, parameters)
     return cursor, cursor.fetchall() if cursor.description else []

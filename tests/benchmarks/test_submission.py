@@ -1,9 +1,13 @@
 """The benchmark of submissions runs, and takes every command."""
 
 import sqlite3
+from pathlib import Path
+
+from sqlalchemy import text
 
 from benchmarks.driver import watched_driver
 from benchmarks.submission import run_submission, section
+from bot.storage.database import Database
 
 
 async def test_every_command_is_taken_at_every_concurrency() -> None:
@@ -26,3 +30,12 @@ def test_the_driver_is_watched_only_for_a_while() -> None:
 
     assert log.statements == [("SELECT 1", ()), ("", ())]
     assert log.seconds > 0
+
+
+async def test_what_the_bots_own_driver_does_is_seen(tmp_path: Path) -> None:
+    with watched_driver() as log:
+        async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
+            log.statements.clear()
+            async with database.transaction() as connection:
+                await connection.execute(text("SELECT 1"))
+            assert [sql for sql, _ in log.statements] == ["BEGIN IMMEDIATE", "SELECT 1", ""]
