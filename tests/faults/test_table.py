@@ -30,7 +30,7 @@ async def test_rows_keep_the_promise(group: str, tmp_path: Path) -> None:
         assert not [str(case.row) for case in played.cases if not (case.met or case.looked_at)]
         assert (played.verdict.double_charges, played.verdict.double_posts) == (0, 0)
         assert played.verdict.ledger_difference == 0
-        assert _tracebacks(logs[0].getvalue()) == []
+        assert not (found := _tracebacks(logs[0].getvalue())), found[0]
         assert not await leaks(played, [log.getvalue() for log in logs])
 
 
