@@ -6,8 +6,24 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Protocol
 
 WAIT_SECONDS = 40
+
+
+class Process(Protocol):
+    """What tests want of a process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def send_signal(self, signal: int) -> None: ...
+
+    async def wait(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -23,12 +39,12 @@ class Ended:
 class Running:
     """A process, and the lines that it has logged so far."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     log: list[str]
 
     async def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
-        self.process.terminate()
+        self.process.send_signal(SIGTERM)
         async with asyncio.timeout(WAIT_SECONDS):
             return await self.process.wait()
 
@@ -39,19 +55,26 @@ async def started(environment: Mapping[str, str], folder: Path) -> AsyncIterator
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot"), env=environment, cwd=folder, stderr=asyncio.subprocess.PIPE
     )
+    assert process.stderr
+    async with watched(process, process.stderr) as running:
+        yield running
+
+
+@asynccontextmanager
+async def watched(process: Process, errors: asyncio.StreamReader) -> AsyncIterator[Running]:
+    """Read what a process logs, and kill it at the end if it is still there."""
     running = Running(process, [])
-    reader = asyncio.create_task(_read(process, running.log))
+    reader = asyncio.create_task(_read(errors, running.log))
     try:
         yield running
     finally:
         if process.returncode is None:
-            process.kill()
+            process.send_signal(SIGKILL)
         await asyncio.gather(process.wait(), reader)
 
 
-async def _read(process: asyncio.subprocess.Process, log: list[str]) -> None:
-    assert process.stderr
-    while line := await process.stderr.readline():
+async def _read(errors: asyncio.StreamReader, log: list[str]) -> None:
+    while line := await errors.readline():
         log.append(line.decode())
 
 

@@ -11,6 +11,7 @@ from bot.jobs.repository import JobRepository
 from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
+from tests.blank_database import lay_blank_database
 
 UNLIMITED = Limits(active_jobs=0, window_credits=0, window_hours=0)
 PLENTY = 1_000_000
@@ -33,6 +34,7 @@ def picture_request(url: str = "https://cdn.discordapp.com/attachments/1/2/a.png
 @asynccontextmanager
 async def repository_at(path: Path, clock: Clock, busy_timeout_seconds: float = 5.0) -> AsyncIterator[JobRepository]:
     """A repository on a real file."""
+    lay_blank_database(path)
     url = f"sqlite+aiosqlite:///{path}"
     async with Database.open(url, busy_timeout_seconds=busy_timeout_seconds) as database:
         yield JobRepository(database, clock)

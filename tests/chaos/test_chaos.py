@@ -24,8 +24,10 @@ async def _chaos(*options: str) -> tuple[int | None, str, dict[str, int]]:
 async def test_short_run_keeps_the_promise() -> None:
     code, text, numbers = await _chaos("--jobs", "24", "--kills", "8", "--seed", "4")
     assert code == 0, text
-    assert (numbers["jobs accepted"], numbers["kills"]) == (24, 8), text
-    assert numbers["posted"] + numbers["failed"] + numbers["unconfirmed"] == 24, text
+    # On a slow machine a command may be taken after its member has given up waiting, and asked again.
+    assert numbers["jobs accepted"] >= 24, text
+    assert numbers["kills"] == 8, text
+    assert numbers["posted"] + numbers["failed"] + numbers["unconfirmed"] == numbers["jobs accepted"], text
     doubts = ("lost", "double charges", "double posts", "ledger difference")
     assert [numbers[name] for name in doubts] == [0, 0, 0, 0], text
 

@@ -21,6 +21,7 @@ from bot.sandbox.discord.models import Channel, Message
 from bot.sandbox.discord.people import InteractionRecord, Person, Value
 from bot.sandbox.faults import Fault
 from bot.sandbox.ulazai import LocalUlazAI
+from tests.blank_database import lay_blank_database
 
 T = TypeVar("T")
 
@@ -215,8 +216,10 @@ async def staged(
     folder: Path, *, speed: float = SPEED, rate_limits: bool = True, **changes: object
 ) -> AsyncIterator[Stage]:
     """Start both servers and the bot, and stop them at the end."""
-    async with servers(folder, speed=speed, rate_limits=rate_limits, **changes) as stage, running_bot(stage):
-        yield stage
+    async with servers(folder, speed=speed, rate_limits=rate_limits, **changes) as stage:
+        lay_blank_database(stage.settings.database_path)
+        async with running_bot(stage):
+            yield stage
 
 
 @asynccontextmanager

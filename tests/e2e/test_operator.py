@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bot.sandbox.run import bot_environment
-from tests.bot_process import WAIT_SECONDS, Ended, Running, run, started
+from tests.bot_fork import forked
+from tests.bot_process import WAIT_SECONDS, Ended, Running, run
 from tests.e2e.stage import Stage, is_up, refusal_of, servers
 
 # Root may write what permissions deny, unless it gives that right away.
@@ -36,7 +38,7 @@ class Operator:
         return self.stage.settings.database_path
 
     def bot(self) -> AbstractAsyncContextManager[Running]:
-        return started(self.environment, self.folder)
+        return forked(self.environment, self.folder)
 
     async def command(self, *arguments: str, wrapper: tuple[str, ...] = ()) -> Ended:
         return await run(self.environment, self.folder, *arguments, wrapper=wrapper)
@@ -78,7 +80,7 @@ async def test_a_second_bot_ends_at_once_and_a_killed_one_blocks_nobody(operator
             "DATABASE_URL.\n"
         )
         assert (first.process.returncode, gateway.identified) == (None, 1)
-        first.process.kill()
+        first.process.send_signal(SIGKILL)
         await operator.down()
     async with operator.bot() as third:
         await operator.up()

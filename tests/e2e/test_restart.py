@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,8 @@ import pytest_asyncio
 from bot.sandbox.discord.people import InteractionRecord
 from bot.sandbox.faults import Fault
 from bot.sandbox.run import bot_environment
-from tests.bot_process import WAIT_SECONDS, Running, started
+from tests.bot_fork import forked
+from tests.bot_process import WAIT_SECONDS, Running
 from tests.e2e.stage import CALLBACK, GENERATE, MESSAGES, Stage, hold_finish, is_up, refusal_of, servers, text_of
 
 
@@ -27,14 +29,14 @@ class Restarts:
     environment: dict[str, str]
 
     def bot(self) -> AbstractAsyncContextManager[Running]:
-        return started(self.environment, self.folder)
+        return forked(self.environment, self.folder)
 
     async def up(self) -> None:
         await self.stage.discord.wait_for(lambda: is_up(self.stage), WAIT_SECONDS)
 
     async def killed(self, bot: Running) -> None:
         """Kill the bot as a power cut does."""
-        bot.process.kill()
+        bot.process.send_signal(SIGKILL)
         await bot.process.wait()
         await self.stage.discord.wait_for(lambda: not self.stage.discord.bot_online, WAIT_SECONDS)
 

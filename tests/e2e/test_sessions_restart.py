@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,8 @@ import pytest_asyncio
 from bot.sandbox.discord.people import InteractionRecord
 from bot.sandbox.faults import Fault
 from bot.sandbox.run import bot_environment
-from tests.bot_process import WAIT_SECONDS, Running, started
+from tests.bot_fork import forked
+from tests.bot_process import WAIT_SECONDS, Running
 from tests.e2e.sessions import Party, footer_of
 from tests.e2e.stage import CALLBACK, MESSAGES, THREADS, Stage, is_up, servers
 
@@ -34,14 +36,14 @@ class Kills:
         return self.party.stage
 
     def bot(self) -> AbstractAsyncContextManager[Running]:
-        return started(self.environment, self.folder)
+        return forked(self.environment, self.folder)
 
     async def up(self) -> None:
         await self.stage.discord.wait_for(lambda: is_up(self.stage), WAIT_SECONDS)
 
     async def kill(self, bot: Running) -> None:
         """Kill the bot as a power cut does."""
-        bot.process.kill()
+        bot.process.send_signal(SIGKILL)
         await bot.process.wait()
         self.stage.discord.faults.clear()
         await self.stage.discord.wait_for(lambda: not self.stage.discord.bot_online, WAIT_SECONDS)

@@ -14,6 +14,7 @@ from bot.pools.models import Terms
 from bot.pools.service import PoolService
 from bot.provider.models import Submission
 from bot.storage.database import Database
+from tests.blank_database import lay_blank_database
 from tests.builders import GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, asker
 from tests.clock import FakeClock
 
@@ -54,5 +55,6 @@ class Treasury:
 async def treasury_at(path: Path, *, starting_credits: int = START_CREDITS) -> AsyncIterator[Treasury]:
     """Open a file."""
     clock, terms = FakeClock(), Terms(UNLIMITED, starting_credits)
+    lay_blank_database(path)
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         yield Treasury(database, clock, PoolService(database, clock, terms), JobRepository(database, clock), terms)

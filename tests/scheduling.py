@@ -1,0 +1,59 @@
+"""Which tests the workers of pytest-xdist get first, and which stay together: little waiting, and no long tail."""
+
+import os
+import re
+from importlib import import_module
+
+import pytest
+
+# What takes longest is begun first; tests that compute stand next to tests that wait.
+_LONGEST_FIRST = (
+    r"tests/faults/.*\[(submission|polling|video)\]",
+    r"tests/sandbox/test_page\.py",
+    r"tests/faults/.*\[(callback|thread|card|delivery)\]",
+    r"tests/chaos/",
+    r"tests/e2e/test_(sessions_)?restart\.py",
+    r"tests/sandbox/test_page_\w+\.py",
+    r"tests/benchmarks/test_policy\.py",
+    r"tests/e2e/test_start_and_stop\.py",
+    r"tests/fuzz/test_fuzz\.py",
+    r"tests/e2e/test_(pool_)?in_browser\.py",
+    r"tests/e2e/test_operator\.py",
+    r"tests/benchmarks/",
+    r"tests/faults/",
+    r"tests/e2e/",
+)
+
+# They share a browser, a bot or what was computed once; of the faults, two groups take all of two cores.
+_TOGETHER = (
+    r"tests/sandbox/test_page\.py",
+    r"tests/sandbox/test_page_\w+\.py",
+    r"tests/fuzz/test_fuzz\.py",
+    r"tests/benchmarks/test_policy\.py",
+    r"tests/test_architecture\.py",
+    r"tests/faults/.*\[(submission|polling|video)\]",
+    r"tests/faults/.*\[(callback|thread|card|delivery)\]",
+)
+
+
+def turn_of(nodeid: str) -> int:
+    """Return when a test has its turn: the lower, the earlier."""
+    return next((turn for turn, place in enumerate(_LONGEST_FIRST) if re.match(place, nodeid)), len(_LONGEST_FIRST))
+
+
+def unit_of(nodeid: str) -> str:
+    """Return what a worker is given as one piece: a test, or the group that it is in."""
+    return next((place for place in _TOGETHER if re.match(place, nodeid)), nodeid)
+
+
+def worker_count() -> int:
+    """Return how many workers keep the cores busy, though most tests wait for processes, servers and clocks."""
+    return len(os.sched_getaffinity(0)) + 2
+
+
+def scheduler(config: pytest.Config, log: object) -> object:
+    """Return the scheduler of pytest-xdist that hands out one unit after another, in the order of the tests."""
+    config.option.loadscopereorder = False
+    scheduling = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    scheduling._split_scope = unit_of
+    return scheduling
