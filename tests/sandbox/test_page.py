@@ -1,9 +1,7 @@
 """The sandbox's page in a real browser, against the local Discord and a small discord.py bot."""
 
 import asyncio
-import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -13,24 +11,15 @@ import pytest
 import pytest_asyncio
 import yarl
 from PIL import Image
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.sandbox.clips import ClipSpec, render_clip
 from bot.sandbox.discord import LocalDiscord, seed
+from tests.browser import needs_chromium, open_browser, visited
 from tests.sandbox.page_bot import PageBot
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = os.environ.get("REELPOOL_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
-_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install one or set REELPOOL_CHROMIUM"),
+    needs_chromium,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.usefixtures("bot"),
 ]
@@ -61,24 +50,20 @@ async def bot(server: LocalDiscord) -> AsyncIterator[PageBot]:
 
 @shared
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+    async with open_browser() as browser:
         yield browser
-        await browser.close()
+
+
+@shared
+async def tab(browser: Browser) -> Page:
+    return await browser.new_page()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, server: LocalDiscord) -> AsyncIterator[Page]:
+async def page(tab: Page, server: LocalDiscord) -> AsyncIterator[Page]:
     """The page as a member sees it; fails the test if a script of it fails."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    page = await context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    await page.goto(f"{server.origin}/?user={server.person('member-one').id}")
-    await expect(page.get_by_test_id("channel-intro")).to_be_visible()
-    yield page
-    await context.close()
-    assert faults == []
+    async with visited(tab, f"{server.origin}/?user={server.person('member-one').id}") as page:
+        yield page
 
 
 def newest(page: Page) -> Locator:

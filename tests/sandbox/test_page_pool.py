@@ -10,7 +10,7 @@ import yarl
 from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.sandbox.discord import LocalDiscord, permissions, seed
-from tests.browser import needs_chromium, open_browser
+from tests.browser import needs_chromium, open_browser, visited
 from tests.sandbox.page_bot import PageBot
 from tests.sandbox.pool_commands import LEDGER
 
@@ -45,19 +45,17 @@ async def bot(server: LocalDiscord, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     await task
 
 
+@shared
+async def tab(browser: Browser) -> Page:
+    return await browser.new_page()
+
+
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser, server: LocalDiscord, bot: PageBot) -> AsyncIterator[Page]:
+async def page(tab: Page, server: LocalDiscord, bot: PageBot) -> AsyncIterator[Page]:
     """The page as the moderator sees it; fails the test if a script of it fails."""
     assert bot.user
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    page = await context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    await page.goto(f"{server.origin}/?user={seed.MODERATOR_ID}")
-    await expect(page.get_by_test_id("channel-intro")).to_be_visible()
-    yield page
-    await context.close()
-    assert faults == []
+    async with visited(tab, f"{server.origin}/?user={seed.MODERATOR_ID}") as page:
+        yield page
 
 
 def newest(page: Page) -> Locator:
