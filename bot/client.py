@@ -122,12 +122,18 @@ class VideoBot(commands.AutoShardedBot):
         await self._find_gateway()
         for extension in EXTENSIONS:
             await self.load_extension(extension)
-        await self.services.worker.recover()
-        # What is there by now stays for good: the collector need not go through it again and again.
-        gc.collect()
-        gc.freeze()
+        await self._recover()
         await self._sync_commands()
         _log.info("invite the bot with this link", url=self.invite_url)
+
+    async def _recover(self) -> None:
+        # What is there by now, and what this makes, stays for good: the collector need not go through it, now or later.
+        gc.disable()
+        try:
+            await self.services.worker.recover()
+        finally:
+            gc.freeze()
+            gc.enable()
 
     async def on_ready(self) -> None:
         """Say once that everything is in place; Discord says so again with each new session."""

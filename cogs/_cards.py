@@ -30,11 +30,10 @@ _BETWEEN_COUNTED_EDITS = timedelta(minutes=1)
 _PROGRESS_EDITS_PER_SECOND = 8
 # From this many cards on, nobody's progress is worth one of the bot's 50 requests a second.
 _MANY_CARDS = 50
-_EDITS_AT_ONCE = 8
 ROUND_SECONDS = 0.25
+_EDITS_PER_ROUND = 12
 # Of the 50 requests a second: who asks for more is kept from all of them for the rest of the second.
 _COUNTED_PER_SECOND = 45.0
-_EDITS_PER_ROUND = 10
 _EDIT_SECONDS = 15.0
 _MAX_FAILURES = 5
 
@@ -71,7 +70,8 @@ class CardBoard:
         self._clock = clock
         self._cards: dict[int, _Card] = {}
         self._schedule = Schedule(clock)
-        self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.now())
+        # What a quiet second leaves is not saved up: it would come on top of the next second's.
+        self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.now(), size=_EDITS_PER_ROUND)
 
     def __len__(self) -> int:
         return len(self._cards)
@@ -93,9 +93,10 @@ class CardBoard:
         card = self._cards.setdefault(job.id, _Card(standing, self._clock.now()))
         is_news = card.standing.job.state is not job.state or card.standing.waiting != standing.waiting
         card.standing = standing
-        if is_news or not job.is_open or job.id not in self._schedule:
+        now = self._clock.now()
+        if self._is_worth_it(card, now) and (is_news or not job.is_open or job.id not in self._schedule):
             # How it ended is shown once, with the thread that may be made for it just now.
-            soonest = self._clock.now() + (timedelta() if job.is_open else _BETWEEN_EDITS / 3)
+            soonest = now + (timedelta() if job.is_open else _BETWEEN_EDITS / 3)
             self._schedule.put(job.id, max(card.not_before, soonest))
 
     def located(self, job: Job) -> None:
@@ -111,27 +112,27 @@ class CardBoard:
 
     async def refresh(self) -> None:
         """Edit the cards that are due, those of finished jobs first. Never raises."""
+        now = self._clock.now()
         due = [self._cards[job_id] for job_id in self._schedule.pop_due() if job_id in self._cards]
+        # The others are planned anew when there is something to show, by when they may be worth it.
+        due = [card for card in due if self._is_worth_it(card, now)]
         due.sort(key=lambda card: card.standing.job.is_open)
         for card in due[_EDITS_PER_ROUND:]:
-            self._schedule.put(card.standing.job.id, self._clock.now())
-        for start in range(0, min(len(due), _EDITS_PER_ROUND), _EDITS_AT_ONCE):
-            batch = due[start : min(start + _EDITS_AT_ONCE, _EDITS_PER_ROUND)]
-            await asyncio.gather(*(self._edit(card) for card in batch))
+            self._schedule.put(card.standing.job.id, now)
+        await asyncio.gather(*(self._edit(card, now) for card in due[:_EDITS_PER_ROUND]))
 
-    async def _edit(self, card: _Card) -> None:
-        now, standing = self._clock.now(), card.standing
+    async def _edit(self, card: _Card, now: datetime) -> None:
+        standing = card.standing
         job = standing.job
-        if self._is_worth_it(card, now):
-            embed = self._render(card, now)
-            picture = str(embed.to_dict())
-            if picture != card.shown and job.card_message_id:
-                if not self._has_room(card, now):
-                    self._schedule.put(job.id, now + timedelta(seconds=ROUND_SECONDS))
-                    return
-                card.not_before = now + _BETWEEN_EDITS
-                card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
-            card.shown = picture if card.failures == 0 else ""
+        embed = self._render(card, now)
+        picture = str(embed.to_dict())
+        if picture != card.shown and job.card_message_id:
+            if not self._has_room(card, now):
+                self._schedule.put(job.id, now + timedelta(seconds=ROUND_SECONDS))
+                return
+            card.not_before = now + _BETWEEN_EDITS
+            card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
+        card.shown = picture if card.failures == 0 else ""
         if standing is card.standing and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
             return

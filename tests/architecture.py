@@ -59,6 +59,7 @@ ORDER: dict[str, tuple[tuple[str, ...], ...]] = {
     "bot.storage": (
         ("schema", "files", "driver"),
         ("migrations",),
+        ("upgrade",),
         ("inspection", "lock"),
         ("database", "backup", "snapshot"),
     ),

@@ -4,16 +4,17 @@ from datetime import datetime, timedelta
 
 
 class TokenBucket:
-    """Holds up to one second's worth of requests, and fills at an even rate.
+    """Holds what was not used of an even flow of requests.
 
     Args:
         per_second: requests that may be made in a second on average; 0: as many as there are.
         now: the time.
+        size: how many it holds at most, and at first; None: as many as come in a second.
     """
 
-    def __init__(self, per_second: float, now: datetime) -> None:
+    def __init__(self, per_second: float, now: datetime, size: float | None = None) -> None:
         self._per_second = per_second
-        self._size = max(1.0, per_second)
+        self._size = max(1.0, per_second if size is None else size)
         self._tokens = self._size
         self._filled_at = now
 

@@ -7,8 +7,6 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, nullconte
 from pathlib import Path
 from typing import Self
 
-from alembic import command
-from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,8 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bot.errors import StorageError
 from bot.storage.driver import DriverConnection
 from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
-from bot.storage.inspection import inspect_file
-from bot.storage.migrations import alembic_config
+from bot.storage.inspection import Schema, inspect_file
 
 _CLOSE_SECONDS = 1.0
 _PRAGMAS = (
@@ -61,7 +58,7 @@ class Database:
         path = Path(make_url(url).database or "")
         make_folder(path)
         # First of all, and without changing anything: merely opening it as usual writes to a file.
-        await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
+        schema = await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
         engine = create_async_engine(
             url,
             pool_size=4,
@@ -73,7 +70,11 @@ class Database:
         try:
             with _database_errors(f"can't open the database {path}: "):
                 async with engine.begin() as connection:
-                    await connection.run_sync(_migrate)
+                    if schema is not Schema.CURRENT:
+                        await connection.run_sync(_upgrade)
+                    # SQLite lets a write transaction begin on a file that may only be read: ask now, and not with
+                    # the first job.
+                    await connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
             database = cls(engine)
             try:
                 yield database
@@ -141,8 +142,6 @@ def _database_errors(context: str = "") -> Iterator[None]:
         raise StorageError(f"{context}{error.orig}") from error
     except PoolTimeoutError as error:
         raise StorageError(f"{context}every connection is busy") from error
-    except CommandError as error:
-        raise StorageError(f"the database does not fit this version: {error}") from error
 
 
 def _set_up_connection(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -168,9 +167,7 @@ def _begin(connection: Connection) -> None:
     driver.begin("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _migrate(connection: Connection) -> None:
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    # SQLite lets a write transaction begin on a file that may only be read: ask now, and not with the first job.
-    connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+def _upgrade(connection: Connection) -> None:
+    from bot.storage.upgrade import upgrade  # noqa: PLC0415 - it takes long, and hardly any start needs it
+
+    upgrade(connection)

@@ -4,11 +4,9 @@ import sqlite3
 from enum import StrEnum
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-
 from bot.errors import StorageError
 from bot.storage.files import BUSY_TIMEOUT_SECONDS, read_only
-from bot.storage.migrations import alembic_config
+from bot.storage.migrations import HEAD
 
 _RESTORE = (
     "Nothing was changed. Stop the bot, move this file and those beside it (-wal, -shm) away, "
@@ -80,11 +78,14 @@ def _schema(connection: sqlite3.Connection, path: Path) -> Schema:
     if "alembic_version" not in tables:
         raise StorageError(f"{path} is a database of something else: let DATABASE_URL name a file of Reelpool's own.")
     found = {version for (version,) in connection.execute("SELECT version_num FROM alembic_version")}
-    scripts = ScriptDirectory.from_config(alembic_config())
-    if not found <= {script.revision for script in scripts.walk_revisions()}:
+    if found == {HEAD}:
+        return Schema.CURRENT
+    from bot.storage.upgrade import known_versions  # noqa: PLC0415 - it takes long, and hardly any start needs it
+
+    if not found <= known_versions():
         raise StorageError(
             f"the database {path} does not fit this version: a newer one wrote it (its tables have version "
-            f"{', '.join(sorted(found))}, mine {scripts.get_current_head()}). Nothing was changed. Install the newer "
+            f"{', '.join(sorted(found))}, mine {HEAD}). Nothing was changed. Install the newer "
             "version again, or put an older backup in its place."
         )
-    return Schema.CURRENT if found == {scripts.get_current_head()} else Schema.OLDER
+    return Schema.OLDER

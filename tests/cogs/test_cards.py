@@ -85,3 +85,34 @@ async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it
     await edits_in_each_second(board, clock, channels, 5)
     assert len(channels.edits) == 1
     assert f"<#{job.thread_id}>" in channels.edits[0]
+
+
+async def test_what_a_quiet_second_leaves_does_not_come_on_top_of_the_next(clock: FakeClock) -> None:
+    channels = Channels()
+    board = CardBoard(cast(VideoBot, channels), clock)
+    await edits_in_each_second(board, clock, channels, 5)
+    for job_id in range(200):
+        board.show(Standing(ended(clock, job_id)))
+    for _ in range(8):
+        clock.advance(ROUND_SECONDS)
+        before = len(channels.edits)
+        await board.refresh()
+        assert len(channels.edits) - before <= 12
+
+
+async def test_many_cards_that_count_are_left_alone_and_shown_when_they_are_fewer(clock: FakeClock) -> None:
+    channels = Channels()
+    board = CardBoard(cast(VideoBot, channels), clock)
+    jobs = [
+        replace(ended(clock, job_id), state=JobState.PROCESSING, charged_credits=None, finished_at=None)
+        for job_id in range(60)
+    ]
+    for job in jobs:
+        board.show(Standing(job))
+    assert sum(await edits_in_each_second(board, clock, channels, 5)) == 0
+    for job in jobs[20:]:
+        board.show(Standing(ended(clock, job.id)))
+    assert sum(await edits_in_each_second(board, clock, channels, 5)) == 40
+    for job in jobs[:20]:
+        board.show(Standing(job))
+    assert sum(await edits_in_each_second(board, clock, channels, 5)) == 20

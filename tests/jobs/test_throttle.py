@@ -24,17 +24,20 @@ def test_no_rate_is_no_limit() -> None:
 
 @given(
     rate=st.floats(0.1, 100),
+    size=st.none() | st.floats(1, 100),
     steps=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 200)), max_size=30),
 )
-def test_never_more_than_the_rate_and_one_second_of_it(rate: float, steps: list[tuple[float, int]]) -> None:
+def test_never_more_than_the_rate_and_what_it_holds(
+    rate: float, size: float | None, steps: list[tuple[float, int]]
+) -> None:
     clock = FakeClock()
-    bucket = TokenBucket(rate, clock.now())
+    bucket = TokenBucket(rate, clock.now(), size)
     taken, passed = 0, 0.0
     for pause, wanted in steps:
         clock.advance(pause)
         passed += pause
         taken += spend(bucket, clock, wanted)
-        assert taken <= rate * passed + max(1.0, rate) + 1e-6
+        assert taken <= rate * passed + (size or max(1.0, rate)) + 1e-6
 
 
 @pytest.mark.parametrize("rate", [0.5, 3, 20])

@@ -1,6 +1,8 @@
 """A database of the version without pools is brought up to date with its jobs and books as they were."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from bot.jobs.models import JobState
@@ -17,7 +20,8 @@ from bot.pools.models import Funds, Pool, Terms
 from bot.pools.reconciliation import reconcile
 from bot.pools.service import PoolService
 from bot.storage.database import Database
-from bot.storage.migrations import alembic_config
+from bot.storage.migrations import HEAD
+from bot.storage.upgrade import alembic_config
 from tests.builders import GUILD, UNLIMITED, asker, take
 from tests.clock import FakeClock
 from tests.storage.test_database import url_of
@@ -66,6 +70,24 @@ def old(tmp_path: Path) -> Path:
             file.execute(JOB, (number, guild_id, state, HELD, charged, refunded, task_id))
             file.executemany(ENTRY, [(guild_id, kind, amount, number) for kind, amount in entries])
     return path
+
+
+def test_the_newest_version_is_that_of_the_last_migration() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD
+
+
+def test_a_start_on_tables_of_today_does_without_the_migrations_library(tmp_path: Path) -> None:
+    start = (
+        "import asyncio, sys\n"
+        "from bot.storage.database import Database\n"
+        "async def start() -> None:\n"
+        "    async with Database.open(sys.argv[1]):\n"
+        "        print('alembic' in sys.modules)\n"
+        "asyncio.run(start())\n"
+    )
+    line = [sys.executable, "-c", start, url_of(tmp_path / "a.db")]
+    answers = [subprocess.run(line, capture_output=True, text=True, check=True).stdout for _ in range(2)]  # noqa: S603
+    assert answers == ["True\n", "False\n"]
 
 
 def contents(path: Path, table: str, columns: str = "*") -> list[dict[str, Any]]:
