@@ -16,7 +16,7 @@ from benchmarks.scenarios import LONG, SHORT, Load, Outcome, run_load
 
 PLAIN_BOT = "benchmarks.plain_bot"
 _WARM_UP_SECONDS = 95.0
-_RECOVERY_SECONDS = 30.0
+_RECOVERY_SECONDS = 60.0
 _MEBIBYTE = 1024 * 1024
 _PACKAGES = ("discord.py", "aiohttp", "SQLAlchemy")
 
@@ -42,7 +42,8 @@ _LONG_TEXT = """
 `python -m benchmarks.system --part long`. {circumstances}
 
 Videos take 10 to 14 minutes. The jobs in flight were in the database and at the provider before the bot started, with
-ages spread evenly, and as many were asked for as were done. Measured for {seconds:.0f} seconds. {neighbours}
+ages spread evenly, and as many were asked for as were done. Measured for {seconds:.0f} seconds, from a minute after
+the start on. {neighbours}
 
 {table}
 

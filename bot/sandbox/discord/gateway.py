@@ -5,6 +5,7 @@ Source: Discord's documentation, "Gateway", with its opcodes and close codes.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ class Gateway:
     @property
     def online(self) -> bool:
         """Whether the bot is connected."""
-        return any(session.connected for session in self._sessions.values())
+        return any(session.connected and session.greeted for session in self._sessions.values())
 
     def on_status(self, listener: Callable[[bool], None]) -> None:
         """Call `listener` when the bot comes or goes."""
@@ -117,13 +118,15 @@ class Gateway:
         """The session with an id, if it can still be resumed."""
         return self._sessions.get(str(session_id))
 
-    def greet(self, session: GatewaySession) -> None:
-        """Send READY, and GUILD_CREATE for each server of the shard."""
+    async def greet(self, session: GatewaySession) -> None:
+        """Send READY, and GUILD_CREATE for each server of the shard; others are served in between."""
         guilds = [g for g in self.world.guilds.values() if self._is_in(g.id) and session.covers(g.id)]
         session.dispatch("READY", self._ready(session, [guild.id for guild in guilds]))
         for guild in guilds:
             if event := self._translator.translate(Event("GUILD_CREATE", guild)):
                 session.dispatch(event.name, event.data)
+            await asyncio.sleep(0)
+        session.greeted = True
 
     def dispatch(self, name: str, data: JsonObject, guild_id: int | None) -> None:
         """Send an event that needs no intent, such as INTERACTION_CREATE."""

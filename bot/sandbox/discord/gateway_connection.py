@@ -162,7 +162,7 @@ class GatewayConnection:
         intents = self._intents(data)
         session = self._gateway.open_session(_shard(data), intents)
         self._carry(session)
-        self._gateway.greet(session)
+        await self._gateway.greet(session)
         self._gateway.tell_status()
 
     async def _on_resume(self, data: object) -> None:

@@ -36,6 +36,7 @@ class GatewaySession:
         self.shard = shard
         self.intents = intents
         self.sequence = 0
+        self.greeted = False
         self.outbox: asyncio.Queue[Outgoing] | None = None
         self._replay: deque[tuple[int, str]] = deque(maxlen=REPLAY_LIMIT)
 

@@ -38,6 +38,7 @@ class World:
         self.commands: dict[int, Command] = {}
         self.command_rules: dict[tuple[int, int], dict[int, bool]] = {}
         self._order: dict[int, list[int]] = {}
+        self._channels: dict[int, dict[int, None]] = {}
         self._threads: dict[int, dict[int, None]] = {}
         self._active_threads: dict[int, dict[int, None]] = {}
         self._dms: dict[frozenset[int], int] = {}
@@ -185,8 +186,8 @@ class World:
 
     def channels_of(self, guild_id: int) -> list[Channel]:
         """A server's channels without threads, in the order of their position."""
-        found = [channel for channel in self.channels.values() if channel.guild_id == guild_id]
-        return sorted((c for c in found if not c.is_thread), key=lambda channel: (channel.position, channel.id))
+        found = [self.channels[channel_id] for channel_id in self._channels.get(guild_id, ())]
+        return sorted(found, key=lambda channel: (channel.position, channel.id))
 
     def dm_between(self, first: int, second: int) -> Channel | None:
         """The direct message channel of two users, if they have one."""
@@ -244,7 +245,12 @@ class World:
     def _index_channel(self, channel: Channel) -> None:
         if channel.is_dm:
             self._dms[frozenset(channel.recipient_ids)] = channel.id
-        if channel.thread is None or channel.parent_id is None or channel.guild_id is None:
+        if channel.guild_id is None:
+            return
+        if channel.thread is None:
+            self._set(self._channels, channel.guild_id, channel.id, present=not channel.deleted)
+            return
+        if channel.parent_id is None:
             return
         self._set(self._threads, channel.parent_id, channel.id, present=not channel.deleted)
         active = not (channel.deleted or channel.thread.archived)
