@@ -52,8 +52,11 @@ ALREADY_ANSWERED = 40060
 UNREADABLE_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What discord.py lets through when an answer is not Discord's, such as a proxy's page: it takes it for one."""
 
-NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError, *UNREADABLE_ERRORS)
-"""What discord.py lets through when a connection is cut, or what came over it can't be read."""
+NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError, RuntimeError, *UNREADABLE_ERRORS)
+"""What discord.py lets through when a connection is cut, or what came over it can't be read.
+
+A `RuntimeError` is what aiohttp says of a session that is closed, as it is once the gateway has sent the bot away.
+"""
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,

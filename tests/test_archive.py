@@ -267,7 +267,8 @@ async def test_killed_at_any_moment_it_has_whole_copies_only(tmp_path: Path, sto
     await archive.open()
     assert not any(name.startswith(".") for name in files(tmp_path))
     assert total(tmp_path) <= 4_000_000
-    assert len(keys(tmp_path)) >= min(stores, 13)
+    # Thirteen have room, and one of them goes before the next one comes.
+    assert len(keys(tmp_path)) >= min(stores, 12)
     for key in keys(tmp_path):
         assert await content(archive, key) == bytes([int(key) % 251]) * 300_000
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -190,7 +191,7 @@ async def test_a_lock_that_keeps_readers_out_as_well(tmp_path: Path) -> None:
 
 async def test_every_connection_taken_is_an_error_of_the_storage(tmp_path: Path) -> None:
     async with opened(tmp_path / "a.db") as database:
-        database._engine.sync_engine.pool._timeout = 0.05  # type: ignore[attr-defined]  # the queue's own
+        pool: Any = database._engine.sync_engine.pool
         async with asyncio.TaskGroup() as readers:
             over = asyncio.Event()
             held = [asyncio.Event() for _ in range(CONNECTIONS)]
@@ -198,8 +199,10 @@ async def test_every_connection_taken_is_an_error_of_the_storage(tmp_path: Path)
                 readers.create_task(_hold(database, event_, over))
             for event_ in held:
                 await event_.wait()
+            usual, pool._timeout = pool._timeout, 0.05
             with pytest.raises(StorageError, match="every connection is busy"):
                 await count(database)
+            pool._timeout = usual
             over.set()
         await works(database, 0)
 
