@@ -2,9 +2,10 @@
 
 If progress is the share of time that has passed, a figure of p percent at age a means an end at a / p. Figures are
 whole percents, so the share is only known to one percent, and the end lies in an interval. Several figures leave the
-intersection of their intervals. A look made just where the figure is about to change halves it: the next figure is
-k or k + 1 according to the half in which the end lies. So a few looks before the end pin it down to a fraction of a
-second, and the one after it sees it. How the share was cut to a whole percent (to the nearest, down, up) is found
+intersection of their intervals. A look near the end divides it by the percents of the time until then: made just
+where the figure is about to change, it halves what is not much more than a percent, for the next figure is k or k + 1
+according to the half in which the end lies. So a few looks before the end pin it down to a fraction of a second, and
+the one after it sees it. How the share was cut to a whole percent (to the nearest, down, up) is found
 out over the jobs, see `bot.jobs.learning`.
 
 Nobody promises any of this. Figures that disagree with one another, or with the time, stood still, leapt, or lied:
@@ -32,7 +33,7 @@ _BREAK_WEIGHT = 0.1
 # Two ages that differ by less are close enough, for a look is worth as much waiting for a long job as for a short
 # one; in between they grow with what one figure leaves open, so that few looks do.
 _SHARP_SECONDS = 0.45
-_SHARP_SHARE = 0.0051
+_SHARP_SHARE = 0.0052
 _SHARP_ENOUGH_SECONDS = 1.5
 
 
@@ -110,12 +111,26 @@ def sharpest_look(reading: Reading, cut: float, age: float, gap_seconds: float) 
 
 
 def _halving_look(earliest: float, latest: float, cut: float, gap_seconds: float, later: int) -> float:
-    """Return an age at which the figure changes if the end is amid the two ages.
+    """Return an age at which the figure changes if the end is at the best place to divide what is between two ages.
 
     It is the last one that leaves room for so many looks of the same kind `later`, and for the look at the end.
     """
-    middle = (earliest + latest) / 2
+    place = _dividing_place(earliest, latest)
     before = min(earliest, latest - gap_seconds) - later * gap_seconds
     # A figure changes half a percent after the middle of the shares that it stands for; after 99 none comes.
-    change = math.floor((before / middle - cut - 0.005) * 100)
-    return middle * (min(change, _LAST_CHANGE - later) / 100 + cut + 0.005)
+    change = math.floor((before / place - cut - 0.005) * 100)
+    return place * (min(change, _LAST_CHANGE - later) / 100 + cut + 0.005)
+
+
+def _dividing_place(earliest: float, latest: float) -> float:
+    """Return where a figure is to change, so that the parts between changes, a percent each, are smallest on average.
+
+    What lies where is left as it is in proportion to its length: so the sum of the parts' squares counts. About two
+    percent are divided best into a quarter, a half and a quarter, about three again in their middle, and so on.
+    """
+    middle = (earliest + latest) / 2
+    percent = middle / 100
+    percents = round((latest - earliest) / percent)
+    if percents % 2 or percents == 0:
+        return middle
+    return middle + percent / 2

@@ -19,7 +19,7 @@ _LOOP_EXTRA_LOOKS = 1.5
 # What is learned is smoother than the truth, so jobs take a little fewer looks than their plan expects.
 _SMOOTHING = 1.005
 _ALL_BUT = 0.0005
-_EARLY_SHARE = 0.998
+_EARLY_SHARE = 0.9987
 
 
 @dataclass(frozen=True, slots=True)

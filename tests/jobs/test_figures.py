@@ -1,6 +1,7 @@
 """Progress figures: what honest ones pin down, and how others lose their weight."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -47,6 +48,23 @@ def test_a_few_looks_pin_the_end_down_before_it_comes(duration: float, share: fl
     # Less than half a second is not worth a look.
     assert look - duration <= 0.02 * duration + 0.5
     assert len(seen) <= 8
+
+
+@pytest.mark.parametrize("percents", [0.6, 1.2, 1.9, 2.6, 3.3])
+def test_a_look_divides_what_is_open_into_the_smallest_parts(percents: float) -> None:
+    earliest = 100.0
+    latest = earliest * (1 + percents / 100)
+    look = sharpest_look(Reading(earliest, latest), 0.005, 50.0, 0.0)
+
+    def open_after(age: float) -> float:
+        """What the figure at an age leaves open on average, for all ends that are possible."""
+        ends = [earliest + (latest - earliest) * (number + 0.5) / 1000 for number in range(1000)]
+        parts = Counter(math.floor(100 * age / end) for end in ends)
+        return sum(count * count for count in parts.values()) / 1000
+
+    assert look <= earliest
+    others = [look + shift / 100 for shift in range(-100, 1, 5)]
+    assert open_after(look) <= min(map(open_after, others)) * 1.1
 
 
 @pytest.mark.parametrize(

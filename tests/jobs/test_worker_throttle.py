@@ -41,6 +41,7 @@ async def test_the_look_that_saves_most_waiting_goes_first(stage: Stage) -> None
     await processing(stage, 3)
     # By now the first three are older: they have probably ended, and longer ago.
     stage.clock.advance(72)
+    stage.provider.looked.clear()
     stage.new_worker(requests_per_second=RATE)
     await stage.worker.recover()
     await stage.settle()
