@@ -1,4 +1,7 @@
-"""The command line: `python -m bot` runs the bot; its commands try it, check it and back it up."""
+"""The command line: `python -m bot` runs the bot; its commands try it, check it and back it up.
+
+Each loads what it runs when it is called: to load all of it takes a second, which is long for a page of help.
+"""
 
 import asyncio
 import logging
@@ -9,15 +12,9 @@ from pathlib import Path
 
 import click
 
-from bot import __version__, app
-from bot.checkup.books import look_at_books
+from bot import __version__
 from bot.checkup.findings import Finding, Verdict
-from bot.checkup.run import check_all
-from bot.clock import SystemClock
-from bot.config import load_database_settings, load_settings
 from bot.errors import DatabaseInUseError, ReelpoolError, SettingsError
-from bot.logs import set_up_logging
-from bot.storage.backup import back_up
 
 _EXIT_FAILED = 1
 _EXIT_SETTINGS = 2
@@ -54,7 +51,8 @@ def main(context: click.Context) -> None:
 def sandbox(port: int, speed: float, data: Path | None) -> None:
     """Try the bot in a browser: no account, no key, no internet."""
     try:
-        from bot.sandbox.run import run_sandbox  # noqa: PLC0415 - an extra that need not be installed
+        # An extra that need not be installed.
+        from bot.sandbox.run import run_sandbox
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"The sandbox needs {error.name}, which is not installed: pip install 'reelpool[sandbox]'"
@@ -67,6 +65,9 @@ def sandbox(port: int, speed: float, data: Path | None) -> None:
 @click.option("--force", is_flag=True, help="Replace FILE if it is there already.")
 def backup(file: Path, force: bool) -> None:
     """Copy the database to FILE, consistent and complete, while the bot runs."""
+    from bot.config import load_database_settings
+    from bot.storage.backup import back_up
+
     with _errors_as_exit_codes():
         done = back_up(load_database_settings().database_path, file, overwrite=force)
     click.echo(f"{file}: {done.size:,} bytes, {done.jobs:,} jobs, {done.ledger_entries:,} ledger entries, sound.")
@@ -86,6 +87,9 @@ def books() -> None:
 
     Exits with 1 where the books contradict themselves.
     """
+    from bot.checkup.books import look_at_books
+    from bot.config import load_database_settings
+
     with _errors_as_exit_codes():
         findings = look_at_books(load_database_settings().database_path)
     for finding in findings:
@@ -95,6 +99,9 @@ def books() -> None:
 
 
 async def _print_findings() -> int:
+    from bot.checkup.run import check_all
+    from bot.clock import SystemClock
+
     code = 0
     async for finding in check_all(SystemClock()):
         _print(finding)
@@ -110,8 +117,14 @@ def _print(finding: Finding) -> None:
 
 
 def _run_bot() -> None:
+    from bot.config import load_settings
+
     with _errors_as_exit_codes():
         settings = load_settings()
+        # Only now: who has yet to write the settings is told so at once.
+        from bot import app
+        from bot.logs import set_up_logging
+
         set_up_logging(settings.log_level, settings.log_format, settings.secrets)
         asyncio.run(app.run(settings))
 

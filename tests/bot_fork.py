@@ -15,11 +15,13 @@ from contextlib import asynccontextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from bot import app
 from bot.__main__ import main
 from tests.bot_process import Running, watched
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+# This module reads them.
+_FORKS.set_forkserver_preload([__name__, app.__name__])
 
 
 class _Forked:
