@@ -3,10 +3,11 @@
 import os
 import re
 from importlib import import_module
+from zlib import crc32
 
 import pytest
 
-# What takes longest is begun first; tests that compute stand next to tests that wait.
+# What takes longest is begun first. All else is mixed, so that at any time some tests compute while others wait.
 _LONGEST_FIRST = (
     r"tests/faults/.*\[(submission|polling|video)\]",
     r"tests/sandbox/test_page\.py",
@@ -18,10 +19,10 @@ _LONGEST_FIRST = (
     r"tests/e2e/test_start_and_stop\.py",
     r"tests/fuzz/test_fuzz\.py",
     r"tests/e2e/test_(pool_)?in_browser\.py",
+    r"tests/pools/test_pool_machine\.py",
     r"tests/e2e/test_operator\.py",
     r"tests/benchmarks/",
     r"tests/faults/",
-    r"tests/e2e/",
 )
 
 # They share a browser, a bot or what was computed once; of the faults, two groups take all of two cores.
@@ -36,9 +37,11 @@ _TOGETHER = (
 )
 
 
-def turn_of(nodeid: str) -> int:
-    """Return when a test has its turn: the lower, the earlier."""
-    return next((turn for turn, place in enumerate(_LONGEST_FIRST) if re.match(place, nodeid)), len(_LONGEST_FIRST))
+def turn_of(nodeid: str) -> tuple[int, int]:
+    """Return when a test has its turn: the lower, the earlier; the same in each run."""
+    turns = (turn for turn, place in enumerate(_LONGEST_FIRST) if re.match(place, nodeid))
+    turn = next(turns, len(_LONGEST_FIRST))
+    return turn, crc32(unit_of(nodeid).encode()) if turn == len(_LONGEST_FIRST) else 0
 
 
 def unit_of(nodeid: str) -> str:
@@ -48,7 +51,7 @@ def unit_of(nodeid: str) -> str:
 
 def worker_count() -> int:
     """Return how many workers keep the cores busy, though most tests wait for processes, servers and clocks."""
-    return len(os.sched_getaffinity(0)) + 2
+    return len(os.sched_getaffinity(0)) + 3
 
 
 def scheduler(config: pytest.Config, log: object) -> object:
