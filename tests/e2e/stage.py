@@ -1,6 +1,7 @@
 """Sets the stage for an end-to-end test: both local servers, and the real bot in this process."""
 
 import asyncio
+import gc
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -255,6 +256,8 @@ async def running_bot(stage: Stage) -> AsyncIterator[VideoBot]:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            # What the bot keeps for as long as its process lives is over here.
+            gc.unfreeze()
 
 
 def _make_quick(bot: VideoBot) -> None:
