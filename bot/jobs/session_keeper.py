@@ -44,12 +44,14 @@ class _Memory:
     Attributes:
         may_be_posted: what it posts next may be there already, as after a restart.
         shown: what its card shows.
+        is_stale: its card may name a role that is gone, also one that is being sent just now.
         next_edit_at: before which its card is left alone, as long as the session goes on.
         retry_at: when a step that failed is tried again.
     """
 
     may_be_posted: bool = False
     shown: SessionStanding | None = None
+    is_stale: bool = False
     is_card_gone: bool = False
     next_edit_at: datetime = _LONG_AGO
     retry_at: datetime = _LONG_AGO
@@ -93,7 +95,7 @@ class SessionKeeper:
     def role_gone(self) -> None:
         """Show on the cards who may take part by now."""
         for memory in self._memories.values():
-            memory.shown = None
+            memory.is_stale = True
         self.nudge()
 
     async def wait_until_due(self) -> None:
@@ -199,7 +201,9 @@ class SessionKeeper:
         return self._open(standing, memory) if session.card_message_id is None else None
 
     def _wants_edit(self, standing: SessionStanding, memory: _Memory, now: datetime) -> bool:
-        if standing.session.card_message_id is None or memory.is_card_gone or standing == memory.shown:
+        if standing.session.card_message_id is None or memory.is_card_gone:
+            return False
+        if standing == memory.shown and not memory.is_stale:
             return False
         return standing.session.ended_at is not None or now >= memory.next_edit_at
 
@@ -256,6 +260,7 @@ class SessionKeeper:
     async def _open(self, standing: SessionStanding, memory: _Memory) -> LiveCard | None:
         session = standing.session
         may_be_posted, memory.may_be_posted = memory.may_be_posted, True
+        memory.is_stale = False
         try:
             card = await self._discord().open(standing, may_be_posted=may_be_posted)
         except PlaceRefusedError as error:
@@ -282,6 +287,7 @@ class SessionKeeper:
 
     async def _show(self, standing: SessionStanding, memory: _Memory) -> None:
         now = self._clock.now()
+        memory.shown, memory.is_stale = None, False
         is_young = now - standing.session.started_at < _YOUNG
         memory.next_edit_at = now + (_BETWEEN_ROUNDS if is_young else _BETWEEN_LATE_EDITS)
         try:
