@@ -33,7 +33,8 @@ _TEXT = """
 
 Videos take 10 to 14 minutes; the ages of those in flight are spread evenly, and {overdue} of them were done while the
 bot was away. The bot has "recovered" when it has read its database and knows for each job when to look. All are
-watched when it has also looked at every job that was done by then. Seconds are from the start of its process.
+watched when it has also looked at every job that was done by then. Seconds are from the start of its process. What
+progress was seen before is not kept, so the first videos that are done after it are seen later than is usual.
 
 {table}
 """

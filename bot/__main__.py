@@ -4,7 +4,6 @@ Each loads what it runs when it is called: to load all of it takes a second, whi
 """
 
 import asyncio
-import gc
 import logging
 import sys
 from collections.abc import Iterator
@@ -118,8 +117,6 @@ def _print(finding: Finding) -> None:
 
 
 def _run_bot() -> None:
-    # All that a start loads and makes stays: the collector need not go through it, until the bot turns it on again.
-    gc.disable()
     from bot.config import load_settings
 
     with _errors_as_exit_codes():

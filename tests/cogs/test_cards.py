@@ -36,6 +36,16 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture
+def channels() -> Channels:
+    return Channels()
+
+
+@pytest.fixture
+def board(channels: Channels, clock: FakeClock) -> CardBoard:
+    return CardBoard(cast(VideoBot, channels), clock)
+
+
 def ended(clock: FakeClock, job_id: int) -> Job:
     job = Job(job_id, asker(), TEXT_REQUEST, JobState.SUCCEEDED, 55, clock.now(), charged_credits=55)
     return replace(job, card_message_id=5000 + job_id, finished_at=clock.now(), thread_id=5000 + job_id)
@@ -52,9 +62,9 @@ async def edits_in_each_second(board: CardBoard, clock: FakeClock, channels: Cha
     return found
 
 
-async def test_edits_that_count_keep_to_the_limit_and_all_are_made(clock: FakeClock) -> None:
-    channels = Channels()
-    board = CardBoard(cast(VideoBot, channels), clock)
+async def test_edits_that_count_keep_to_the_limit_and_all_are_made(
+    board: CardBoard, clock: FakeClock, channels: Channels
+) -> None:
     for job_id in range(150):
         board.show(Standing(ended(clock, job_id)))
     found = await edits_in_each_second(board, clock, channels, 8)
@@ -63,9 +73,7 @@ async def test_edits_that_count_keep_to_the_limit_and_all_are_made(clock: FakeCl
     assert len(board) == 0
 
 
-async def test_edits_make_way_for_what_goes_before_them(clock: FakeClock) -> None:
-    channels = Channels()
-    board = CardBoard(cast(VideoBot, channels), clock)
+async def test_edits_make_way_for_what_goes_before_them(board: CardBoard, clock: FakeClock, channels: Channels) -> None:
     await edits_in_each_second(board, clock, channels, 2)
     for job_id in range(30):
         board.show(Standing(ended(clock, job_id)))
@@ -75,9 +83,9 @@ async def test_edits_make_way_for_what_goes_before_them(clock: FakeClock) -> Non
     assert sum(await edits_in_each_second(board, clock, channels, 5)) == 30
 
 
-async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it(clock: FakeClock) -> None:
-    channels = Channels()
-    board = CardBoard(cast(VideoBot, channels), clock)
+async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it(
+    board: CardBoard, clock: FakeClock, channels: Channels
+) -> None:
     job = ended(clock, 1)
     board.show(Standing(replace(job, thread_id=None)))
     await board.refresh()
@@ -87,9 +95,9 @@ async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it
     assert f"<#{job.thread_id}>" in channels.edits[0]
 
 
-async def test_what_a_quiet_second_leaves_does_not_come_on_top_of_the_next(clock: FakeClock) -> None:
-    channels = Channels()
-    board = CardBoard(cast(VideoBot, channels), clock)
+async def test_what_a_quiet_second_leaves_does_not_come_on_top_of_the_next(
+    board: CardBoard, clock: FakeClock, channels: Channels
+) -> None:
     await edits_in_each_second(board, clock, channels, 5)
     for job_id in range(200):
         board.show(Standing(ended(clock, job_id)))
@@ -100,9 +108,9 @@ async def test_what_a_quiet_second_leaves_does_not_come_on_top_of_the_next(clock
         assert len(channels.edits) - before <= 12
 
 
-async def test_many_cards_that_count_are_left_alone_and_shown_when_they_are_fewer(clock: FakeClock) -> None:
-    channels = Channels()
-    board = CardBoard(cast(VideoBot, channels), clock)
+async def test_many_cards_that_count_are_left_alone_and_shown_when_they_are_fewer(
+    board: CardBoard, clock: FakeClock, channels: Channels
+) -> None:
     jobs = [
         replace(ended(clock, job_id), state=JobState.PROCESSING, charged_credits=None, finished_at=None)
         for job_id in range(60)
