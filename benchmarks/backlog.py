@@ -11,15 +11,15 @@ from sqlalchemy import insert
 
 from benchmarks.town import Place, Town
 from bot.config import MAX_CREDITS
-from bot.pools.rows import open_pool
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.discord.constants import ChannelType, MessageFlag
-from bot.sandbox.discord.models import Channel, Message, ThreadState
-from bot.sandbox.ulazai import LocalUlazAI
-from bot.sandbox.ulazai.answers import TYPICAL_SECONDS
-from bot.sandbox.ulazai.values import Generation, Task, TaskState
+from bot.pools.queries import open_pool
 from bot.storage.database import Database
 from bot.storage.schema import jobs, ledger_entries
+from sandbox.discord import LocalDiscord
+from sandbox.discord.constants import ChannelType, MessageFlag
+from sandbox.discord.models import Channel, Message, ThreadState
+from sandbox.ulazai import LocalUlazAI
+from sandbox.ulazai.answers import TYPICAL_SECONDS
+from sandbox.ulazai.values import Generation, Task, TaskState
 
 _PROMPT = "a harbour in the morning, number {}"
 _PRICE = 55

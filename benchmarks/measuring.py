@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.meters import Call, ProcessMeter, is_counted, quantile
 from benchmarks.stage import Snapshot, Stage
-from bot.sandbox.ulazai.values import TaskState
+from sandbox.ulazai.values import TaskState
 
 _GRACE_SECONDS = 20.0
 _BETWEEN_LOOKS_SECONDS = 0.25

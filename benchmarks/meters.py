@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bot.sandbox.faults import FaultPlan, Handler
+from sandbox.faults import FaultPlan, Handler
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _KIBIBYTE = 1024

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from benchmarks.workloads import Durations, ProgressFigure
-from bot.jobs.durations import AGES
-from bot.jobs.experience import Experience
-from bot.jobs.inspection import best_plan
-from bot.jobs.polling import TYPICAL, Watch, next_look
+from bot.jobs.polling.duration_model import AGES
+from bot.jobs.polling.inspection_schedule import best_plan
+from bot.jobs.polling.policy import TYPICAL, Watch, next_look
+from bot.jobs.polling.statistics_by_kind import Experience
 from bot.provider.models import GenerationMode, GenerationRequest
 
 _SENT_AT = datetime(2026, 1, 1, tzinfo=UTC)

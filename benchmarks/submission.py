@@ -20,8 +20,8 @@ from benchmarks.meters import quantile
 from benchmarks.report import circumstances, table, write_section
 from bot.clock import SystemClock
 from bot.jobs.models import Asker
-from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
+from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database

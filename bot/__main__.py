@@ -51,11 +51,15 @@ def main(context: click.Context) -> None:
 def sandbox(port: int, speed: float, data: Path | None) -> None:
     """Try the bot in a browser: no account, no key, no internet."""
     try:
-        # An extra that need not be installed.
-        from bot.sandbox.run import run_sandbox
+        # Not in the wheel, and its encoder is an extra.
+        from sandbox.run import run_sandbox
     except ModuleNotFoundError as error:
+        if error.name == "sandbox":
+            raise click.ClickException(
+                "The sandbox comes with the source code: clone Reelpool's repository and run `python -m bot sandbox` there."
+            ) from error
         raise click.ClickException(
-            f"The sandbox needs {error.name}, which is not installed: pip install 'reelpool[sandbox]'"
+            f"The sandbox needs {error.name}, which is not installed: pip install -e '.[sandbox]'"
         ) from error
     sys.exit(asyncio.run(run_sandbox(port=port, speed=speed, data=data)))
 

@@ -12,26 +12,26 @@ import discord
 import stamina
 import structlog
 
-from bot.archive import Archive
 from bot.client import Services, VideoBot
 from bot.clock import SystemClock
 from bot.config import Settings
-from bot.downloads import DISCORD_FILE_HOSTS, Downloader, host_of, name_of
 from bot.errors import DiscordUnavailableError
-from bot.jobs.approvals import ApprovalRepository
-from bot.jobs.decisions import DecisionRepository
-from bot.jobs.desk import Desk
-from bot.jobs.moderation import ModerationService
-from bot.jobs.repository import JobRepository
+from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.moderation.approval_service import ModerationService
+from bot.jobs.moderation.outbox import Desk
+from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.service import JobService
-from bot.jobs.session_service import SessionService
-from bot.jobs.unconfirmed import UnconfirmedService
-from bot.jobs.worker import TURN_WINDOW, Patience, Worker
-from bot.pools.announcements import BrakeRepository
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.worker.worker import TURN_WINDOW, Patience, Worker
+from bot.media.archive import Archive
+from bot.media.downloads import DISCORD_FILE_HOSTS, Downloader, host_of, name_of
+from bot.pools.low_balance_repository import BrakeRepository
 from bot.pools.models import Limits, Terms
-from bot.pools.reconciliation import ReconciliationService
+from bot.pools.reconciliation.service import ReconciliationService
 from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
+from bot.sessions.service import SessionService
 from bot.storage.database import Database
 from bot.storage.lock import only_bot_on
 

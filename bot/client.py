@@ -15,34 +15,34 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
-from bot.archive import Archive
 from bot.clock import Clock
 from bot.command_sync import commands_differ
-from bot.downloads import Downloader
 from bot.errors import PlaceError, ReelpoolError, RefusedError
-from bot.jobs.desk import Desk
-from bot.jobs.moderation import ModerationService
+from bot.jobs.moderation.approval_service import ModerationService
+from bot.jobs.moderation.outbox import Desk
+from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.service import JobService
-from bot.jobs.session_service import SessionService
-from bot.jobs.unconfirmed import UnconfirmedService
-from bot.jobs.worker import Worker
-from bot.pools.reconciliation import ReconciliationService
+from bot.jobs.worker.worker import Worker
+from bot.media.archive import Archive
+from bot.media.downloads import Downloader
+from bot.pools.reconciliation.service import ReconciliationService
 from bot.pools.service import PoolService
+from bot.sessions.service import SessionService
 
 _log = structlog.get_logger(__name__)
 
 EXTENSIONS = (
     "cogs.delivery",
     "cogs.video",
-    "cogs.unconfirmed",
+    "cogs.moderation.unconfirmed",
     "cogs.session",
-    "cogs.pool",
-    "cogs.pool_rules",
-    "cogs.pool_members",
-    "cogs.pool_words",
-    "cogs.pool_why",
-    "cogs.pool_line",
-    "cogs.approvals",
+    "cogs.pool.credits",
+    "cogs.pool.server_rules",
+    "cogs.pool.member_rules",
+    "cogs.pool.word_list",
+    "cogs.pool.why",
+    "cogs.pool.queue",
+    "cogs.pool.approvals",
 )
 """The cogs, loaded in this order."""
 

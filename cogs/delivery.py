@@ -12,15 +12,15 @@ from discord.ext import commands, tasks
 
 from bot.client import VideoBot
 from bot.errors import DeliveryError, PlaceRefusedError, StorageError
-from bot.jobs.delivery import Place, Posted, Standing, nonce, places
 from bot.jobs.models import Approval, Job, JobState
-from cogs import _render
-from cogs._approval_buttons import DECISION_EVENT
-from cogs._approval_cards import ApprovalCards
-from cogs._cards import ROUND_SECONDS, CardBoard
-from cogs._discord import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
-from cogs._videos import VideoFiles, attachment, is_too_large, upload_limit
-from cogs.unconfirmed import decision_buttons
+from bot.jobs.ports import Place, Posted, Standing, nonce, places
+from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
+from cogs.messages.approval_cards import ApprovalCards
+from cogs.messages.status_cards import ROUND_SECONDS, CardBoard
+from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
+from cogs.moderation.approval_buttons import DECISION_EVENT
+from cogs.moderation.unconfirmed import decision_buttons
+from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)
 

@@ -9,16 +9,16 @@ from discord.ext import commands, tasks
 
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.errors import ChangeRefusedError, DeliveryDelayedError, PlaceError, StorageError
-from bot.jobs.checks import LOWEST_PRICE
-from bot.jobs.session_keeper import SessionKeeper
-from bot.jobs.session_service import MAX_MINUTES, MAX_TITLE
-from bot.pools.amounts import MAX_CREDITS
+from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Session, SessionPlan
-from cogs import _session_render
-from cogs._authority import is_manager, require_guild, require_manager
-from cogs._place import check_place
-from cogs._reply import deferred_when_slow, send_or_edit
-from cogs._session_card import SessionBoard
+from bot.pools.rules.input_checks import MAX_CREDITS
+from bot.sessions.service import MAX_MINUTES, MAX_TITLE
+from bot.sessions.worker import SessionKeeper
+from cogs.interactions.channel_checks import check_place
+from cogs.interactions.permissions import is_manager, require_guild, require_manager
+from cogs.interactions.responses import deferred_when_slow, send_or_edit
+from cogs.messages.session_messages import SessionBoard
+from cogs.rendering import sessions as _session_render
 
 _log = structlog.get_logger(__name__)
 

@@ -20,7 +20,9 @@ from bot.errors import (
     RefusedError,
     StorageError,
 )
-from bot.jobs.checks import (
+from bot.jobs.models import Asker, Job, JobState, Overview
+from bot.jobs.ports import Standing
+from bot.jobs.validation import (
     ASPECT_RATIOS,
     MAX_PROMPT,
     PICTURE_HEADER_BYTES,
@@ -28,18 +30,16 @@ from bot.jobs.checks import (
     check_picture_header,
     clean_prompt,
 )
-from bot.jobs.delivery import Standing
-from bot.jobs.models import Asker, Job, JobState, Overview
 from bot.provider.models import GenerationMode, GenerationRequest
-from cogs import _render
-from cogs._authority import require_guild, role_ids
-from cogs._modal import AnimateModal, Form, Wishes
-from cogs._pictures import first_picture, picture_of
-from cogs._place import check_place
-from cogs._refused import RefusedRequests
-from cogs._reply import deferred_when_slow, send_or_edit
-from cogs._videos import attachment, is_too_large, upload_limit
 from cogs.delivery import Delivery
+from cogs.interactions.attachments import first_picture, picture_of
+from cogs.interactions.channel_checks import check_place
+from cogs.interactions.modals import AnimateModal, Form, Wishes
+from cogs.interactions.permissions import require_guild, role_ids
+from cogs.interactions.refused_requests import RefusedRequests
+from cogs.interactions.responses import deferred_when_slow, send_or_edit
+from cogs.messages.video_files import attachment, is_too_large, upload_limit
+from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.jobs.models import Asker, Job
-from bot.jobs.repository import JobRepository
+from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from bot.downloads import Downloader
-from bot.sandbox.faults import FaultPlan
+from bot.media.downloads import Downloader
+from sandbox.faults import FaultPlan
 
 VIDEO = b"\0\0\0\x20ftypisom" + b"frames of a film " * 1000
 WEBM = b"\x1a\x45\xdf\xa3" + b"frames of a film " * 1000

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.downloads import Downloader
+from bot.media.downloads import Downloader
 
 MP4 = b"\0\0\0\x18ftypmp42" + b"x" * 1000
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -31,7 +31,6 @@ _TOGETHER = (
     r"tests/sandbox/test_page_\w+\.py",
     r"tests/fuzz/test_fuzz\.py",
     r"tests/benchmarks/test_policy\.py",
-    r"tests/test_architecture\.py",
     r"tests/faults/.*\[(submission|polling|video)\]",
     r"tests/faults/.*\[(callback|thread|card|delivery)\]",
 )

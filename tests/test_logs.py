@@ -100,7 +100,7 @@ def test_secrets_are_hidden_in_tracebacks(log: Log) -> None:
 
 
 def test_lines_say_when_where_and_how_grave(log: Log) -> None:
-    structlog.get_logger("bot.jobs.worker").warning("job failed", job_id=3, reason="ein Grund: ü 猫")
+    structlog.get_logger("bot.jobs.worker.worker").warning("job failed", job_id=3, reason="ein Grund: ü 猫")
     logging.getLogger("discord.gateway").info("connected to %s", "somewhere")
     logging.getLogger("discord.gateway").debug("not shown")
     text = log.text()
@@ -114,7 +114,7 @@ def test_lines_say_when_where_and_how_grave(log: Log) -> None:
     assert ours == {
         "event": "job failed",
         "level": "warning",
-        "logger": "bot.jobs.worker",
+        "logger": "bot.jobs.worker.worker",
         "job_id": 3,
         "reason": "ein Grund: ü 猫",
     }

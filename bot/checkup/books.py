@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from bot.checkup.findings import Finding, ok, warning, wrong
 from bot.errors import StorageError
-from bot.pools.account import Drift, Reading, Span, Step
-from bot.pools.books import BooksReport, JobFault, ServerBooks, SessionFault
 from bot.pools.models import Funds
-from bot.pools.reconciliation import reconcile
+from bot.pools.reconciliation.drift import Drift, Reading, Span, Step
+from bot.pools.reconciliation.report import BooksReport, JobFault, ServerBooks, SessionFault
+from bot.pools.reconciliation.service import reconcile
 from bot.storage.inspection import Schema, inspect_file
 
 _Fault = TypeVar("_Fault")

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from bot.pools.models import Limits, Session, Usage
 from bot.pools.policy import ApprovalCause
-from bot.pools.rules import credits_left
+from bot.pools.rules.quota import credits_left
 from bot.provider.models import Estimate, GenerationRequest
 
 

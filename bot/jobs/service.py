@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from bot.errors import ChangeRefusedError, NotCancellableError, RefusedError, TransitionError
-from bot.jobs.checks import list_price
 from bot.jobs.models import Asker, Job, JobState, Overview
-from bot.jobs.repository import JobRepository
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.validation import list_price
 from bot.pools.models import Terms
 from bot.provider.models import GenerationRequest
 

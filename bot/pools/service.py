@@ -5,16 +5,17 @@ from datetime import datetime
 
 from bot.clock import Clock
 from bot.errors import PoolEmptyError
-from bot.pools import ledger, statements
-from bot.pools.allowances import limits_for, origins
-from bot.pools.amounts import check_credits, clean_reason
-from bot.pools.brakes import brake_step
-from bot.pools.forecast import PACE_SPAN, empty_at, periods_of
+from bot.pools.ledger import entries as ledger
+from bot.pools.ledger import queries as statements
+from bot.pools.ledger.forecast import PACE_SPAN, empty_at, periods_of
+from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, MemberRules, Page, Spending, Statement
 from bot.pools.models import Pool, Terms
-from bot.pools.policies import PolicyChange, change_policy, write_audit
 from bot.pools.policy import Policy
-from bot.pools.reports import AuditEntry, Cursor, LedgerEntry, MemberRules, Page, Spending, Statement
-from bot.pools.rows import open_pool, open_pools, read_pool, read_session_in
+from bot.pools.queries import open_pool, open_pools, read_pool, read_session_in
+from bot.pools.rules.input_checks import check_credits, clean_reason
+from bot.pools.rules.limits import limits_for, origins
+from bot.pools.rules.low_balance import brake_step
+from bot.pools.rules.store import PolicyChange, change_policy, write_audit
 from bot.storage.database import Database
 
 PAGE_SIZE = 10

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.discord.people import InteractionRecord
-from bot.sandbox.ulazai import LocalUlazAI
+from sandbox.discord import LocalDiscord
+from sandbox.discord.people import InteractionRecord
+from sandbox.ulazai import LocalUlazAI
 
 _OUTCOME_MARK = re.compile(r"-# Job (\d+), <t:\d+")
 _SIGNS = {"charge": 1, "refund": -1}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bot import __main__, app
 from bot.errors import TransitionError
 from bot.jobs.models import Job, JobState
-from bot.jobs.repository import JobRepository
+from bot.jobs.store.repository import JobRepository
 from bot.provider.models import Submission
 
 

@@ -7,10 +7,10 @@ from io import BytesIO
 
 from PIL import Image
 
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.discord.errors import ClientError
-from bot.sandbox.discord.people import InteractionRecord, Person
-from bot.sandbox.ulazai import LocalUlazAI
+from sandbox.discord import LocalDiscord
+from sandbox.discord.errors import ClientError
+from sandbox.discord.people import InteractionRecord, Person
+from sandbox.ulazai import LocalUlazAI
 
 _CHANNELS = 6
 _MEMBERS = ("member-one", "member-two", "moderator")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.sandbox.faults import FaultPlan, Handler
+from sandbox.faults import FaultPlan, Handler
 from tests.chaos.points import RANDOM, CommitPoint, Death, Moment, RequestPoint
 
 # A point that the bot does not come past in this time is given up for a kill wherever it is.

@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.run import bot_environment
-from bot.sandbox.ulazai import LocalUlazAI
+from sandbox.discord import LocalDiscord
+from sandbox.run import bot_environment
+from sandbox.ulazai import LocalUlazAI
 from tests.chaos.audit import Verdict, gather, judge
 from tests.chaos.crowd import Crowd
 from tests.chaos.killer import Killer, Trap, rows

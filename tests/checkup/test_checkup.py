@@ -16,10 +16,10 @@ from bot.checkup.findings import Finding, Verdict
 from bot.checkup.run import check_all
 from bot.client import PERMISSIONS
 from bot.clock import Clock, SystemClock
-from bot.sandbox.discord import permissions
-from bot.sandbox.faults import Fault
-from bot.sandbox.run import bot_environment
 from bot.storage.database import Database
+from sandbox.discord import permissions
+from sandbox.faults import Fault
+from sandbox.run import bot_environment
 from tests.e2e.stage import Stage, running_bot, servers
 
 NOBODY = "http://127.0.0.1:9"

@@ -1,7 +1,7 @@
 """What tests of moderators share: two of them, their channel, and the cards in it."""
 
-from bot.sandbox.discord.models import Message
-from bot.sandbox.discord.people import InteractionRecord, Value
+from sandbox.discord.models import Message
+from sandbox.discord.people import InteractionRecord, Value
 from tests.e2e.stage import Stage, text_of
 
 MODERATOR, OTHER_MODERATOR = "moderator", "operator"

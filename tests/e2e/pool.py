@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.sandbox.discord.people import InteractionRecord, Value
+from sandbox.discord.people import InteractionRecord, Value
 from tests.e2e.stage import WAIT_SECONDS, Stage, text_of
 
 MODERATOR, OPERATOR, MEMBER, OTHER = "moderator", "operator", "member-one", "member-two"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sandbox.discord import seed
-from bot.sandbox.discord.constants import MessageType
-from bot.sandbox.discord.models import Message
-from bot.sandbox.discord.people import InteractionRecord, Person, Value
+from sandbox.discord import seed
+from sandbox.discord.constants import MessageType
+from sandbox.discord.models import Message
+from sandbox.discord.people import InteractionRecord, Person, Value
 from tests.e2e.stage import WAIT_SECONDS, Stage, text_of
 
 CREATORS = seed.CREATORS_ROLE_ID

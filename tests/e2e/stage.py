@@ -17,11 +17,11 @@ from PIL import Image
 from bot import app
 from bot.client import VideoBot
 from bot.config import Settings
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.discord.models import Channel, Message
-from bot.sandbox.discord.people import InteractionRecord, Person, Value
-from bot.sandbox.faults import Fault
-from bot.sandbox.ulazai import LocalUlazAI
+from sandbox.discord import LocalDiscord
+from sandbox.discord.models import Channel, Message
+from sandbox.discord.people import InteractionRecord, Person, Value
+from sandbox.faults import Fault
+from sandbox.ulazai import LocalUlazAI
 from tests.blank_database import lay_blank_database
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from bot.sandbox.discord.people import InteractionRecord, Value
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import InteractionRecord, Value
+from sandbox.faults import Fault
 from tests.e2e.stage import CALLBACK, GENERATE, Stage, staged, text_of
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def busy_database(stage: Stage) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the bot defer sooner than it does."""
-    monkeypatch.setattr("cogs._reply._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.2)
 
 
 async def start(stage: Stage, command: str = "video", **options: Value) -> InteractionRecord:

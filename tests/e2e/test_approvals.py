@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.faults import Fault
+from sandbox.faults import Fault
 from tests.e2e.moderation import (
     MODERATOR,
     OTHER_MODERATOR,
@@ -311,7 +311,7 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
 async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogs._reply._PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.05)
     await ask_dear(stage)
     message = await approval_card(stage)
     with closing(sqlite3.connect(stage.settings.database_path, isolation_level=None)) as connection:

@@ -10,8 +10,8 @@ import av
 import pytest_asyncio
 from aiohttp import web
 
-from bot.sandbox.discord.models import MEBIBYTE, Message
-from bot.sandbox.faults import Fault, PlannedFault
+from sandbox.discord.models import MEBIBYTE, Message
+from sandbox.faults import Fault, PlannedFault
 from tests.e2e.stage import MESSAGES, STATUS, Stage, refusal_of, running_bot, servers, staged, text_of
 
 VIDEO = "/kling/videos/.*"

@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from bot.jobs.checks import LOWEST_PRICE
-from bot.pools.reconciliation import reconcile
-from bot.sandbox.discord.people import InteractionRecord, Person
+from bot.jobs.validation import LOWEST_PRICE
+from bot.pools.reconciliation.service import reconcile
+from sandbox.discord.people import InteractionRecord, Person
 from tests.e2e.pool import OPERATOR, funds, use
 from tests.e2e.sessions import Party
 from tests.e2e.stage import Stage, refusal_of, staged

@@ -11,8 +11,8 @@ import pytest_asyncio
 from discord import app_commands
 
 from bot.errors import ReelpoolError
-from bot.sandbox.discord import seed
-from bot.sandbox.discord.people import InteractionRecord, Person, Value
+from sandbox.discord import seed
+from sandbox.discord.people import InteractionRecord, Person, Value
 from tests.e2e.stage import WAIT_SECONDS, picture, text_of
 from tests.e2e.town import (
     BY_PERMISSION,
@@ -228,7 +228,7 @@ BUTTONS = {
 async def test_every_button_has_a_row(town: Town) -> None:
     assert set(BUTTONS) == town.item_classes == classes_in(COGS, r"discord\.ui\.DynamicItem")
     # No other kind of button is there, whose presses would not come by here.
-    sources = [path.read_text(encoding="utf-8") for path in COGS.glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in COGS.rglob("*.py")]
     assert not [source for source in sources if "@discord.ui." in source or "@ui." in source]
 
 

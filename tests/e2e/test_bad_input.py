@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.sandbox.discord.people import Person
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import Person
+from sandbox.faults import Fault
 from tests.e2e.stage import COMMANDS, GENERATE, Stage, refusal_of, text_of
 
 NASTY = "**bold** @everyone @here <@{other}> <@&{role}> <#{channel}> [link](http://x.test) # head\n> quote `code`"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.sandbox.discord.people import Value
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import Value
+from sandbox.faults import Fault
 from tests.e2e.stage import Stage, picture, refusal_of
 
 FILES = r"/attachments/.*"

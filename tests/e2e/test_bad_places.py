@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.discord import permissions
-from bot.sandbox.discord.interaction_payloads import InteractionWriter
-from bot.sandbox.discord.interactions import Interaction
-from bot.sandbox.discord.people import InteractionRecord
+from sandbox.discord import permissions
+from sandbox.discord.interaction_payloads import InteractionWriter
+from sandbox.discord.interactions import Interaction
+from sandbox.discord.people import InteractionRecord
 from tests.e2e.stage import Stage, picture, refusal_of
 
 RIGHTS = {

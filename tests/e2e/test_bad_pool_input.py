@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.errors import ReelpoolError
-from bot.sandbox.discord.people import Value
+from sandbox.discord.people import Value
 from tests.e2e.stage import WAIT_SECONDS, refusal_of, running_bot, text_of
 from tests.e2e.town import BY_PERMISSION, DEPOSIT, MEMBER, OPERATOR, Town, quiet_town_at, set_up, town_at
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.discord.people import InteractionRecord, Value
-from bot.sandbox.discord.recording import RecordedRequest
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import InteractionRecord, Value
+from sandbox.discord.recording import RecordedRequest
+from sandbox.faults import Fault
 from tests.e2e import moderation, schema
 from tests.e2e.stage import GENERATE, MESSAGES, THREADS, Stage, hold_finish, picture, running_bot, servers
 
@@ -149,7 +149,7 @@ async def assert_described(requests: list[RecordedRequest], wanted: set[str]) ->
 
 
 async def test_everything_a_bot_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogs._reply._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.2)
     async with servers(tmp_path, limit_window_credits=0) as stage:
         async with running_bot(stage):
             await make_videos(stage)

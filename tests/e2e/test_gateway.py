@@ -3,7 +3,7 @@
 import pytest
 from discord.gateway import DiscordWebSocket
 
-from bot.sandbox.discord.people import InteractionRecord
+from sandbox.discord.people import InteractionRecord
 from tests.e2e.stage import WAIT_SECONDS, PlannedHold, Stage, hold_finish, text_of
 
 

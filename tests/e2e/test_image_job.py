@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox.discord.models import Message
-from bot.sandbox.discord.people import InteractionRecord, Value
+from sandbox.discord.models import Message
+from sandbox.discord.people import InteractionRecord, Value
 from tests.e2e.stage import Stage, picture, refusal_of, running_bot, servers, text_of
 
 MENU = "Animate image"

@@ -4,8 +4,8 @@ import asyncio
 import re
 from pathlib import Path
 
-from bot.sandbox.discord.people import Person
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import Person
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, refusal_of, staged, text_of
 
 WHEN = re.compile(r"<t:\d+:R>")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.run import bot_environment
+from sandbox.run import bot_environment
 from tests.bot_fork import forked
 from tests.bot_process import WAIT_SECONDS, Ended, Running, run
 from tests.e2e.stage import Stage, is_up, refusal_of, servers

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.discord.errors import ClientError
-from bot.sandbox.discord.people import InteractionRecord
+from sandbox.discord.errors import ClientError
+from sandbox.discord.people import InteractionRecord
 from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, OTHER, audit, buttons, funds, id_of, mention, use, used
 from tests.e2e.stage import Stage, hold_finish, running_bot, servers, staged
 
@@ -229,7 +229,7 @@ async def test_a_large_ledger_is_packed_and_a_larger_one_wants_fewer_days(
         for _ in range(30):
             await use(stage, "pool deposit", OPERATOR, credits=7, reason="the same again and again")
         limit: dict[str, Any] = {"bytes": 1500}
-        monkeypatch.setattr(sys.modules["cogs.pool"], "upload_limit", lambda *_: limit["bytes"])
+        monkeypatch.setattr(sys.modules["cogs.pool.credits"], "upload_limit", lambda *_: limit["bytes"])
         packed = await used(stage, "pool export")
         assert packed.message.attachments[0].filename.endswith(".zip")
         assert len(table_of(stage, packed)) == 31

@@ -3,8 +3,8 @@
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.discord.people import InteractionRecord, Person, Value
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import InteractionRecord, Person, Value
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, refusal_of, text_of
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.discord.ratelimits import Limit
-from bot.sandbox.faults import Fault
+from sandbox.discord.ratelimits import Limit
+from sandbox.faults import Fault
 from tests.e2e.stage import MESSAGES, THREADS, Stage, staged
 
 

@@ -12,9 +12,9 @@ from signal import SIGKILL
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.discord.people import InteractionRecord
-from bot.sandbox.faults import Fault
-from bot.sandbox.run import bot_environment
+from sandbox.discord.people import InteractionRecord
+from sandbox.faults import Fault
+from sandbox.run import bot_environment
 from tests.bot_fork import forked
 from tests.bot_process import WAIT_SECONDS, Running
 from tests.e2e.stage import CALLBACK, GENERATE, MESSAGES, Stage, hold_finish, is_up, refusal_of, servers, text_of

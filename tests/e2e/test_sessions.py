@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.discord import permissions
-from bot.sandbox.faults import Fault
+from sandbox.discord import permissions
+from sandbox.faults import Fault
 from tests.e2e import schema
 from tests.e2e.moderation import approval_card, pool
 from tests.e2e.sessions import CREATORS, Party, footer_of
@@ -34,7 +34,7 @@ REFUSED = Fault(status=403, body={"code": 50013, "message": "Missing Permissions
 
 @pytest.fixture(autouse=True)
 def _quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.jobs.session_keeper._BETWEEN_ROUNDS", timedelta(seconds=0.1))
+    monkeypatch.setattr("bot.sessions.worker._BETWEEN_ROUNDS", timedelta(seconds=0.1))
 
 
 @pytest_asyncio.fixture
@@ -319,7 +319,7 @@ async def test_archived_thread_is_woken_for_the_summary(party: Party) -> None:
 
 
 async def test_summary_has_every_video_however_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogs._session_render._PAGE", 400)
+    monkeypatch.setattr("cogs.rendering.sessions._PAGE", 400)
     async with staged(tmp_path, rate_limits=False) as stage:
         party = Party(stage)
         thread_id = await party.opened(budget=330)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.client import PERMISSIONS
-from bot.sandbox.faults import Fault
-from bot.sandbox.run import bot_environment
+from sandbox.faults import Fault
+from sandbox.run import bot_environment
 from tests.bot_process import WAIT_SECONDS, Running, run, started
 from tests.e2e.stage import GENERATE, Stage, is_up, picture, servers
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.faults import Fault
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, running_bot, servers, staged, text_of
 
 HTML = "<html><body>Please wait...</body></html>"

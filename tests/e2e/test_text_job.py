@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.ulazai.values import Task
+from sandbox.ulazai.values import Task
 from tests.e2e.stage import Stage, staged, text_of
 
 _COUNTED = ("/interactions/", "/webhooks/")
@@ -130,7 +130,7 @@ async def test_credits_are_those_that_the_provider_reports(
         data = {"task_id": task.task_id, "credits_used": reported, "estimated_time": "0.3-0.5 seconds"}
         return {key: value for key, value in data.items() if value is not None}
 
-    monkeypatch.setattr("bot.sandbox.ulazai.server.submission", answer)
+    monkeypatch.setattr("sandbox.ulazai.server.submission", answer)
     result = await stage.outcome(await stage.ask())
     assert f"Credits used: **{booked}**" in result.content
     assert f"{550 - booked} of 550 credits left" in result.content
@@ -147,7 +147,7 @@ async def test_progress_bar_moves_while_the_video_is_made(tmp_path: Path) -> Non
 
 
 async def test_card_is_edited_at_most_every_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogs._cards._BETWEEN_EDITS", timedelta(seconds=0.6))
+    monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS", timedelta(seconds=0.6))
     async with staged(tmp_path, speed=25) as stage:
         await stage.card_says(await stage.ask(), "Ready")
         edits = stage.discord.requests.matching("PATCH", "/webhooks/{application_id}/{token}/messages/{message_id}")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.sandbox.discord import permissions
-from bot.sandbox.discord.models import Message
-from bot.sandbox.discord.people import InteractionRecord
-from bot.sandbox.faults import Fault
+from sandbox.discord import permissions
+from sandbox.discord.models import Message
+from sandbox.discord.people import InteractionRecord
+from sandbox.faults import Fault
 from tests.e2e.stage import MESSAGES, THREADS, PlannedHold, Stage, hold_finish, text_of
 
 THREAD_ROUTE = "/channels/{channel_id}/messages/{message_id}/threads"

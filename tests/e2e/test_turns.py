@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from bot.sandbox.discord.people import InteractionRecord, Person
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import InteractionRecord, Person
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, hold_finish, running_bot, servers, staged
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.discord.people import InteractionRecord
-from bot.sandbox.faults import Fault
+from sandbox.discord.people import InteractionRecord
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, running_bot, servers, staged, text_of
 
 CUT_AFTER = Fault(cut="after")

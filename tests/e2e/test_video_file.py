@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.sandbox.discord.models import MEBIBYTE
-from bot.sandbox.faults import Fault
+from sandbox.discord.models import MEBIBYTE
+from sandbox.faults import Fault
 from tests.e2e.stage import MESSAGES, Stage
 
 VIDEO = "/kling/videos/.*"

@@ -9,10 +9,10 @@ from typing import Any
 
 from discord import app_commands
 
-from bot.sandbox.discord import seed
-from bot.sandbox.discord.models import Message
-from bot.sandbox.discord.people import InteractionRecord, Person
-from bot.sandbox.faults import Fault
+from sandbox.discord import seed
+from sandbox.discord.models import Message
+from sandbox.discord.people import InteractionRecord, Person
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, WAIT_SECONDS, Stage, running_bot, servers, text_of
 
 MEMBER, BY_PERMISSION, BY_ROLE, OPERATOR = "member", "manager by permission", "manager by role", "operator"

@@ -8,10 +8,10 @@ from enum import Enum, auto
 
 from aiohttp import web
 
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.discord.people import InteractionRecord, Person
-from bot.sandbox.faults import Fault, FaultPlan, Handler
-from bot.sandbox.ulazai import LocalUlazAI
+from sandbox.discord import LocalDiscord
+from sandbox.discord.people import InteractionRecord, Person
+from sandbox.faults import Fault, FaultPlan, Handler
+from sandbox.ulazai import LocalUlazAI
 from tests.faults.spoils import Edit, Spoil
 from tests.faults.table import Row, Step
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from bot.sandbox.discord import LocalDiscord, permissions
-from bot.sandbox.discord.people import Person
+from sandbox.discord import LocalDiscord, permissions
+from sandbox.discord.people import Person
 
 Event = Callable[[LocalDiscord, int, Person], None]
 """Changes the world around a channel and the member who asked there."""

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientTimeout
 
 from bot.client import VideoBot
-from bot.downloads import Downloader
+from bot.media.downloads import Downloader
 from bot.storage.database import _PRAGMAS
 
 FACTOR = 60.0
@@ -47,14 +47,14 @@ def hurried_bot(clock: FastClock) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bot.app.SystemClock", lambda: clock)
         # Plans are made by the clock, and slept for in real seconds.
-        patch.setattr("bot.jobs.schedule._LONGEST_SLEEP_SECONDS", _LONGEST_SLEEP_SECONDS)
+        patch.setattr("bot.jobs.worker.timer_queue._LONGEST_SLEEP_SECONDS", _LONGEST_SLEEP_SECONDS)
         patch.setattr(VideoBot, "before_identify_hook", _no_pause)
         # Refusals close the provider's gate for all, ever longer: here nearly every job is refused.
-        patch.setattr("bot.jobs.gate._LONGEST_PAUSE_SECONDS", _LONGEST_GATE_SECONDS)
+        patch.setattr("bot.jobs.queueing.circuit_breaker._LONGEST_PAUSE_SECONDS", _LONGEST_GATE_SECONDS)
         # No power cut is played here, and waiting for the disk takes most of the time.
         patch.setattr("bot.storage.database._PRAGMAS", (*_PRAGMAS, "PRAGMA synchronous = OFF"))
         patch.setattr("bot.provider.ulazai._SUBMIT_TIMEOUT", _PROVIDER_TIMEOUT)
         patch.setattr("bot.provider.ulazai._STATUS_TIMEOUT", _PROVIDER_TIMEOUT)
-        patch.setattr("bot.downloads._TIMEOUT", _FILE_TIMEOUT)
+        patch.setattr("bot.media.downloads._TIMEOUT", _FILE_TIMEOUT)
         patch.setattr(Downloader.video, "__kwdefaults__", {"max_seconds": _FILE_SECONDS, "folder": None})
         yield

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from bot.sandbox.faults import Fault
+from sandbox.faults import Fault
 from tests.faults import spoils
 from tests.faults.events import EVENTS, FATAL, INTERRUPTIONS, NOWHERE_LEFT, Event
 from tests.faults.spoils import Spoil

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bot.sandbox.discord import LocalDiscord
-from bot.sandbox.ulazai import LocalUlazAI
+from sandbox.discord import LocalDiscord
+from sandbox.ulazai import LocalUlazAI
 from tests.chaos.audit import Evidence, Verdict, gather, judge
 from tests.chaos.killer import rows as count_rows
 from tests.e2e.stage import Stage, running_bot, settings_for

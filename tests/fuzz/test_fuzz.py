@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.discord.errors import ClientError
-from bot.sandbox.faults import Fault
+from sandbox.discord.errors import ClientError
+from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, STATUS, picture
 from tests.fuzz.nonsense import JSON, TAMPERINGS, TEXT, Tampering, tampered
 from tests.fuzz.portal import FUZZ, Portal

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.repository import JobRepository
+from bot.jobs.store.repository import JobRepository
 from tests.builders import repository_at
 from tests.clock import FakeClock
 from tests.jobs.scripted import Stage, stage_at

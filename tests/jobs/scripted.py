@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from bot.errors import DeliveryDelayedError, StorageError
-from bot.jobs.approvals import ApprovalRepository
-from bot.jobs.delivery import Place, Posted, Standing
 from bot.jobs.models import Approval, Asker, Job, JobState
-from bot.jobs.repository import JobRepository
-from bot.jobs.worker import Patience, Worker
-from bot.pools import ledger
+from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.ports import Place, Posted, Standing
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.worker.worker import Patience, Worker
+from bot.pools.ledger import entries as ledger
 from bot.pools.models import Balance
 from bot.provider.models import GenerationRequest, Submission, TaskState, TaskStatus
 from tests.builders import TEXT_REQUEST, repository_at, take

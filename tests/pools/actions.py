@@ -6,8 +6,8 @@ Anything may be tried on a job in any state; from a wrong one it must be refused
 from collections.abc import Awaitable, Callable
 
 from bot.errors import PoolEmptyError, RefusedError, RightsError, TransitionError
-from bot.jobs.checks import cheaper_variant, list_price
 from bot.jobs.models import JobState
+from bot.jobs.validation import cheaper_variant, list_price
 from bot.provider.models import Submission
 from tests.builders import MEMBER
 from tests.pools.machine import Machine

@@ -14,18 +14,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from sqlalchemy import select
 
 from bot.errors import RefusedError, TransitionError
-from bot.jobs.approvals import ApprovalRepository
-from bot.jobs.decisions import DecisionRepository
 from bot.jobs.models import UNPAID_STATES, Job, JobState
-from bot.jobs.repository import JobRepository
-from bot.jobs.rows import job_of
-from bot.jobs.session_service import SessionService
-from bot.pools import ledger
-from bot.pools.ledger import job_recount_query
+from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.store.queries import job_of
+from bot.jobs.store.repository import JobRepository
+from bot.pools.ledger import entries as ledger
+from bot.pools.ledger.entries import job_recount_query
 from bot.pools.models import Balance, Session, Terms
-from bot.pools.reconciliation import reconcile
-from bot.pools.rows import pool_of, session_of
+from bot.pools.queries import pool_of, session_of
+from bot.pools.reconciliation.service import reconcile
 from bot.pools.service import PoolService
+from bot.sessions.service import SessionService
 from bot.storage.database import Database
 from bot.storage.schema import jobs, pools, sessions
 from tests.builders import GUILD

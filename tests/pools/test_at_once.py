@@ -11,12 +11,12 @@ import pytest_asyncio
 
 from bot.errors import LimitReachedError, PoolEmptyError
 from bot.jobs.models import Asker, Job
-from bot.jobs.repository import JobRepository
-from bot.jobs.session_service import SessionService
+from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Funds, Limits, SessionPlan, Terms
 from bot.pools.policy import Brakes, Policy
-from bot.pools.reconciliation import reconcile
+from bot.pools.reconciliation.service import reconcile
 from bot.pools.service import PoolService
+from bot.sessions.service import SessionService
 from bot.storage.database import Database
 from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
 from tests.clock import FakeClock

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from bot.errors import ChangeRefusedError, LimitReachedError, PoolEmptyError
-from bot.jobs.checks import LOWEST_PRICE, list_price
 from bot.jobs.models import Asker, JobState
+from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.models import SessionPlan
 from bot.pools.policy import Brakes, Policy
 from bot.provider.models import GenerationMode, GenerationRequest

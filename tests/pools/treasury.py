@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from bot.jobs.models import Job
-from bot.jobs.repository import JobRepository
+from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Terms
 from bot.pools.service import PoolService
 from bot.provider.models import Submission

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from bot.sandbox.clip_scenes import scene_for
-from bot.sandbox.clips import SIZES, ClipSpec, render_clip
+from sandbox.clip_scenes import scene_for
+from sandbox.clips import SIZES, ClipSpec, render_clip
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.sandbox.discord import LocalDiscord, seed
-from bot.sandbox.discord.gateway_events import GUILD_MESSAGES, GUILDS, MESSAGE_CONTENT
+from sandbox.discord import LocalDiscord, seed
+from sandbox.discord.gateway_events import GUILD_MESSAGES, GUILDS, MESSAGE_CONTENT
 from tests.sandbox.discord_tools import running
 
 

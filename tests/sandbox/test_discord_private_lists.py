@@ -4,9 +4,9 @@ import aiohttp
 import pytest
 from discord.ext import commands
 
-from bot.sandbox.discord import InteractionRecord, LocalDiscord
-from bot.sandbox.discord.constants import CallbackType, MessageType
-from bot.sandbox.discord.errors import ClientError
+from sandbox.discord import InteractionRecord, LocalDiscord
+from sandbox.discord.constants import CallbackType, MessageType
+from sandbox.discord.errors import ClientError
 from tests.sandbox.discord_tools import Stage, real_bot
 from tests.sandbox.pool_commands import BUTTONS, GROUPS, LEDGER
 

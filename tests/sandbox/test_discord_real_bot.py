@@ -13,10 +13,10 @@ from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 
-from bot.sandbox.discord import NO_ANSWER, InteractionFailedError
-from bot.sandbox.discord.constants import CallbackType, MessageFlag, MessageType
-from bot.sandbox.discord.people import Value
-from bot.sandbox.faults import Fault
+from sandbox.discord import NO_ANSWER, InteractionFailedError
+from sandbox.discord.constants import CallbackType, MessageFlag, MessageType
+from sandbox.discord.people import Value
+from sandbox.faults import Fault
 from tests.sandbox.discord_tools import Stage, picture, real_bot
 
 Interaction = discord.Interaction[commands.AutoShardedBot]

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.discord import LocalDiscord, permissions, seed
-from bot.sandbox.discord.models import Message
-from bot.sandbox.discord.ratelimits import Limit
+from sandbox.discord import LocalDiscord, permissions, seed
+from sandbox.discord.models import Message
+from sandbox.discord.ratelimits import Limit
 from tests.sandbox.discord_tools import RawBot, raw_bot, running
 
 MESSAGES = f"/channels/{seed.VIDEOS_ID}/messages"
@@ -50,7 +50,7 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
 
 KILLED = """
 import asyncio, pathlib, sys
-from bot.sandbox.discord import LocalDiscord
+from sandbox.discord import LocalDiscord
 async def main():
     local = LocalDiscord(data_dir=pathlib.Path(sys.argv[1]))
     await local.start()

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.sandbox.discord import permissions, seed
+from sandbox.discord import permissions, seed
 from tests.sandbox.discord_tools import RawBot, raw_bot
 
 VIDEOS = f"/channels/{seed.VIDEOS_ID}"

@@ -7,9 +7,9 @@ import pytest
 from discord import app_commands
 from discord.ext import commands
 
-from bot.sandbox.discord import LocalDiscord, permissions, seed
-from bot.sandbox.discord.errors import ClientError
-from bot.sandbox.discord.gateway_events import GUILD_MEMBERS, GUILDS
+from sandbox.discord import LocalDiscord, permissions, seed
+from sandbox.discord.errors import ClientError
+from sandbox.discord.gateway_events import GUILD_MEMBERS, GUILDS
 from tests.sandbox.discord_tools import Stage, real_bot, running
 from tests.sandbox.pool_commands import GROUPS
 from tests.sandbox.test_discord_gateway import connected, identity

@@ -13,8 +13,8 @@ import yarl
 from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
-from bot.sandbox.clips import ClipSpec, render_clip
-from bot.sandbox.discord import LocalDiscord, seed
+from sandbox.clips import ClipSpec, render_clip
+from sandbox.discord import LocalDiscord, seed
 from tests.browser import needs_chromium, open_browser, visited
 from tests.sandbox.page_bot import PageBot
 

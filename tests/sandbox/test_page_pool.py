@@ -9,7 +9,7 @@ import pytest_asyncio
 import yarl
 from playwright.async_api import Browser, Locator, Page, expect
 
-from bot.sandbox.discord import LocalDiscord, permissions, seed
+from sandbox.discord import LocalDiscord, permissions, seed
 from tests.browser import needs_chromium, open_browser, visited
 from tests.sandbox.page_bot import PageBot
 from tests.sandbox.pool_commands import LEDGER

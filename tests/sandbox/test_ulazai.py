@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bot.sandbox.faults import Fault
-from bot.sandbox.ulazai import LocalUlazAI, TaskState
-from bot.sandbox.ulazai.progress import absent, jumping, standing_still
+from sandbox.faults import Fault
+from sandbox.ulazai import LocalUlazAI, TaskState
+from sandbox.ulazai.progress import absent, jumping, standing_still
 from tests.sandbox.ulazai_client import TEXT, Client, Clock, running
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.sandbox.ulazai import LocalUlazAI, TaskState
+from sandbox.ulazai import LocalUlazAI, TaskState
 from tests.sandbox.test_ulazai_videos import fetch, finished
 from tests.sandbox.ulazai_client import Clock, picture, running, serving
 

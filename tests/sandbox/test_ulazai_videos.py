@@ -8,10 +8,10 @@ from contextlib import suppress
 import av
 import pytest
 
-from bot.sandbox.faults import Fault
-from bot.sandbox.ulazai import LocalUlazAI
-from bot.sandbox.ulazai.pictures import check_picture
-from bot.sandbox.ulazai.values import RefusalError
+from sandbox.faults import Fault
+from sandbox.ulazai import LocalUlazAI
+from sandbox.ulazai.pictures import check_picture
+from sandbox.ulazai.values import RefusalError
 from tests.sandbox.ulazai_client import Client, Clock, picture, running, serving
 
 IMAGE = {"generationMode": "image_to_video"}

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from bot.jobs.models import JobState
-from bot.jobs.repository import JobRepository
-from bot.pools import ledger
+from bot.jobs.store.repository import JobRepository
+from bot.pools.ledger import entries as ledger
 from bot.pools.models import Funds, Pool, Terms
-from bot.pools.reconciliation import reconcile
+from bot.pools.reconciliation.service import reconcile
 from bot.pools.service import PoolService
 from bot.storage.database import Database
 from bot.storage.migrations import HEAD

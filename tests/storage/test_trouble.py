@@ -18,8 +18,8 @@ from sqlalchemy import event, text
 from bot.clock import SystemClock
 from bot.errors import StorageError
 from bot.jobs.models import Asker
-from bot.jobs.repository import JobRepository
 from bot.jobs.service import JobService
+from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, Terms
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database

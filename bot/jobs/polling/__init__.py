@@ -1,0 +1,1 @@
+"""When to poll a job next. Pure; `policy` is the door."""

@@ -1,0 +1,145 @@
+"""What the side of Discord does for jobs, under which nonce a post is made, and down which ladder of places."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.jobs.models import Approval, Job
+from bot.jobs.polling.policy import Watch
+
+
+class Place(StrEnum):
+    """Where an outcome can be posted, the best first."""
+
+    THREAD = "thread"
+    CHANNEL = "channel"
+    DIRECT = "direct message"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job is doing, for its card.
+
+    Attributes:
+        watch: of a job that the provider is working on.
+        waiting: why a queued job is not sent yet, in words for the member.
+        retry_at: when it will be tried again.
+        place: of a queued job in its server's line; 1 is the next one.
+        expected_at: when it should be sent.
+        expires_at: until when a job that waits for a moderator can be approved.
+    """
+
+    job: Job
+    watch: Watch | None = None
+    waiting: str | None = None
+    retry_at: datetime | None = None
+    place: int | None = None
+    expected_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message of ours: Discord's ids."""
+
+    channel_id: int
+    message_id: int
+
+
+class Notifier(Protocol):
+    """The side of Discord: posts outcomes and keeps cards up to date."""
+
+    async def post_outcome(self, job: Job, place: Place) -> Posted:
+        """Post how a job ended, under `nonce(job)`.
+
+        Raises:
+            PlaceRefusedError: not possible in this place.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def find_outcome(self, job: Job) -> Posted | None:
+        """Look for a post of this outcome that was made since the delivery began.
+
+        Raises:
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def show_hint(self, job: Job) -> None:
+        """Add to the post of an unconfirmed job what the account's balance suggests by now.
+
+        Raises:
+            PlaceRefusedError: the post is not to be found.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def fresh_picture(self, job: Job) -> str:
+        """Return a fresh address of the job's picture.
+
+        Raises:
+            PlaceRefusedError: Discord does not have the picture any more.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
+        """Ask moderators about a job in this channel, under `card_nonce(job)`.
+
+        Raises:
+            PlaceRefusedError: not possible in this channel.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    async def find_approval_card(self, job: Job, channel_id: int) -> Posted | None:
+        """Look for the card of a job in this channel.
+
+        Raises:
+            PlaceRefusedError: not possible in this channel.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
+    def close_approval_card(self, job_id: int) -> None:
+        """Have the card of a job show what was decided, soon. Never fails and never waits."""
+        ...
+
+    def show(self, standing: Standing) -> None:
+        """Bring the job's card up to date, soon. Never fails and never waits."""
+        ...
+
+
+def places(job: Job) -> Iterator[Place]:
+    """Yield the places for a job's outcome, the best first."""
+    if job.thread_id or job.card_message_id:
+        yield Place.THREAD
+    yield Place.CHANNEL
+    yield Place.DIRECT
+
+
+def card_places(job: Job, moderators_channel: int | None) -> list[int]:
+    """Return the channels for the card on which moderators decide, the best first.
+
+    No thread is made for it: the job may yet come to nothing.
+    """
+    channels = (moderators_channel, job.thread_id, job.asker.channel_id)
+    return list(dict.fromkeys(channel_id for channel_id in channels if channel_id))
+
+
+def nonce(job: Job) -> str:
+    """Return the word under which Discord posts a job's outcome only once: fixed per job and outcome.
+
+    Discord allows 25 characters. The time tells a job's outcomes apart, and the jobs of one database from those
+    of another.
+    """
+    moment = job.finished_at or job.created_at
+    return f"{job.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"
+
+
+def card_nonce(job: Job) -> str:
+    """Return the word under which Discord posts the card of a job for its moderators only once; see `nonce`."""
+    return f"a{job.id % 10**9:x}-{int(job.created_at.timestamp() * 1000):x}"

@@ -1,0 +1,232 @@
+"""Rows of the jobs table: how one is inserted, moved, counted and read. Each runs inside a transaction.
+
+What every job needs is a statement that is made once: to make one and to find its SQL again costs more than to run it.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Update,
+    and_,
+    bindparam,
+    case,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import DuplicateRequestError, TransitionError
+from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Asker, Job, JobState
+from bot.jobs.polling.policy import expected_end
+from bot.pools.models import JobAccount, Limits, Spend, Usage
+from bot.pools.rules.quota import has_window, window_start
+from bot.provider.models import Estimate, GenerationMode, GenerationRequest
+from bot.storage.schema import jobs
+
+
+def values_of(states: Collection[JobState]) -> list[str]:
+    """Return the words that stand in the table."""
+    return [state.value for state in states]
+
+
+# Not a column's name: those stand for what is set.
+_KEY = "job_key"
+_INSERT = insert(jobs).returning(*jobs.c)
+_NOTE = update(jobs).where(jobs.c.id == bindparam(_KEY)).returning(*jobs.c)
+
+_THEIRS = and_(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
+_OPEN = and_(_THEIRS, jobs.c.state.in_(values_of(OPEN_STATES)))
+_OPEN_JOBS = select(jobs).where(_OPEN).order_by(jobs.c.id)
+_OPEN_TIMES = select(jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds).where(
+    _OPEN, jobs.c.session_id.is_(None)
+)
+_SPENDS = select(
+    jobs.c.created_at,
+    case((jobs.c.charged_credits.is_not(None), jobs.c.charged_credits), else_=jobs.c.held_credits),
+).where(
+    _THEIRS,
+    jobs.c.session_id.is_(None),
+    jobs.c.created_at > bindparam("begin"),
+    jobs.c.state.not_in(values_of(UNPAID_STATES)),
+)
+
+# What was told of the last outcome is not what will be told of the next one.
+NOT_TOLD: dict[str, object] = dict.fromkeys(
+    ("delivery_began_at", "result_channel_id", "result_message_id", "delivered_at", "kept_at"), None
+)
+
+
+def new_outcome(now: datetime) -> dict[str, object]:
+    """What every outcome sets: it is new, and from now on there may be a post of it."""
+    return {**NOT_TOLD, "finished_at": now, "delivery_began_at": now}
+
+
+async def insert_job(
+    connection: AsyncConnection,
+    asker: Asker,
+    request: GenerationRequest,
+    price_credits: int,
+    now: datetime,
+    *,
+    state: JobState = JobState.QUEUED,
+    session_id: int | None = None,
+) -> Job:
+    """Insert a new job.
+
+    Raises:
+        DuplicateRequestError: this interaction was taken already.
+    """
+    values = {
+        "interaction_id": asker.interaction_id,
+        "guild_id": asker.guild_id,
+        "channel_id": asker.channel_id,
+        "in_thread": asker.in_thread,
+        "member_id": asker.member_id,
+        "mode": request.mode.value,
+        "prompt": request.prompt,
+        "image_url": request.image_url,
+        "duration_seconds": request.duration_seconds,
+        "aspect_ratio": request.aspect_ratio,
+        "sound": request.sound,
+        "share": request.share,
+        "state": state.value,
+        "held_credits": price_credits,
+        "created_at": now,
+        "session_id": session_id,
+        "role_ids": json.dumps(sorted(asker.role_ids)),
+        "thread_id": asker.channel_id if asker.in_thread else None,
+    }
+    try:
+        row = (await connection.execute(_INSERT, values)).mappings().one()
+    except IntegrityError as error:
+        if "jobs.interaction_id" not in str(error.orig):
+            raise
+        raise DuplicateRequestError from error
+    return job_of(row)
+
+
+async def move(
+    connection: AsyncConnection, job_id: int, sources: Collection[JobState], target: JobState, **values: object
+) -> Job:
+    """Change the state of one job that is in one of `sources`, and set `values` with it.
+
+    Raises:
+        TransitionError: it is in none of them.
+    """
+    formulas = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}
+    plain = {name: value for name, value in values.items() if name not in formulas}
+    query = _moving(frozenset(sources)).values(formulas) if formulas else _moving(frozenset(sources))
+    result = await connection.execute(query, {**plain, "state": target.value, _KEY: job_id})
+    row = result.mappings().one_or_none()
+    if row is None:
+        raise TransitionError(job_id, target)
+    return job_of(row)
+
+
+async def note(connection: AsyncConnection, job_id: int, **values: object) -> Job:
+    """Set values of a job, whatever its state."""
+    return job_of((await connection.execute(_NOTE, {**values, _KEY: job_id})).mappings().one())
+
+
+@lru_cache
+def _moving(sources: frozenset[JobState]) -> Update:
+    return _NOTE.where(jobs.c.state.in_(values_of(sources)))
+
+
+@contextmanager
+def unique_task(job_id: int) -> Iterator[None]:
+    """A provider that gives one task to two jobs has mixed something up: the second can't be believed."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "jobs.task_id" not in str(error.orig):
+            raise
+        raise TransitionError(job_id, JobState.PROCESSING) from error
+
+
+async def read_usage(
+    connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
+) -> Usage:
+    """Read what a member uses of the limits; what a session pays for is outside of them."""
+    theirs = {"guild": guild_id, "member": member_id}
+    ends = tuple(expected_end(*times) for times in await connection.execute(_OPEN_TIMES, theirs))
+    if not has_window(limits):
+        return Usage(open_jobs=ends)
+    rows = await connection.execute(_SPENDS, {**theirs, "begin": window_start(limits, now)})
+    return Usage(open_jobs=ends, spends=tuple(Spend(at, credits_used) for at, credits_used in rows))
+
+
+async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:
+    """Read a member's open jobs, oldest first."""
+    rows = await connection.execute(_OPEN_JOBS, {"guild": guild_id, "member": member_id})
+    return [job_of(row) for row in rows.mappings()]
+
+
+def account_of(job: Job) -> JobAccount:
+    """Return whose books a job is kept in."""
+    return JobAccount(job.id, job.asker.guild_id, job.asker.member_id, job.session_id)
+
+
+@lru_cache
+def _role_ids(text: str) -> frozenset[int]:
+    """Members of a server have few sets of roles, and a start reads them thousands of times."""
+    return frozenset(json.loads(text))
+
+
+def job_of(row: RowMapping) -> Job:
+    """Return the job that a row describes."""
+    low, high = row["estimate_low_seconds"], row["estimate_high_seconds"]
+    return Job(
+        asker=Asker(
+            interaction_id=row["interaction_id"],
+            guild_id=row["guild_id"],
+            channel_id=row["channel_id"],
+            member_id=row["member_id"],
+            in_thread=row["in_thread"],
+            role_ids=_role_ids(row["role_ids"]),
+        ),
+        request=GenerationRequest(
+            mode=GenerationMode(row["mode"]),
+            prompt=row["prompt"],
+            duration_seconds=row["duration_seconds"],
+            sound=row["sound"],
+            share=row["share"],
+            aspect_ratio=row["aspect_ratio"],
+            image_url=row["image_url"],
+        ),
+        state=JobState(row["state"]),
+        estimate=None if low is None else Estimate(low, high),
+        **{name: row[name] for name in _PLAIN_COLUMNS},
+    )
+
+
+_PLAIN_COLUMNS = (
+    "id",
+    "held_credits",
+    "created_at",
+    "charged_credits",
+    "refunded_credits",
+    "account_credits",
+    "task_id",
+    "video_url",
+    "failure",
+    "submitted_at",
+    "finished_at",
+    "card_message_id",
+    "thread_id",
+    "delivery_began_at",
+    "result_channel_id",
+    "result_message_id",
+    "delivered_at",
+    "kept_at",
+    "session_id",
+    "moved_to_front_at",
+)

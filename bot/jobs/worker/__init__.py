@@ -1,0 +1,1 @@
+"""Drives every open job, one step at a time."""

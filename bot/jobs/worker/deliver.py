@@ -1,0 +1,90 @@
+"""The step of a job with an outcome: tell its member, once.
+
+An outbox: the outcome is in the database before anything is posted, the post has a nonce that is the same at
+every try, and only then it is marked as delivered. Discord honours a nonce for a few minutes; after that the bot
+looks for its own message before it posts again.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import PlaceRefusedError
+from bot.jobs.models import Job
+from bot.jobs.ports import Notifier, Posted, places
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.worker.tracked_job import Entry, Next
+
+_log = structlog.get_logger(__name__)
+
+# Discord's documentation, "Create Message": an enforced nonce is checked against "the past few minutes".
+_NONCE_LIFE = timedelta(minutes=1)
+
+
+class Teller:
+    """Posts outcomes, and settles what moderators left undecided."""
+
+    def __init__(
+        self,
+        repository: JobRepository,
+        clock: Clock,
+        notifier: Callable[[], Notifier],
+        *,
+        unconfirmed_after: timedelta,
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._notifier = notifier
+        self._unconfirmed_after = unconfirmed_after
+
+    async def step(self, entry: Entry) -> Next:
+        """Post the job's outcome in the first place that takes it.
+
+        Raises:
+            DeliveryDelayedError: not possible now.
+        """
+        job = entry.job
+        posted = None
+        began_at = job.delivery_began_at or job.finished_at or job.created_at
+        if entry.may_be_posted and self._clock.now() - began_at > _NONCE_LIFE:
+            posted = await self._notifier().find_outcome(job)
+        entry.may_be_posted = True
+        posted = posted or await self._post(job)
+        return self._note(job, posted)
+
+    def deadline(self, job: Job) -> datetime:
+        """Return until when moderators can decide about an unconfirmed job."""
+        return (job.finished_at or job.created_at) + self._unconfirmed_after
+
+    async def undecided_step(self, entry: Entry) -> Next:
+        """Count an unconfirmed job as charged when nobody has decided in time."""
+        repository, job = self._repository, entry.job
+        if entry.wants_hint:
+            with suppress(PlaceRefusedError):
+                await self._notifier().show_hint(job)
+            entry.wants_hint = False
+        if self._clock.now() < self.deadline(job):
+            return self.deadline(job)
+        hours = self._unconfirmed_after / timedelta(hours=1)
+        _log.error("nobody decided: the job counts as charged", job_id=job.id, credits=job.credits)
+        reason = f"Nobody decided within {hours:g} hours whether it was made, so it counts as paid."
+        return lambda: repository.settle_undecided(job.id, reason)
+
+    async def _post(self, job: Job) -> Posted | None:
+        for place in places(job):
+            try:
+                return await self._notifier().post_outcome(job, place)
+            except PlaceRefusedError as error:
+                _log.warning("a place refused the outcome", job_id=job.id, place=place.value, error=str(error))
+        return None
+
+    def _note(self, job: Job, posted: Posted | None) -> Next:
+        repository = self._repository
+        if posted is None:
+            _log.error("no place takes the outcome; it is kept for /history", job_id=job.id)
+            return lambda: repository.keep(job.id)
+        _log.info("outcome posted", job_id=job.id, state=job.state.value, message_id=posted.message_id)
+        return lambda: repository.record_delivery(job.id, posted.channel_id, posted.message_id)

@@ -1,0 +1,145 @@
+"""Whom the provider gets now, of the jobs that are to be sent and the looks that are due.
+
+Four things limit it: how many requests it may get in a second, how many jobs it may have, whether it takes any, and how
+many are being sent just now. Where nothing does, nobody waits and nothing is read.
+"""
+
+import heapq
+from datetime import datetime, timedelta
+
+from bot.clock import Clock
+from bot.jobs.models import Job
+from bot.jobs.ports import Standing
+from bot.jobs.queueing.rate_limiter import Share, TokenBucket
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.worker.pending_jobs import Line, Prospect, Wait
+from bot.jobs.worker.poll import Watcher
+from bot.jobs.worker.submit import BUSY, Sender
+from bot.jobs.worker.tracked_job import Entry
+
+_SENDS_AT_ONCE = 32
+
+
+class Turnstile:
+    """Gives turns to jobs that wait to be sent, and to looks.
+
+    Args:
+        per_second: how many requests the provider gets in all; 0: no limit.
+        active_jobs: how many jobs it has at once; 0: no limit.
+        window: for how long what a member used counts.
+    """
+
+    def __init__(
+        self,
+        repository: JobRepository,
+        clock: Clock,
+        sender: Sender,
+        watcher: Watcher,
+        *,
+        per_second: float,
+        active_jobs: int,
+        window: timedelta,
+    ) -> None:
+        self.line = Line(repository, active_jobs=active_jobs, window=window)
+        self._clock = clock
+        self._sender = sender
+        self._watcher = watcher
+        self._per_second = per_second
+        self._bucket = TokenBucket(per_second, clock.now())
+        self._share = Share()
+        self._looks: dict[int, Entry] = {}
+        self._sending: set[int] = set()
+        self._is_learning = False
+
+    def add_look(self, entry: Entry) -> None:
+        """Let a look wait for its turn."""
+        self._looks[entry.job.id] = entry
+
+    def sends(self, now: datetime) -> list[int]:
+        """Give turns, and return the jobs that are sent now; `looks` says the rest, `sent` is to be told of each."""
+        sends, looks = self._room(now), len(self._looks)
+        tokens = self._bucket.available(now)
+        if tokens is not None:
+            sends, _ = self._share.split(tokens, sends, looks)
+            self._bucket.take(sends)
+        jobs = [self.line.take(now) for _ in range(sends)]
+        for job_id in jobs:
+            self._sending.add(job_id)
+            self._sender.enter(now)
+        return jobs
+
+    def looks(self, now: datetime) -> list[Entry]:
+        """Return the looks that are made now: those that save most waiting, where not all can be."""
+        tokens = self._bucket.available(now)
+        chosen = list(self._looks.values())
+        if tokens is not None and tokens < len(chosen):
+            chosen = heapq.nlargest(tokens, chosen, key=lambda entry: self._watcher.urgency(entry, now))
+        self._bucket.take(len(chosen))
+        for entry in chosen:
+            del self._looks[entry.job.id]
+        return chosen
+
+    def sent(self, job_id: int) -> None:
+        """A job's sending has come to an end, whatever came of it."""
+        self._sending.discard(job_id)
+
+    def _room(self, now: datetime) -> int:
+        """Return how many jobs may be sent, requests per second aside."""
+        if self.line.is_blind() and self._is_crowded(now):
+            return 0
+        return self._places(now)
+
+    def _places(self, now: datetime) -> int:
+        rooms = (len(self.line), _SENDS_AT_ONCE - len(self._sending), self._sender.room(now), self.line.room)
+        return max(0, min(room for room in rooms if room is not None))
+
+    def _is_crowded(self, now: datetime) -> bool:
+        """Whether more jobs wait than may go."""
+        tokens = self._bucket.available(now)
+        places = self._places(now)
+        return len(self.line) > (places if tokens is None else min(places, tokens))
+
+    def wants_to_learn(self, now: datetime) -> bool:
+        """Tell whether `learn` is to be called, since more jobs wait than may go."""
+        return not self._is_learning and self._is_crowded(now) and (self.line.is_blind() or self.line.is_stale(now))
+
+    async def learn(self) -> None:
+        """Read what turns go by. Never raises."""
+        self._is_learning = True
+        try:
+            await self.line.learn(self._clock.now())
+        finally:
+            self._is_learning = False
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """Return when a turn can be given again, or a card of the line be brought up to date; None: not known."""
+        moments = [self.line.looks_at(now), self._sender.opens_at(now) if self.line else None]
+        if self._looks or self._room(now):
+            moments.append(self._bucket.next_at(now))
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def news(self, now: datetime, entries: dict[int, Entry]) -> list[Standing]:
+        """Return what there is new to tell the members who wait, seldom enough to be cheap."""
+        look_at = self.line.looks_at(now)
+        if look_at is None or look_at > now:
+            return []
+        news = self.line.news(now, self._prospect(now, entries))
+        return [_standing_of(entries[job_id].job, wait) for job_id, wait in news]
+
+    def _prospect(self, now: datetime, entries: dict[int, Entry]) -> Prospect:
+        at_provider = self.line.at_provider if self.line.active_jobs else ()
+        return Prospect(
+            reason=self._sender.reason or BUSY,
+            opens_at=self._sender.opens_at(now) or now,
+            ends=[self._watcher.expected_end(entries[job_id].job, now) for job_id in at_provider],
+            seconds_of=self._watcher.typical_seconds,
+            # The others are looks.
+            per_second=self._per_second / 2,
+        )
+
+
+def _standing_of(job: Job, wait: Wait) -> Standing:
+    # Nobody knows when trouble ends: then there is only a next try.
+    if wait.reason == BUSY:
+        return Standing(job, waiting=wait.reason, place=wait.place, expected_at=wait.start_at)
+    return Standing(job, waiting=wait.reason, place=wait.place, retry_at=wait.start_at)

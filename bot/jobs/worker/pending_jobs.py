@@ -1,0 +1,204 @@
+"""The line of queued jobs: whose turn it is, and what the cards of the others say.
+
+It lives in memory and is made anew from the rows at start. The database is read only where more jobs wait than may
+go, so that turns can go by what their members used.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.errors import StorageError
+from bot.jobs.models import Job, JobState
+from bot.jobs.queueing.fair_queue import Turn, Turns, expected_starts
+from bot.jobs.store.repository import JobRepository
+
+_log = structlog.get_logger(__name__)
+
+_AT_PROVIDER = (JobState.SUBMITTING, JobState.PROCESSING)
+# What members used changes by the minute, as their credits leave the window.
+_KNOWN_FOR = timedelta(seconds=30)
+# To look through the line costs some microseconds for each job in it: so it takes a hundredth of a core at most.
+_LOOK_PAUSE_PER_JOB = timedelta(milliseconds=2)
+_LONGEST_LOOK_PAUSE = timedelta(seconds=30)
+# An expected start that moves less than this is not worth an edit.
+_ABOUT = timedelta(seconds=5)
+_ABOUT_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What is to be said of a job that waits.
+
+    Attributes:
+        place: in its server's line; 1 is the next one.
+        start_at: when it should be sent.
+    """
+
+    reason: str
+    place: int
+    start_at: datetime
+
+    def is_about(self, other: "Wait | None", now: datetime) -> bool:
+        """Tell whether both say the same to a reader."""
+        if other is None or (self.reason, self.place) != (other.reason, other.place):
+            return False
+        return abs(self.start_at - other.start_at) <= max(_ABOUT, (self.start_at - now) * _ABOUT_SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What the line goes by when it says how long it takes.
+
+    Attributes:
+        reason: why jobs wait, in words for members.
+        opens_at: when the first may go, as far as it is up to the provider.
+        ends: when the jobs at the provider should end.
+        seconds_of: how long a job takes, once it is sent.
+        per_second: how many may be sent in a second; 0: any number.
+    """
+
+    reason: str
+    opens_at: datetime
+    ends: Sequence[datetime]
+    seconds_of: Callable[[Job], float]
+    per_second: float
+
+
+class Line:
+    """The jobs that wait to be sent.
+
+    Args:
+        repository: where to read what members used.
+        active_jobs: how many jobs the provider may have at once; 0: any number.
+        window: for how long credits count as used.
+    """
+
+    def __init__(self, repository: JobRepository, *, active_jobs: int, window: timedelta) -> None:
+        self.active_jobs = active_jobs
+        self._repository = repository
+        self._window = window
+        self._turns = Turns()
+        self._jobs: dict[int, Job] = {}
+        self._shown: dict[int, Wait] = {}
+        self._learned_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._changed = False
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def __contains__(self, job_id: int) -> bool:
+        return job_id in self._turns
+
+    @property
+    def room(self) -> int | None:
+        """How many more jobs the provider may have; None: any number."""
+        return max(0, self.active_jobs - self._turns.taken) if self.active_jobs else None
+
+    @property
+    def at_provider(self) -> Sequence[int]:
+        """The jobs that are at the provider."""
+        return self._turns.at_provider
+
+    async def recall(self) -> None:
+        """Go on with the turns of an earlier process.
+
+        Raises:
+            StorageError: the database can't be read.
+        """
+        for guild_id, at in (await self._repository.last_served()).items():
+            self._turns.serve(guild_id, at)
+
+    def join(self, job: Job) -> None:
+        """Let a queued job wait; also one that waits already and was moved to the front."""
+        self._jobs[job.id] = job
+        self._turns.join(_turn_of(job))
+        self._changed = True
+
+    def take(self, now: datetime) -> int:
+        """Return the job whose turn it is; it is at the provider from now on.
+
+        Raises:
+            IndexError: nobody waits.
+        """
+        job_id = self._turns.take(now).job_id
+        self._drop(job_id)
+        return job_id
+
+    def note(self, job: Job) -> None:
+        """Go by where a job stands now, that does not wait in the line."""
+        before = self._turns.taken
+        if job.state is JobState.QUEUED:
+            self._turns.give_back(job.id)
+        elif job.state in _AT_PROVIDER:
+            self._turns.occupy(_turn_of(job), job.submitted_at or job.created_at)
+        else:
+            self._turns.leave(job.id)
+        self._changed |= self._turns.taken != before
+
+    def leave(self, job_id: int) -> None:
+        """Forget a job."""
+        self._turns.leave(job_id)
+        self._drop(job_id)
+
+    def _drop(self, job_id: int) -> None:
+        self._jobs.pop(job_id, None)
+        self._shown.pop(job_id, None)
+        self._changed = True
+
+    def is_blind(self) -> bool:
+        """Tell whether somebody waits of whom it is not known what they used, so that no turn can be given."""
+        return bool(self._turns.unknown)
+
+    def is_stale(self, now: datetime) -> bool:
+        """Tell whether it has been some time since it was read what members used."""
+        return self._learned_at is None or not timedelta() <= now - self._learned_at <= _KNOWN_FOR
+
+    async def learn(self, now: datetime) -> None:
+        """Read what the members who wait have used. Never raises: who can't be read has used nothing."""
+        unknown = members = self._turns.unknown
+        if self.is_stale(now):
+            members, self._learned_at = self._turns.rivals, now
+        if not members:
+            return
+        try:
+            used = await self._repository.used_credits(members, now - self._window)
+        except StorageError as error:
+            _log.error("turns go by age alone for now", error=str(error))
+            self._turns.learn(dict.fromkeys(unknown, 0))
+            return
+        self._turns.learn({member: used.get(member, 0) for member in members})
+        self._changed = True
+
+    def looks_at(self, now: datetime) -> datetime | None:
+        """Return when `news` should be asked again; None: not before something changes."""
+        if not self._turns:
+            return None
+        pause = len(self._turns) * _LOOK_PAUSE_PER_JOB
+        if not self._changed:
+            pause = max(pause, _LONGEST_LOOK_PAUSE)
+        if self._looked_at is None or self._looked_at > now:
+            return now
+        return self._looked_at + pause
+
+    def news(self, now: datetime, prospect: Prospect) -> Iterator[tuple[int, Wait]]:
+        """Yield the jobs of whose waiting there is something new to say."""
+        self._looked_at, self._changed = now, False
+        order = [self._jobs[turn.job_id] for turn in self._turns.order()]
+        seconds = [prospect.seconds_of(job) for job in order] if self.active_jobs else [0.0] * len(order)
+        starts = expected_starts(seconds, prospect.opens_at, prospect.ends, self.active_jobs, prospect.per_second)
+        places: Counter[int] = Counter()
+        for job, start_at in zip(order, starts, strict=True):
+            places[job.asker.guild_id] += 1
+            wait = Wait(prospect.reason, places[job.asker.guild_id], start_at)
+            if not wait.is_about(self._shown.get(job.id), now):
+                self._shown[job.id] = wait
+                yield job.id, wait
+
+
+def _turn_of(job: Job) -> Turn:
+    return Turn(job.id, job.asker.guild_id, job.asker.member_id, job.held_credits, job.moved_to_front_at)

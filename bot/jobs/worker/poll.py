@@ -1,0 +1,162 @@
+"""The step of a job that the provider is working on: look at it.
+
+Late is not lost: looks go on, ever less often, for `job_max`; then the job is handed to the moderators. An answer
+that cannot be is believed only when it stays the same for minutes, and a state that nobody documented counts as
+still processing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
+from bot.jobs.models import Job
+from bot.jobs.polling.policy import age_seconds, expected_wait, next_look
+from bot.jobs.polling.statistics_by_kind import Experience, Kind
+from bot.jobs.ports import Notifier, Standing
+from bot.jobs.queueing.circuit_breaker import Gate
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.worker.tracked_job import Entry, Next
+from bot.provider.models import TaskState, TaskStatus
+from bot.provider.ports import VideoProvider
+
+_log = structlog.get_logger(__name__)
+
+# A late job is expected after a share of its time.
+_SOON = 0.1
+_ODD_LOOKS = 3
+_ODD_AFTER = timedelta(minutes=4)
+
+_FAILED = "UlazAI could not make this video."
+_LOST = "UlazAI does not know this video any more."
+_NO_VIDEO = "UlazAI says that this video is done, but gives no link to it."
+_TOO_LATE = "UlazAI is still not done with this video, so a moderator has to look."
+
+
+class Watcher:
+    """Looks at processing jobs."""
+
+    def __init__(
+        self,
+        repository: JobRepository,
+        provider: VideoProvider,
+        clock: Clock,
+        notifier: Callable[[], Notifier],
+        *,
+        min_interval_seconds: float,
+        job_max: timedelta,
+    ) -> None:
+        self._repository = repository
+        self._provider = provider
+        self._clock = clock
+        self._notifier = notifier
+        self._min_interval = min_interval_seconds
+        self._job_max = job_max
+        self._gate = Gate()
+        self._experience = Experience(min_interval_seconds)
+
+    def recall(self, durations: Mapping[Kind, Sequence[float]]) -> None:
+        """Go by how long earlier jobs took, in seconds, newest first."""
+        self._experience.recall(durations)
+
+    def first_look(self, entry: Entry) -> datetime:
+        """Return when to look at a job that was just sent."""
+        return self._next_look(entry, self._clock.now())
+
+    def _next_look(self, entry: Entry, now: datetime) -> datetime:
+        return next_look(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
+
+    def resumed_look(self, entry: Entry) -> datetime:
+        """Return when to look at a job that an earlier process sent: at once, if it may be done by now."""
+        now = self._clock.now()
+        if age_seconds(entry.watch.sent_at, now) >= entry.watch.estimate.low_seconds:
+            return now
+        return self._next_look(entry, now)
+
+    def typical_seconds(self, job: Job) -> float:
+        """Return how long the provider usually takes for a job such as this."""
+        return self._experience.typical_seconds(job.request)
+
+    def expected_end(self, job: Job, now: datetime) -> datetime:
+        """Return when a job that the provider has should be done: soon, if it is late."""
+        seconds = self.typical_seconds(job)
+        return max((job.submitted_at or now) + timedelta(seconds=seconds), now + timedelta(seconds=_SOON * seconds))
+
+    def would_ask(self, now: datetime) -> bool:
+        """Tell whether a step would send a request now."""
+        return self._gate.is_free(now)
+
+    def urgency(self, entry: Entry, now: datetime) -> float:
+        """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
+        return expected_wait(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
+
+    async def step(self, entry: Entry) -> Next:
+        """Look at the job."""
+        now = self._clock.now()
+        if come_back := self._gate.enter(now):
+            return come_back
+        try:
+            status = await self._provider.status(entry.job.task_id or "")
+        except ProviderNotFoundError:
+            return self._odd(entry, _LOST)
+        except (ProviderBusyError, ProviderKeyError) as error:
+            return self._refused(entry, error)
+        except ProviderError as error:
+            _log.warning("look failed; it will be tried again", job_id=entry.job.id, error=str(error))
+            return self._too_late(entry) or entry.later(self._clock.now(), self._min_interval)
+        finally:
+            self._gate.left()
+        self._gate.opened()
+        entry.failures = 0
+        return self._judge(entry, status)
+
+    def _refused(self, entry: Entry, error: ProviderBusyError | ProviderKeyError) -> Next:
+        now = self._clock.now()
+        wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
+        if self._gate.refused(now, str(error), wish):
+            _log.error("provider answers no looks for now", job_id=entry.job.id, error=str(error))
+        return self._not_too_soon(self._gate.enter(now) or now)
+
+    def _judge(self, entry: Entry, status: TaskStatus) -> Next:
+        repository, job_id = self._repository, entry.job.id
+        if status.state is TaskState.FAILED:
+            reason, refunded = status.error_message or _FAILED, status.credits_refunded is not False
+            _log.warning("provider failed the job", job_id=job_id, error=reason, refunded=refunded)
+            return lambda: repository.fail(job_id, reason, refunded=refunded)
+        if status.state is TaskState.COMPLETED:
+            url = status.video_url
+            if url is None:
+                return self._odd(entry, _NO_VIDEO)
+            _log.info("video is ready", job_id=job_id)
+            self._experience.learn(entry.job.request, entry.watch, self._clock.now())
+            return lambda: repository.succeed(job_id, url)
+        return self._still_processing(entry, status)
+
+    def _still_processing(self, entry: Entry, status: TaskStatus) -> Next:
+        now = self._clock.now()
+        entry.odd_looks, entry.odd_since = 0, None
+        entry.watch = entry.watch.seen(now, status.progress)
+        self._notifier().show(Standing(entry.job, entry.watch))
+        return self._too_late(entry) or self._next_look(entry, now)
+
+    def _too_late(self, entry: Entry) -> Next | None:
+        if self._clock.now() - entry.watch.sent_at < self._job_max:
+            return None
+        repository, job_id = self._repository, entry.job.id
+        _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=entry.job.task_id)
+        return lambda: repository.mark_unconfirmed(job_id, _TOO_LATE)
+
+    def _odd(self, entry: Entry, reason: str) -> Next:
+        repository, job_id, now = self._repository, entry.job.id, self._clock.now()
+        entry.odd_looks += 1
+        entry.odd_since = entry.odd_since or now
+        if entry.odd_looks >= _ODD_LOOKS and now - entry.odd_since >= _ODD_AFTER:
+            _log.error("job given up", job_id=job_id, task_id=entry.job.task_id, error=reason)
+            return lambda: repository.mark_unconfirmed(job_id, reason)
+        return self._not_too_soon(now + _ODD_AFTER / (_ODD_LOOKS - 1))
+
+    def _not_too_soon(self, due: datetime) -> datetime:
+        """Keep the shortest time between two looks at a job."""
+        return max(due, self._clock.now() + timedelta(seconds=self._min_interval))

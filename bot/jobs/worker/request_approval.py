@@ -1,0 +1,104 @@
+"""The step of a job that waits for a moderator: ask, once, and give up when nobody decides in time.
+
+The card is an outbox like an outcome: its nonce is the same at every try, it is written down after it was posted, and
+after the minutes for which Discord honours a nonce the bot looks for it before it posts again.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import PlaceRefusedError, TransitionError
+from bot.jobs.models import Case, Job, JobState
+from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.ports import Notifier, Posted, card_places
+from bot.jobs.worker.tracked_job import Entry, Next
+
+_log = structlog.get_logger(__name__)
+
+# Discord's documentation, "Create Message": an enforced nonce is checked against "the past few minutes".
+_NONCE_LIFE = timedelta(minutes=1)
+# When no channel takes the card, `/pool waiting` has the job; perhaps somebody mends the channel.
+_PAUSE = timedelta(hours=1)
+
+
+class Approver:
+    """Posts the cards on which moderators decide, and expires what nobody decided."""
+
+    def __init__(
+        self,
+        approvals: ApprovalRepository,
+        clock: Clock,
+        notifier: Callable[[], Notifier],
+        *,
+        approval_after: timedelta,
+    ) -> None:
+        self._approvals = approvals
+        self._clock = clock
+        self._notifier = notifier
+        self._approval_after = approval_after
+
+    async def step(self, entry: Entry) -> Next:
+        """Post the job's card, or wait for the decision, or expire the job.
+
+        Raises:
+            TransitionError: it was decided meanwhile.
+            DeliveryDelayedError: not possible now.
+        """
+        job, now = entry.job, self._clock.now()
+        deadline = job.created_at + self._approval_after
+        if now >= deadline:
+            return self._expiry(job)
+        case = await self._approvals.get(job.id)
+        if case is None or case.job.state is not JobState.AWAITING_APPROVAL:
+            raise TransitionError(job.id, JobState.EXPIRED)
+        if case.approval.card_message_id is not None:
+            return deadline
+        posted = await self._find_or_post(entry, case)
+        if posted is None:
+            return min(deadline, now + _PAUSE)
+        return lambda: self._record(job, posted)
+
+    def _expiry(self, job: Job) -> Next:
+        hours = self._approval_after / timedelta(hours=1)
+        _log.info("nobody decided: the job expires", job_id=job.id)
+        return lambda: self._approvals.expire(job.id, f"No moderator decided within {hours:g} hours.")
+
+    async def _find_or_post(self, entry: Entry, case: Case) -> Posted | None:
+        channels = card_places(case.job, await self._approvals.moderators_channel(case.job.asker.guild_id))
+        is_forgotten = self._clock.now() - case.job.created_at > _NONCE_LIFE
+        if entry.may_be_posted and is_forgotten and (found := await self._find(case.job, channels)):
+            return found
+        entry.may_be_posted = True
+        return await self._post(case, channels)
+
+    async def _find(self, job: Job, channels: list[int]) -> Posted | None:
+        for channel_id in channels:
+            with suppress(PlaceRefusedError):
+                if found := await self._notifier().find_approval_card(job, channel_id):
+                    return found
+        return None
+
+    async def _post(self, case: Case, channels: list[int]) -> Posted | None:
+        job = case.job
+        for channel_id in channels:
+            try:
+                posted = await self._notifier().post_approval_card(job, case.approval, channel_id)
+            except PlaceRefusedError as error:
+                _log.warning(
+                    "a channel refused a moderators' card", job_id=job.id, channel_id=channel_id, error=str(error)
+                )
+            else:
+                _log.info("moderators are asked", job_id=job.id, cause=case.approval.cause.value, channel_id=channel_id)
+                return posted
+        _log.error("no channel takes the moderators' card; /pool waiting has it", job_id=job.id)
+        return None
+
+    async def _record(self, job: Job, posted: Posted) -> Job:
+        row = await self._approvals.record_card(job.id, posted.channel_id, posted.message_id)
+        if row.state is not JobState.AWAITING_APPROVAL:
+            self._notifier().close_approval_card(job.id)
+        return row

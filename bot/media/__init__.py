@@ -1,0 +1,1 @@
+"""Files: downloaded from elsewhere, and archived."""

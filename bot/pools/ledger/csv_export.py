@@ -1,0 +1,44 @@
+"""The ledger as a table for spreadsheets: CSV (RFC 4180), one entry in each row. Pure but for the file."""
+
+import csv
+from collections.abc import Iterable
+from datetime import UTC
+from typing import TextIO
+
+from bot.pools.ledger.reports import LedgerEntry
+
+COLUMNS = ("id", "time_utc", "kind", "credits", "job", "member", "session", "by", "reason")
+
+# By these a spreadsheet tells a formula, also in their full width and after blanks:
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
+
+
+def write_heading(file: TextIO) -> None:
+    """Write the names of the columns."""
+    csv.writer(file).writerow(COLUMNS)
+
+
+def write_entries(file: TextIO, entries: Iterable[LedgerEntry]) -> None:
+    """Write a row for each entry; what people wrote can't act as a formula."""
+    csv.writer(file).writerows(map(_row, entries))
+
+
+def harmless(text: str) -> str:
+    """Return a text that a spreadsheet shows and never computes: one that could be a formula is quoted."""
+    is_formula = text.lstrip().startswith(_FORMULA_SIGNS) or text[:1] in ("\t", "\r", "\n")
+    return f"'{text}" if is_formula else text
+
+
+def _row(entry: LedgerEntry) -> tuple[object, ...]:
+    return (
+        entry.id,
+        entry.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        entry.kind.value,
+        entry.credits,
+        entry.job_id,
+        entry.member_id,
+        entry.session_id,
+        entry.actor_id,
+        harmless(entry.reason or ""),
+    )

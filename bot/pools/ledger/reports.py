@@ -1,0 +1,142 @@
+"""What moderators and members are shown of a pool: values."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from bot.pools.models import EntryKind, Limits, Pool, Session
+from bot.pools.policy import BrakeStep
+from bot.pools.rules.limits import Origin
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A row of the ledger.
+
+    Attributes:
+        credits: how many; the kind says from where to where.
+        job_id: of the job that it is about, if it is about one.
+        member_id: of the job's member.
+        actor_id: of who did it, where somebody did.
+        session_id: of the session whose budget it is about or comes out of.
+    """
+
+    id: int
+    kind: EntryKind
+    credits: int
+    created_at: datetime
+    job_id: int | None = None
+    member_id: int | None = None
+    actor_id: int | None = None
+    session_id: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A row of the audit trail: who did what, when."""
+
+    id: int
+    actor_id: int
+    action: str
+    detail: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page begins: with what is next to the entry of this id, older or newer, and without it."""
+
+    entry_id: int
+    is_older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Item]):
+    """Some entries, the newest first.
+
+    Attributes:
+        newer: where the page before this one begins; None: there is none.
+        older: where the page after this one begins; None: there is none.
+    """
+
+    items: tuple[_Item, ...]
+    newer: Cursor | None = None
+    older: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """When the calendar's current day, week and month began, in UTC; weeks begin on Mondays (ISO 8601)."""
+
+    day: datetime
+    week: datetime
+    month: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Credits spent in the current day, week and month of the calendar in UTC."""
+
+    today: int = 0
+    this_week: int = 0
+    this_month: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spender:
+    """A member, and the credits they spent."""
+
+    member_id: int
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReading:
+    """The provider account's balance, as its newest answer told it."""
+
+    credits: int
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """How a pool stands.
+
+    Attributes:
+        top: who spent most this month, the most first.
+        empty_at: when the pool is empty at the pace of the last days; None: not in sight.
+        account: the provider's account, for all servers together; None: it has not been told yet.
+    """
+
+    pool: Pool
+    spending: Spending
+    top: tuple[Spender, ...] = ()
+    empty_at: datetime | None = None
+    account: AccountReading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRules:
+    """Every rule that applies to a member in one place at one time.
+
+    Attributes:
+        limits: those that hold.
+        origins: every number that applies, and where it comes from.
+        step: of the brakes, now.
+        session: the creative session of the place, open or ended; None: it is no session's thread.
+        now: the time that this is about.
+    """
+
+    pool: Pool
+    member_id: int
+    role_ids: Collection[int]
+    channel_ids: Collection[int]
+    limits: Limits
+    origins: tuple[Origin, ...]
+    step: BrakeStep
+    session: Session | None
+    now: datetime

@@ -1,0 +1,113 @@
+"""Rows of the pools and sessions tables: how they are opened and read. Each runs inside a transaction."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pools.ledger import entries as ledger
+from bot.pools.models import Funds, Pool, Session, SessionEnd
+from bot.pools.policy import BrakeStep, policy_of
+from bot.storage.schema import pools, sessions
+
+# Made once: to make a statement, and to find its SQL again, costs more than to run it.
+_POOL = select(pools).where(pools.c.guild_id == bindparam("guild"))
+
+
+async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits: int, now: datetime) -> Pool:
+    """Return a server's pool; one that is seen for the first time is opened with its starting credits."""
+    pool = await read_pool(connection, guild_id)
+    if pool is not None and pool.opened_at is not None:
+        return pool
+    await _open_new(connection, [guild_id], starting_credits, now)
+    row = (await connection.execute(select(pools).where(pools.c.guild_id == guild_id))).mappings().one()
+    return pool_of(row)
+
+
+async def open_pools(
+    connection: AsyncConnection, guild_ids: Iterable[int], starting_credits: int, now: datetime
+) -> int:
+    """Open the pools of those servers that are seen for the first time; returns how many these are."""
+    opened = set((await connection.execute(select(pools.c.guild_id).where(pools.c.opened_at.is_not(None)))).scalars())
+    new = sorted(set(guild_ids) - opened)
+    await _open_new(connection, new, starting_credits, now)
+    return len(new)
+
+
+async def _open_new(
+    connection: AsyncConnection, guild_ids: Sequence[int], starting_credits: int, now: datetime
+) -> None:
+    """Open the pools of servers that have none; their rows may be there already, not opened."""
+    if not guild_ids:
+        return
+    opening = insert(pools).on_conflict_do_update(index_elements=["guild_id"], set_={"opened_at": now})
+    await connection.execute(opening, [{"guild_id": guild_id, "opened_at": now} for guild_id in guild_ids])
+    await ledger.deposit_everywhere(connection, guild_ids, starting_credits, now, reason="starting credits")
+
+
+async def read_pool(connection: AsyncConnection, guild_id: int) -> Pool | None:
+    """Read a server's pool; None: it has none yet."""
+    row = (await connection.execute(_POOL, {"guild": guild_id})).mappings().one_or_none()
+    return pool_of(row) if row else None
+
+
+async def read_session(connection: AsyncConnection, session_id: int) -> Session | None:
+    """Read a session."""
+    row = (await connection.execute(select(sessions).where(sessions.c.id == session_id))).mappings().one_or_none()
+    return session_of(row) if row else None
+
+
+async def read_session_in(connection: AsyncConnection, thread_id: int) -> Session | None:
+    """Read the session that a thread belongs to, open or ended."""
+    query = select(sessions).where(sessions.c.thread_id == thread_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return session_of(row) if row else None
+
+
+def pool_of(row: RowMapping) -> Pool:
+    """Return the pool that a row describes."""
+    return Pool(
+        guild_id=row["guild_id"],
+        funds=Funds(
+            available=row["available_credits"],
+            budgeted=row["budgeted_credits"],
+            held=row["held_credits"],
+            spent=row["spent_credits"],
+        ),
+        policy=policy_of(row["policy"]),
+        last_deposit=row["last_deposit_credits"],
+        announced_brake=BrakeStep(row["announced_brake"]),
+        opened_at=row["opened_at"],
+    )
+
+
+def session_of(row: RowMapping) -> Session:
+    """Return the session that a row describes."""
+    return Session(
+        budget=row["budget_credits"],
+        available=row["available_credits"],
+        held=row["held_credits"],
+        spent=row["spent_credits"],
+        end_cause=SessionEnd(row["end_cause"]) if row["end_cause"] else None,
+        **{name: row[name] for name in _PLAIN_COLUMNS},
+    )
+
+
+_PLAIN_COLUMNS = (
+    "id",
+    "guild_id",
+    "interaction_id",
+    "channel_id",
+    "title",
+    "started_by",
+    "started_at",
+    "thread_id",
+    "card_message_id",
+    "role_id",
+    "ends_at",
+    "ended_at",
+    "ended_by",
+    "summarised_at",
+)

@@ -1,0 +1,1 @@
+"""Whether the books agree with themselves and with the provider's balance."""

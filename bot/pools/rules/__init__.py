@@ -1,0 +1,1 @@
+"""Rules of a server: admission, limits, and how moderators change them."""

@@ -1,0 +1,97 @@
+"""Which limits hold for a member, and where each of them comes from: pure rules.
+
+For each number by itself: a member's own rule wins, else the best of the roles' rules, else everyone's, else the
+operator's setting.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.pools.models import Limits
+from bot.pools.policy import Allowance, Policy
+from bot.pools.rules.quota import has_window
+
+_DAY_HOURS = 24.0
+
+
+class Number(StrEnum):
+    """What an allowance limits."""
+
+    WINDOW_CREDITS = "window_credits"
+    ACTIVE_JOBS = "active_jobs"
+    MAX_PRICE = "max_price"
+
+
+class Source(StrEnum):
+    """Where a limit comes from, the strongest first."""
+
+    MEMBER = "member"
+    ROLE = "role"
+    EVERYONE = "everyone"
+    SETTINGS = "settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One number that applies to a member.
+
+    Attributes:
+        value: the limit; 0: no limit.
+        role_id: of the role whose rule it is.
+        is_in_force: whether it is the one that counts, of all that apply.
+    """
+
+    number: Number
+    value: int
+    source: Source
+    role_id: int | None = None
+    is_in_force: bool = False
+
+
+def limits_for(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> Limits:
+    """Return the limits that hold for a member."""
+    applying = origins(policy, member_id, role_ids, settings)
+    values = {origin.number: origin.value for origin in applying if origin.is_in_force}
+    # Where the operator set no window, but moderators limit credits, they mean a day.
+    hours = settings.window_hours or (_DAY_HOURS if values[Number.WINDOW_CREDITS] else 0.0)
+    return Limits(values[Number.ACTIVE_JOBS], values[Number.WINDOW_CREDITS], hours, values[Number.MAX_PRICE])
+
+
+def origins(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> list[Origin]:
+    """Return every number that applies to a member: for each what is in force first, then what it overrules."""
+    found = []
+    for number in Number:
+        applying = list(_applying(number, policy, member_id, role_ids, settings))
+        found += [replace(applying[0], is_in_force=True), *applying[1:]]
+    return found
+
+
+def _applying(
+    number: Number, policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits
+) -> Iterator[Origin]:
+    own = _value(policy.members.get(member_id), number)
+    if own is not None:
+        yield Origin(number, own, Source.MEMBER)
+    by_role = {role_id: _value(policy.roles.get(role_id), number) for role_id in role_ids}
+    # 0 is no limit, which is better than any.
+    best_first = sorted(
+        ((value == 0, value, role_id) for role_id, value in by_role.items() if value is not None), reverse=True
+    )
+    yield from (Origin(number, value, Source.ROLE, role_id) for _, value, role_id in best_first)
+    general = _value(policy.everyone, number)
+    if general is not None:
+        yield Origin(number, general, Source.EVERYONE)
+    yield Origin(number, _setting(settings, number), Source.SETTINGS)
+
+
+def _setting(settings: Limits, number: Number) -> int:
+    if number is Number.WINDOW_CREDITS and not has_window(settings):
+        return 0
+    value: int = getattr(settings, number.value)
+    return value
+
+
+def _value(allowance: Allowance | None, number: Number) -> int | None:
+    value: int | None = getattr(allowance, number.value) if allowance else None
+    return value

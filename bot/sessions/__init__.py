@@ -1,0 +1,1 @@
+"""Creative sessions: a thread with a budget of its own."""

@@ -1,0 +1,73 @@
+"""Creative sessions with their jobs, in SQL. Each runs inside a transaction."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.jobs.models import OPEN_STATES, Job, JobState
+from bot.jobs.store.approval_queries import expire_of_session
+from bot.jobs.store.queries import job_of, values_of
+from bot.pools.models import SessionEnd
+from bot.pools.queries import read_session, session_of
+from bot.sessions.models import Ending, SessionStanding
+from bot.sessions.repository import end_session
+from bot.storage.schema import jobs, sessions
+
+_UNTOLD = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
+
+
+async def read_standings(connection: AsyncConnection) -> list[SessionStanding]:
+    """Read how every session is doing whose summary has not been posted, the oldest first."""
+    # By its index, however many sessions there were: this is read every few seconds.
+    open_ones = select(sessions.c.id).where(sessions.c.summarised_at.is_(None))
+    return await _standings(connection, sessions.c.id.in_(open_ones))
+
+
+async def read_standing(connection: AsyncConnection, session_id: int) -> SessionStanding | None:
+    """Read how a session is doing; None: there is none."""
+    return next(iter(await _standings(connection, sessions.c.id == session_id)), None)
+
+
+async def read_jobs_of(connection: AsyncConnection, session_id: int) -> list[Job]:
+    """Read the jobs that a session pays for, the oldest first."""
+    query = select(jobs).where(jobs.c.session_id == session_id).order_by(jobs.c.id)
+    return [job_of(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def finish_session(
+    connection: AsyncConnection, session_id: int, cause: SessionEnd, now: datetime, *, ended_by: int | None = None
+) -> Ending | None:
+    """End a session: what waits for a moderator expires, and what is left of the budget goes back to the pool.
+
+    Returns:
+        The ended session; None: it has ended before, or there is none.
+    """
+    before = await read_session(connection, session_id)
+    if before is None or before.ended_at is not None:
+        return None
+    expired = await expire_of_session(connection, session_id, now)
+    await end_session(connection, session_id, cause, now, ended_by=ended_by)
+    standing = await read_standing(connection, session_id)
+    return Ending(standing, tuple(expired)) if standing else None
+
+
+async def _standings(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[SessionStanding]:
+    query = (
+        select(
+            *sessions.c,
+            _count(jobs.c.state == JobState.SUCCEEDED.value).label("ready"),
+            _count(jobs.c.state.in_(values_of(OPEN_STATES))).label("making"),
+            _count(_UNTOLD).label("untold"),
+        )
+        .select_from(sessions.outerjoin(jobs, jobs.c.session_id == sessions.c.id))
+        .where(condition)
+        .group_by(sessions.c.id)
+        .order_by(sessions.c.id)
+    )
+    rows = (await connection.execute(query)).mappings()
+    return [SessionStanding(session_of(row), row["ready"], row["making"], row["untold"]) for row in rows]
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count(jobs.c.id).filter(condition)

@@ -1,0 +1,125 @@
+"""What managers do with creative sessions, and what becomes of these by themselves; each step in one transaction."""
+
+from dataclasses import replace
+
+from bot.clock import Clock
+from bot.errors import ChangeRefusedError
+from bot.jobs.validation import LOWEST_PRICE
+from bot.pools.models import Session, SessionEnd, SessionPlan, Terms
+from bot.pools.queries import open_pool, read_session, read_session_in
+from bot.pools.rules.input_checks import check_credits, clean_reason
+from bot.pools.rules.quota import relative
+from bot.sessions.models import Ending, SessionStanding, Summary
+from bot.sessions.queries import finish_session, read_jobs_of, read_standing, read_standings
+from bot.sessions.repository import note_session, open_sessions, start_session
+from bot.storage.database import Database
+
+MAX_MINUTES = 24 * 60
+"""How long a session may be planned for."""
+
+MAX_TITLE = 100
+"""Discord's limit for the name of a thread, in characters."""
+
+
+_TITLE = "Creative session"
+
+
+class SessionService:
+    """Creative sessions. It answers from the database alone and never waits for the network."""
+
+    def __init__(self, database: Database, clock: Clock, terms: Terms) -> None:
+        self._database = database
+        self._clock = clock
+        self._terms = terms
+
+    async def start(self, plan: SessionPlan) -> Session:
+        """Start a session: its budget is set aside from the pool.
+
+        Raises:
+            ChangeRefusedError: a number can't be used, or it was started already.
+            PoolEmptyError: the pool has too few credits.
+            StorageError: the database can't be written.
+        """
+        check_credits(plan.budget, least=LOWEST_PRICE)
+        if plan.minutes is not None and not 1 <= plan.minutes <= MAX_MINUTES:
+            raise ChangeRefusedError(f"A session lasts from 1 to {MAX_MINUTES} minutes; without a time, until its end.")
+        title = clean_reason(plan.title[:MAX_TITLE], is_needed=False) or _TITLE
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            pool = await open_pool(connection, plan.guild_id, self._terms.starting_credits, now)
+            return await start_session(connection, pool, replace(plan, title=title), now)
+
+    async def end(self, session_id: int, guild_id: int, manager_id: int) -> Ending:
+        """End a session of a server's: what is left of its budget goes back to the pool.
+
+        Raises:
+            ChangeRefusedError: it has ended before, or is not one of this server's.
+            StorageError: the database can't be written.
+        """
+        async with self._database.transaction() as connection:
+            session = await read_session(connection, session_id)
+            if session is None or session.guild_id != guild_id:
+                raise ChangeRefusedError("There is no such session here; choose one from the list.")
+            ending = await finish_session(
+                connection, session_id, SessionEnd.COMMAND, self._clock.now(), ended_by=manager_id
+            )
+        if ending is None:
+            raise ChangeRefusedError(_over(session))
+        return ending
+
+    async def end_by_itself(self, session_id: int) -> Ending | None:
+        """End a session whose time or budget is used up; None: that is not so (any more)."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            standing = await read_standing(connection, session_id)
+            cause = standing.due_end(now) if standing else None
+            return await finish_session(connection, session_id, cause, now) if cause else None
+
+    async def give_up(self, session_id: int) -> Ending | None:
+        """End a session that can't be opened at Discord; None: it has ended before."""
+        async with self._database.transaction() as connection:
+            return await finish_session(connection, session_id, SessionEnd.FAILURE, self._clock.now())
+
+    async def open_in(self, guild_id: int) -> list[Session]:
+        """Return a server's open sessions, the newest first."""
+        async with self._database.reading() as connection:
+            return await open_sessions(connection, guild_id)
+
+    async def in_thread(self, thread_id: int) -> Session | None:
+        """Return the session that a thread belongs to, open or ended."""
+        async with self._database.reading() as connection:
+            return await read_session_in(connection, thread_id)
+
+    async def standings(self) -> list[SessionStanding]:
+        """Return how every session is doing whose summary has not been posted, the oldest first."""
+        async with self._database.reading() as connection:
+            return await read_standings(connection)
+
+    async def summary(self, session: Session) -> Summary:
+        """Return what came of a session, as it is now."""
+        async with self._database.reading() as connection:
+            current = await read_session(connection, session.id)
+            return Summary(current or session, tuple(await read_jobs_of(connection, session.id)))
+
+    async def record_thread(self, session_id: int, thread_id: int) -> Session:
+        """Remember the thread of a session: the id of the message that it is made from."""
+        return await self._note(session_id, thread_id=thread_id)
+
+    async def record_card(self, session_id: int, message_id: int) -> Session:
+        """Remember the card of a session."""
+        return await self._note(session_id, card_message_id=message_id)
+
+    async def record_summary(self, session_id: int) -> Session:
+        """Remember that what came of a session was posted."""
+        async with self._database.transaction() as connection:
+            return await note_session(connection, session_id, summarised_at=self._clock.now())
+
+    async def _note(self, session_id: int, **ids: int) -> Session:
+        async with self._database.transaction() as connection:
+            return await note_session(connection, session_id, **ids)
+
+
+def _over(session: Session) -> str:
+    who = f"<@{session.ended_by}> has ended this session" if session.ended_by else "This session ended by itself"
+    when = f" {relative(session.ended_at)}" if session.ended_at else ""
+    return f"{who}{when}; what was left of its budget is back in the pool."

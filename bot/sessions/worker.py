@@ -1,0 +1,311 @@
+"""Takes each creative session through its life, however often the bot is restarted in between.
+
+    started    its thread and card are made        -> open; where Discord allows none, ended
+    open       its card follows its numbers        -> ended: by a manager, its time or its budget
+    ended      its card waits for its last jobs    -> summarised, and no more of interest
+
+Jobs move in many places, so nothing tells a session of it: while there is one that goes on, the rows are read every
+few seconds in one query, and what is to be done follows from them alone. That is also all that a restart needs.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
+from bot.jobs.models import Job
+from bot.jobs.worker.timer_queue import Schedule
+from bot.pools.models import Session
+from bot.sessions.models import Ending, LiveCard, SessionNotifier, SessionStanding
+from bot.sessions.service import SessionService
+
+_log = structlog.get_logger(__name__)
+
+_BETWEEN_ROUNDS = timedelta(seconds=3)
+_EDITS_PER_ROUND = 6
+_STEPS_AT_ONCE = 4
+# Discord lets a message older than an hour be edited less often (error 30046); how often it does not say.
+_YOUNG = timedelta(minutes=50)
+_BETWEEN_LATE_EDITS = timedelta(minutes=3)
+_LONGEST_PAUSE_SECONDS = 60.0
+# The one thing in the schedule.
+_ROUND = 0
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is known of a session beyond its row.
+
+    Attributes:
+        may_be_posted: what it posts next may be there already, as after a restart.
+        shown: what its card shows.
+        is_stale: its card may name a role that is gone, also one that is being sent just now.
+        next_edit_at: before which its card is left alone, as long as the session goes on.
+        retry_at: when a step that failed is tried again.
+    """
+
+    may_be_posted: bool = False
+    shown: SessionStanding | None = None
+    is_stale: bool = False
+    is_card_gone: bool = False
+    next_edit_at: datetime = _LONG_AGO
+    retry_at: datetime = _LONG_AGO
+    failures: int = 0
+
+
+class SessionKeeper:
+    """Drives every session. `recover` begins after a start, `run_once` does what is due."""
+
+    def __init__(self, service: SessionService, clock: Clock, wake: Callable[[Job], None]) -> None:
+        """Make a keeper.
+
+        Args:
+            service: the sessions.
+            clock: the time.
+            wake: tells the worker of a job that goes another way now.
+        """
+        self._service = service
+        self._clock = clock
+        self._wake = wake
+        self._memories: dict[int, _Memory] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._schedule = Schedule(clock)
+        self._room = asyncio.Semaphore(_STEPS_AT_ONCE)
+        self._notifier: SessionNotifier | None = None
+
+    def attach(self, notifier: SessionNotifier) -> None:
+        """Say who does what is to be done at Discord; needed before the first round."""
+        self._notifier = notifier
+
+    async def recover(self) -> None:
+        """Take over the sessions of the last process."""
+        for standing in await self._service.standings():
+            self._memories[standing.session.id] = _Memory(may_be_posted=True)
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Look at the sessions at once."""
+        self._schedule.put(_ROUND, self._clock.now())
+
+    def role_gone(self) -> None:
+        """Show on the cards who may take part by now."""
+        for memory in self._memories.values():
+            memory.is_stale = True
+        self.nudge()
+
+    async def wait_until_due(self) -> None:
+        """Sleep until it is time for a round, or may be."""
+        await self._schedule.wait()
+
+    async def run_once(self) -> None:
+        """Begin what is due. Never raises, and waits for nothing at Discord."""
+        if not self._schedule.pop_due():
+            return
+        now = self._clock.now()
+        try:
+            standings = await self._service.standings()
+        except StorageError as error:
+            _log.error("sessions can't be read", error=str(error))
+            self._schedule.put(_ROUND, now + _BETWEEN_ROUNDS)
+            return
+        self._forget_all_but({standing.session.id for standing in standings})
+        self._begin_steps(standings, now)
+        self._plan_next(standings, now)
+
+    async def open(self, session: Session) -> LiveCard | None:
+        """Give a session that was just started its thread and card.
+
+        Returns:
+            The card; None: Discord allows it not here, so the session is over and its budget is back in the pool.
+
+        Raises:
+            DeliveryDelayedError: not possible now; it is tried again by itself.
+            StorageError: the same, of the database.
+        """
+        memory = self._memories.setdefault(session.id, _Memory())
+        current = asyncio.current_task()
+        if current is not None:
+            self._tasks[session.id] = current
+        try:
+            return await self._open(SessionStanding(session), memory)
+        finally:
+            self._tasks.pop(session.id, None)
+            self.nudge()
+
+    async def end(self, session_id: int, guild_id: int, manager_id: int) -> Ending:
+        """End a session for a manager. See `SessionService.end`."""
+        ending = await self._service.end(session_id, guild_id, manager_id)
+        self._ended(ending)
+        return ending
+
+    async def give_up(self, session: Session) -> None:
+        """End a session whose answer Discord did not take; if that can't be written, go by what is to be found."""
+        self.adopt(session)
+        self._ended(await self._service.give_up(session.id))
+
+    def adopt(self, session: Session) -> None:
+        """Go on with a session whose command could not see to it to the end."""
+        self._memories.setdefault(session.id, _Memory()).may_be_posted = True
+        self.nudge()
+
+    async def idle(self) -> None:
+        """Wait for the steps that are under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def stop(self) -> None:
+        """Give up the steps that are under way; the next process takes them up."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget_all_but(self, session_ids: set[int]) -> None:
+        for session_id in self._memories.keys() - session_ids - self._tasks.keys():
+            del self._memories[session_id]
+
+    def _begin_steps(self, standings: list[SessionStanding], now: datetime) -> None:
+        edits = 0
+        for standing in sorted(standings, key=self._urgency):
+            session_id = standing.session.id
+            memory = self._memories[session_id]
+            if session_id in self._tasks or now < memory.retry_at:
+                continue
+            if step := self._next_step(standing, memory, now):
+                self._begin(session_id, memory, step)
+            elif edits < _EDITS_PER_ROUND and self._wants_edit(standing, memory, now):
+                edits += 1
+                self._begin(session_id, memory, self._show(standing, memory))
+
+    def _urgency(self, standing: SessionStanding) -> tuple[bool, datetime]:
+        """Put what is over first, then whose card was left alone for longest."""
+        memory = self._memories.setdefault(standing.session.id, _Memory())
+        return standing.session.ended_at is None, memory.next_edit_at
+
+    def _next_step(
+        self, standing: SessionStanding, memory: _Memory, now: datetime
+    ) -> Coroutine[None, None, object] | None:
+        session = standing.session
+        if session.ended_at is not None:
+            return self._close(standing, memory) if standing.is_settled else None
+        if session.thread_id is None:
+            # Otherwise its command is just being answered.
+            return self._find_thread(session) if memory.may_be_posted else None
+        if standing.due_end(now):
+            return self._end_by_itself(session)
+        return self._open(standing, memory) if session.card_message_id is None else None
+
+    def _wants_edit(self, standing: SessionStanding, memory: _Memory, now: datetime) -> bool:
+        if standing.session.card_message_id is None or memory.is_card_gone:
+            return False
+        if standing == memory.shown and not memory.is_stale:
+            return False
+        return standing.session.ended_at is not None or now >= memory.next_edit_at
+
+    def _plan_next(self, standings: list[SessionStanding], now: datetime) -> None:
+        if not standings:
+            return
+        open_ones = (standing.session for standing in standings if standing.session.ended_at is None)
+        ends = (session.ends_at for session in open_ones if session.ends_at is not None and session.ends_at > now)
+        # A nudge may have come in the meantime.
+        if _ROUND not in self._schedule:
+            self._schedule.put(_ROUND, min((now + _BETWEEN_ROUNDS, *ends)))
+
+    def _begin(self, session_id: int, memory: _Memory, step: Coroutine[None, None, object]) -> None:
+        task = asyncio.create_task(self._carry_out(session_id, memory, step), name=f"session {session_id}")
+        self._tasks[session_id] = task
+        task.add_done_callback(lambda done: self._done(session_id, memory, done))
+
+    async def _carry_out(self, session_id: int, memory: _Memory, step: Coroutine[None, None, object]) -> None:
+        async with self._room:
+            try:
+                await step
+            except (DeliveryDelayedError, StorageError) as error:
+                _log.warning("session goes on later", session_id=session_id, error=str(error))
+                self._put_off(memory)
+            else:
+                memory.failures = 0
+
+    def _done(self, session_id: int, memory: _Memory, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(session_id, None)
+        if task.cancelled():
+            return
+        if error := task.exception():
+            _log.error("session's step failed; it will be tried again", session_id=session_id, exc_info=error)
+            self._put_off(memory)
+        self.nudge()
+
+    def _put_off(self, memory: _Memory) -> None:
+        memory.failures += 1
+        pause = min(2.0 ** min(memory.failures, 10), _LONGEST_PAUSE_SECONDS)
+        memory.retry_at = self._clock.now() + timedelta(seconds=pause)
+
+    async def _find_thread(self, session: Session) -> None:
+        """Find the answer from which the thread is to be made; where there is none, the session never began."""
+        try:
+            message_id = await self._discord().find_answer(session)
+        except PlaceRefusedError:
+            message_id = None
+        if message_id is None:
+            _log.warning("session was never announced: it is over", session_id=session.id)
+            self._ended(await self._service.give_up(session.id))
+        else:
+            await self._service.record_thread(session.id, message_id)
+
+    async def _open(self, standing: SessionStanding, memory: _Memory) -> LiveCard | None:
+        session = standing.session
+        may_be_posted, memory.may_be_posted = memory.may_be_posted, True
+        memory.is_stale = False
+        try:
+            card = await self._discord().open(standing, may_be_posted=may_be_posted)
+        except PlaceRefusedError as error:
+            _log.warning("session can't be opened: it is over", session_id=session.id, error=str(error))
+            self._ended(await self._service.give_up(session.id))
+            return None
+        session = await self._service.record_card(session.id, card.message_id)
+        # The card shows what was known before; what has changed since is to be seen on the next one.
+        known = replace(standing.session, thread_id=session.thread_id, card_message_id=session.card_message_id)
+        memory.may_be_posted, memory.shown = False, replace(standing, session=known)
+        return card
+
+    async def _end_by_itself(self, session: Session) -> None:
+        self._ended(await self._service.end_by_itself(session.id))
+
+    def _ended(self, ending: Ending | None) -> None:
+        if ending is None:
+            return
+        session = ending.standing.session
+        _log.info("session ended", session_id=session.id, cause=session.end_cause, returned=session.returned)
+        for job in ending.expired:
+            self._wake(job)
+        self.nudge()
+
+    async def _show(self, standing: SessionStanding, memory: _Memory) -> None:
+        now = self._clock.now()
+        memory.shown, memory.is_stale = None, False
+        is_young = now - standing.session.started_at < _YOUNG
+        memory.next_edit_at = now + (_BETWEEN_ROUNDS if is_young else _BETWEEN_LATE_EDITS)
+        try:
+            await self._discord().show(standing)
+        except PlaceRefusedError as error:
+            _log.info("session's card is gone", session_id=standing.session.id, error=str(error))
+            memory.is_card_gone = True
+        memory.shown = standing
+
+    async def _close(self, standing: SessionStanding, memory: _Memory) -> None:
+        session = standing.session
+        summary = await self._service.summary(session)
+        may_be_posted, memory.may_be_posted = memory.may_be_posted, True
+        await self._discord().close(summary, may_be_posted=may_be_posted)
+        await self._service.record_summary(session.id)
+        _log.info("session summarised", session_id=session.id, videos=summary.videos, spent=summary.session.spent)
+
+    def _discord(self) -> SessionNotifier:
+        if self._notifier is None:
+            raise RuntimeError("attach a notifier before the first round")
+        return self._notifier

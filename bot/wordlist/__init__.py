@@ -1,0 +1,1 @@
+"""Words that prompts may not contain."""

@@ -1,0 +1,1 @@
+"""Answering interactions: permissions, channel checks, forms, attachments."""

@@ -1,0 +1,24 @@
+"""Pictures in messages and options, as the rules see them."""
+
+import discord
+
+from bot.errors import PictureError
+from bot.jobs.validation import Picture
+
+
+def picture_of(file: discord.Attachment) -> Picture:
+    """Return what Discord reports of an attachment."""
+    return Picture(file.url, file.size, file.content_type, file.width, file.height)
+
+
+def first_picture(message: discord.Message) -> discord.Attachment:
+    """Return the first picture of a message; where there is none, its first file.
+
+    Raises:
+        PictureError: it has no files.
+    """
+    pictures = (file for file in message.attachments if (file.content_type or "").startswith("image/"))
+    file = next(pictures, None) or next(iter(message.attachments), None)
+    if file is None:
+        raise PictureError("That message has no picture. Choose one that has, or use `/animate`.")
+    return file

@@ -1,0 +1,1 @@
+"""Messages of the bot's that live on: cards, session messages, files."""

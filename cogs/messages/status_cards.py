@@ -1,0 +1,187 @@
+"""The status cards: brought up to date often enough to be alive, seldom enough for Discord and for the bot.
+
+For 15 minutes a card is edited through the interaction's token, which counts towards no limit of the bot's. After
+that, or after a restart, each edit counts towards the 50 requests a second that a bot has in all: then, where
+there are many cards, only the last edit is made. Interaction tokens are kept in memory only.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import discord
+import structlog
+
+from bot.client import NETWORK_ERRORS, VideoBot
+from bot.clock import Clock
+from bot.jobs.models import Job, JobState
+from bot.jobs.ports import Standing
+from bot.jobs.queueing.rate_limiter import TokenBucket
+from bot.jobs.worker.timer_queue import Schedule
+from cogs.rendering import jobs as _render
+
+_log = structlog.get_logger(__name__)
+
+# Discord's documentation: an interaction's token is valid for 15 minutes. The last of them is left alone.
+_TOKEN_LIFETIME = timedelta(minutes=14)
+_BETWEEN_EDITS = timedelta(seconds=3)
+_BETWEEN_COUNTED_EDITS = timedelta(minutes=1)
+# Progress is a courtesy: all cards together get so many edits a second, shared evenly.
+_PROGRESS_EDITS_PER_SECOND = 8
+# From this many cards on, nobody's progress is worth one of the bot's 50 requests a second.
+_MANY_CARDS = 50
+ROUND_SECONDS = 0.25
+_EDITS_PER_ROUND = 12
+# Of the 50 requests a second: who asks for more is kept from all of them for the rest of the second.
+_COUNTED_PER_SECOND = 45.0
+_EDIT_SECONDS = 15.0
+_MAX_FAILURES = 5
+
+
+@dataclass(slots=True)
+class _Card:
+    """A card that is being kept up to date.
+
+    Attributes:
+        not_before: when the next edit may be.
+        webhook: the interaction's own way to its message, while its token lives.
+        credits_left: what the member may still spend, as it was when the job was taken.
+        shown: what the last edit showed.
+    """
+
+    standing: Standing
+    not_before: datetime
+    webhook: discord.Webhook | None = None
+    webhook_until: datetime | None = None
+    credits_left: int | None = None
+    shown: str = ""
+    failures: int = 0
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether an edit counts towards no limit."""
+        return self.webhook_until is not None and now < self.webhook_until
+
+
+class CardBoard:
+    """Every card of an open job."""
+
+    def __init__(self, bot: VideoBot, clock: Clock) -> None:
+        self._bot = bot
+        self._clock = clock
+        self._cards: dict[int, _Card] = {}
+        self._schedule = Schedule(clock)
+        # What a quiet second leaves is not saved up: it would come on top of the next second's.
+        self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.now(), size=_EDITS_PER_ROUND)
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    def begin(self, job: Job, interaction: discord.Interaction[VideoBot], credits_left: int | None) -> discord.Embed:
+        """Begin a card, to be sent as the answer to this interaction."""
+        now = self._clock.now()
+        webhook, until = interaction.followup, now + _TOKEN_LIFETIME
+        card = _Card(Standing(job), now + _BETWEEN_EDITS, webhook, until, credits_left)
+        self._cards[job.id] = card
+        return self._render(card, now)
+
+    def show(self, standing: Standing) -> None:
+        """Take a job's new standing; the card shows it as soon as it may."""
+        job = standing.job
+        # A card that is done is no more on the board, and that its outcome was posted changes nothing on it.
+        if job.id not in self._cards and job.result_message_id is not None:
+            return
+        card = self._cards.setdefault(job.id, _Card(standing, self._clock.now()))
+        is_news = card.standing.job.state is not job.state or card.standing.waiting != standing.waiting
+        card.standing = standing
+        now = self._clock.now()
+        if self._is_worth_it(card, now) and (is_news or not job.is_open or job.id not in self._schedule):
+            # How it ended is shown once, with the thread that may be made for it just now.
+            soonest = now + (timedelta() if job.is_open else _BETWEEN_EDITS / 3)
+            self._schedule.put(job.id, max(card.not_before, soonest))
+
+    def located(self, job: Job) -> None:
+        """Tell which message and thread belong to a job."""
+        if card := self._cards.get(job.id):
+            placed = replace(card.standing.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
+            card.standing = replace(card.standing, job=placed)
+
+    def make_way(self) -> None:
+        """Tell of a request that counts and goes before edits: they leave room for it."""
+        self._counted.available(self._clock.now())
+        self._counted.take(1)
+
+    async def refresh(self) -> None:
+        """Edit the cards that are due, those of finished jobs first. Never raises."""
+        now = self._clock.now()
+        due = [self._cards[job_id] for job_id in self._schedule.pop_due() if job_id in self._cards]
+        # The others are planned anew when there is something to show, by when they may be worth it.
+        due = [card for card in due if self._is_worth_it(card, now)]
+        due.sort(key=lambda card: card.standing.job.is_open)
+        for card in due[_EDITS_PER_ROUND:]:
+            self._schedule.put(card.standing.job.id, now)
+        await asyncio.gather(*(self._edit(card, now) for card in due[:_EDITS_PER_ROUND]))
+
+    async def _edit(self, card: _Card, now: datetime) -> None:
+        standing = card.standing
+        job = standing.job
+        embed = self._render(card, now)
+        picture = str(embed.to_dict())
+        if picture != card.shown and job.card_message_id:
+            if not self._has_room(card, now):
+                self._schedule.put(job.id, now + timedelta(seconds=ROUND_SECONDS))
+                return
+            card.not_before = now + _BETWEEN_EDITS
+            card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
+        card.shown = picture if card.failures == 0 else ""
+        if standing is card.standing and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
+            self._cards.pop(job.id, None)
+            return
+        # A decision is the only thing that changes it, and that is shown when it comes.
+        if job.state is not JobState.AWAITING_APPROVAL or card.failures:
+            self._schedule.put(job.id, self._clock.now() + self._pace(card, now))
+
+    def _has_room(self, card: _Card, now: datetime) -> bool:
+        """Whether an edit may be made now; one that counts is taken off what may be."""
+        if card.is_free(now):
+            return True
+        # None: any number; this bucket has a limit.
+        if (self._counted.available(now) or 0) < 1:
+            return False
+        self._counted.take(1)
+        return True
+
+    def _is_worth_it(self, card: _Card, now: datetime) -> bool:
+        return card.is_free(now) or not card.standing.job.is_open or len(self._cards) < _MANY_CARDS
+
+    def _pace(self, card: _Card, now: datetime) -> timedelta:
+        """Return how long a card waits for its next edit."""
+        if not card.standing.job.is_open:
+            return _BETWEEN_EDITS
+        least = _BETWEEN_EDITS if card.is_free(now) else _BETWEEN_COUNTED_EDITS
+        return max(least, timedelta(seconds=len(self._cards) / _PROGRESS_EDITS_PER_SECOND))
+
+    async def _send(self, card: _Card, embed: discord.Embed, now: datetime) -> bool:
+        job = card.standing.job
+        message_id = job.card_message_id or 0
+        try:
+            # An edit without an answer must not keep the other cards waiting for minutes.
+            async with asyncio.timeout(_EDIT_SECONDS):
+                await self._put(card, message_id, embed, now)
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            _log.info("card not edited", job_id=job.id, error=str(error))
+            return False
+        return True
+
+    async def _put(self, card: _Card, message_id: int, embed: discord.Embed, now: datetime) -> None:
+        if card.webhook and card.is_free(now):
+            await card.webhook.edit_message(message_id, embed=embed)
+            return
+        asker = card.standing.job.asker
+        channel = self._bot.get_partial_messageable(asker.channel_id, guild_id=asker.guild_id)
+        await channel.get_partial_message(message_id).edit(embed=embed)
+
+    def _render(self, card: _Card, now: datetime) -> discord.Embed:
+        standing = card.standing
+        if standing.job.state is JobState.AWAITING_APPROVAL:
+            standing = replace(standing, expires_at=self._bot.services.moderation.deadline(standing.job))
+        return _render.card(standing, now, card.credits_left)

@@ -1,0 +1,1 @@
+"""Buttons and forms with which moderators decide about jobs."""

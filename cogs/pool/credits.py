@@ -1,0 +1,173 @@
+"""`/pool`: the money. What is in the pool, where it went, and putting in and taking out."""
+
+from datetime import timedelta
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import VideoBot
+from bot.errors import RefusedError, StorageError
+from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON, check_whole
+from cogs.interactions.permissions import (
+    is_manager,
+    is_operator,
+    require_depositor,
+    require_guild,
+    require_manager,
+    role_ids,
+)
+from cogs.interactions.responses import deferred_when_slow, send_or_edit
+from cogs.messages.video_files import is_too_large, upload_limit
+from cogs.pool._export import exported
+from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._pages import Book, PageButton, Reading, open_book
+from cogs.rendering import pool as _pool_render
+
+_log = structlog.get_logger(__name__)
+
+_Interaction = discord.Interaction[VideoBot]
+_Credits = app_commands.Range[int, 1, MAX_CREDITS]
+_MAX_DAYS = 10_000
+_Reason = app_commands.Range[str, 1, MAX_REASON]
+
+
+@app_commands.command(description="What is left in this server's pool, and what was spent")
+async def show(interaction: _Interaction) -> None:
+    """Show moderators how the pool stands, and members what is left and their own part."""
+    services, guild_id = interaction.client.services, require_guild(interaction)
+    async with deferred_when_slow(interaction, ephemeral=True):
+        if await is_manager(interaction) or is_operator(interaction):
+            embed = _pool_render.statement(await services.pools.statement(guild_id))
+            if is_operator(interaction):
+                embed = _pool_render.with_all_servers(embed, await services.reconciliation.report())
+        else:
+            member_id = interaction.user.id
+            embed = _pool_render.member_statement(
+                await services.pools.pool(guild_id),
+                await services.jobs.overview(guild_id, member_id, role_ids(interaction)),
+                await services.pools.spending(guild_id, member_id),
+            )
+    await send_or_edit(interaction, embed, ephemeral=True)
+
+
+@app_commands.command(description="Put credits into this server's pool")
+@app_commands.describe(credits_="How many", reason="What for; the ledger keeps it")
+@app_commands.rename(credits_="credits")
+async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason) -> None:
+    """Put credits in."""
+    guild_id = await require_depositor(interaction)
+    pools = interaction.client.services.pools
+    async with deferred_when_slow(interaction, ephemeral=True):
+        pool = await pools.deposit(guild_id, interaction.user.id, credits_, reason)
+    _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
+    await send_or_edit(interaction, _pool_render.booked(pool, f"{credits_} credits were deposited."), ephemeral=True)
+
+
+@app_commands.command(description="Take free credits out of this server's pool")
+@app_commands.describe(credits_="How many", reason="What for; the ledger keeps it")
+@app_commands.rename(credits_="credits")
+async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reason) -> None:
+    """Take credits out."""
+    guild_id = await require_depositor(interaction)
+    pools = interaction.client.services.pools
+    async with deferred_when_slow(interaction, ephemeral=True):
+        pool = await pools.withdraw(guild_id, interaction.user.id, credits_, reason)
+    _log.info("credits withdrawn", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
+    await send_or_edit(interaction, _pool_render.booked(pool, f"{credits_} credits were withdrawn."), ephemeral=True)
+
+
+@app_commands.command(description="The pool's ledger: every deposit, hold, charge and release")
+@app_commands.describe(member="Only what is about this member")
+async def history(interaction: _Interaction, member: discord.User | None = None) -> None:
+    """Leaf through the ledger."""
+    guild_id = await require_manager(interaction)
+    await _open(interaction, guild_id, Reading(Book.LEDGER, interaction.user.id, member.id if member else None))
+
+
+@app_commands.command(description="The pool's ledger as a file for spreadsheets")
+@app_commands.describe(days="Only the last so many days; without it, all of it")
+async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MAX_DAYS] | None = None) -> None:
+    """Give the ledger as a file."""
+    guild_id = await require_manager(interaction)
+    if days is not None:
+        check_whole(days, 1, _MAX_DAYS, "of days")
+    # A file takes its time to be made and sent: longer than Discord waits for a first answer.
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    services = interaction.client.services
+    since = services.clock.now() - timedelta(days=days) if days else None
+    limit = upload_limit(interaction.client, guild_id)
+    async with exported(services.pools.entries(guild_id, since), limit) as found:
+        file = discord.File(found.file, f"ledger-{guild_id}.{found.suffix}")
+        text = f"{found.entries:,} entries of the ledger, the oldest first; times are UTC."
+        try:
+            await interaction.edit_original_response(content=text, attachments=[file])
+        except discord.HTTPException as error:
+            if not is_too_large(error):
+                raise
+            raise RefusedError("This server takes no file of that size. Choose a smaller number of `days`.") from error
+
+
+@app_commands.command(description="What moderators changed: who, what and when")
+async def audit(interaction: _Interaction) -> None:
+    """Leaf through the audit trail."""
+    guild_id = await require_manager(interaction)
+    await _open(interaction, guild_id, Reading(Book.AUDIT, interaction.user.id))
+
+
+async def _open(interaction: _Interaction, guild_id: int, reading: Reading) -> None:
+    async with deferred_when_slow(interaction, ephemeral=True):
+        embed, view = await open_book(interaction, guild_id, reading)
+    await send_or_edit(interaction, embed, ephemeral=True, view=view)
+
+
+POOL_COMMANDS: tuple[PoolCommand, ...] = (show, deposit, withdraw, history, export, audit)
+
+
+class Pools(commands.Cog):
+    """Sees to it that every server has a pool."""
+
+    def __init__(self, bot: VideoBot) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Know the buttons of earlier messages."""
+        self.bot.add_dynamic_items(PageButton)
+
+    async def cog_unload(self) -> None:
+        """Forget them."""
+        self.bot.remove_dynamic_items(PageButton)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Open the pools of all servers that have none yet."""
+        await self._open_pools(*(guild.id for guild in self.bot.guilds))
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Open the pool of a server that was just joined."""
+        await self._open_pools(guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Open the pool of a server that was away at the start, or joined while it was."""
+        # Before that, all of them are told one by one.
+        if self.bot.is_ready():
+            await self._open_pools(guild.id)
+
+    async def _open_pools(self, *guild_ids: int) -> None:
+        try:
+            opened = await self.bot.services.pools.open_all(guild_ids)
+        except StorageError as error:
+            # Then it happens with the first command there.
+            _log.error("no pools opened", error=str(error))
+            return
+        if opened:
+            _log.info("pools opened", servers=opened)
+
+
+async def setup(bot: VideoBot) -> None:
+    """Load the cog, and add its commands."""
+    add_to_pool(bot, POOL_COMMANDS)
+    await bot.add_cog(Pools(bot))

@@ -1,0 +1,70 @@
+"""`/pool words`: what prompts may not contain."""
+
+import discord
+from discord import app_commands
+
+from bot.client import VideoBot
+from bot.pools.policy import Policy
+from bot.pools.rules import changes
+from bot.wordlist.matcher import MAX_WORDS, parse_words
+from cogs.interactions.permissions import require_manager
+from cogs.interactions.responses import deferred_when_slow
+from cogs.pool._changes import change_rules, rules_for_choices, tell
+from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.rendering import pool as _pool_render
+
+_Interaction = discord.Interaction[VideoBot]
+
+words = app_commands.Group(name="words", description="Words and phrases that prompts may not contain")
+
+
+@words.command(description="List words or phrases that prompts may not contain")
+@app_commands.describe(words_="With commas between them; whole words are found, however they are disguised")
+@app_commands.rename(words_="words")
+async def add(interaction: _Interaction, words_: str) -> None:
+    """Add to the list."""
+    await require_manager(interaction)
+    new = parse_words(words_)
+    await change_rules(
+        interaction, "words", f"added: {', '.join(new)}", lambda policy: changes.list_words(policy, new), _count
+    )
+
+
+@words.command(description="Take words or phrases off the list")
+@app_commands.describe(words_="With commas between them, in any spelling")
+@app_commands.rename(words_="words")
+async def remove(interaction: _Interaction, words_: str) -> None:
+    """Take from the list."""
+    await require_manager(interaction)
+    gone = parse_words(words_)
+    await change_rules(
+        interaction, "words", f"removed: {', '.join(gone)}", lambda policy: changes.unlist_words(policy, gone), _count
+    )
+
+
+@remove.autocomplete("words_")
+async def _listed(interaction: _Interaction, typed: str) -> list[app_commands.Choice[str]]:
+    policy = await rules_for_choices(interaction)
+    matching = sorted(word for word in policy.words if typed.casefold() in word.casefold())
+    return [app_commands.Choice(name=word, value=word) for word in matching[:25]]
+
+
+@words.command(name="list", description="Show the words and phrases that prompts may not contain")
+async def list_(interaction: _Interaction) -> None:
+    """Show the list."""
+    guild_id = await require_manager(interaction)
+    async with deferred_when_slow(interaction, ephemeral=True):
+        pool = await interaction.client.services.pools.pool(guild_id)
+    await tell(interaction, _pool_render.words(pool.policy.words), "Words that prompts may not contain")
+
+
+def _count(policy: Policy) -> str:
+    return f"{len(policy.words)} of {MAX_WORDS} words and phrases are listed now; `/pool words list` shows them."
+
+
+POOL_COMMANDS: tuple[PoolCommand, ...] = (words,)
+
+
+async def setup(bot: VideoBot) -> None:
+    """Add the commands."""
+    add_to_pool(bot, POOL_COMMANDS)

@@ -1,0 +1,1 @@
+"""All text and embeds that people see: the one place to translate."""

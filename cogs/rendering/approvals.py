@@ -1,0 +1,206 @@
+"""What moderators are asked and told, as text and embeds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import discord
+
+from bot.jobs.models import ApprovalDecision, Case, Job, Overview
+from bot.jobs.ports import Posted
+from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
+from bot.pools.models import BrakeNews, Pool
+from bot.pools.policy import ApprovalCause, BrakeStep, Policy
+from bot.pools.rules.quota import has_window, relative
+from cogs.rendering.jobs import fit, plain, quoted, settings, short
+
+_PROMPT_ON_CLOSED_CARD = 500
+# An embed has 6000 characters in all, and its description 4096.
+_DESCRIPTION = 3800
+
+_CAUSES = {
+    ApprovalCause.PRICE: "It costs {price} credits, and from {threshold} on a moderator decides.",
+    ApprovalCause.WORDS: "Its prompt was refused by `/pool words`, and the member asks you to look at it.",
+    ApprovalCause.BRAKE: "The pool is nearly empty, so every video waits for a moderator.",
+}
+_DECISIONS = {
+    ApprovalDecision.APPROVED: ("Approved", discord.Colour.green()),
+    ApprovalDecision.CHEAPER: ("Approved, but cheaper", discord.Colour.green()),
+    ApprovalDecision.DENIED: ("Denied", discord.Colour.red()),
+    ApprovalDecision.CANCELLED: ("Taken back", discord.Colour.light_grey()),
+    ApprovalDecision.EXPIRED: ("Expired", discord.Colour.light_grey()),
+}
+
+
+def card_text(job: Job) -> str:
+    """The line above a card; the member it names is not pinged."""
+    return f"<@{job.asker.member_id}> asks for a video of {job.held_credits} credits."
+
+
+def card_mark(job: Job) -> str:
+    """The footer of a card, by which the bot knows it again."""
+    return f"Approval of job {job.id}"
+
+
+def open_card(case: Case, pool: Pool, overview: Overview, deadline: datetime) -> discord.Embed:
+    """The card on which moderators decide.
+
+    Args:
+        case: a job that waits.
+        pool: of its server.
+        overview: of its member, with this job.
+        deadline: when it expires.
+    """
+    job = case.job
+    embed = discord.Embed(
+        title="May this video be made?",
+        description=_whole_prompt(job),
+        colour=discord.Colour.gold(),
+        timestamp=job.created_at,
+    )
+    embed.add_field(name="For", value=f"<@{job.asker.member_id}> in {_place(job)}")
+    embed.add_field(name="Price", value=f"{job.held_credits} credits")
+    embed.add_field(name="Settings", value=settings(job.request), inline=False)
+    embed.add_field(name="Pool", value=_pool_line(pool, overview), inline=False)
+    embed.add_field(name="The member's use", value=_use_line(overview), inline=False)
+    embed.add_field(name="Why it waits", value=_cause(case, pool.policy), inline=False)
+    embed.add_field(name="Expires", value=relative(deadline), inline=False)
+    return _finished(embed, job)
+
+
+def _whole_prompt(job: Job) -> str:
+    """All of the prompt, for it is what is judged; less where making it harmless takes too much room."""
+    quotations = (quoted(job.request.prompt, limit) for limit in range(MAX_PROMPT, 0, -200))
+    return next(text for text in quotations if len(text) <= _DESCRIPTION)
+
+
+def closed_card(case: Case) -> discord.Embed:
+    """The card of a job that is decided."""
+    job, approval = case.job, case.approval
+    title, colour = _DECISIONS[approval.decision or ApprovalDecision.EXPIRED]
+    embed = discord.Embed(
+        title=title,
+        description=quoted(job.request.prompt, _PROMPT_ON_CLOSED_CARD),
+        colour=colour,
+        timestamp=job.created_at,
+    )
+    embed.add_field(name="For", value=f"<@{job.asker.member_id}> in {_place(job)}")
+    embed.add_field(name="Price", value=f"{job.held_credits} credits")
+    embed.add_field(name="Settings", value=settings(job.request), inline=False)
+    embed.add_field(name=title, value=_decision_line(case), inline=False)
+    return _finished(embed, job)
+
+
+def _finished(embed: discord.Embed, job: Job) -> discord.Embed:
+    if job.request.image_url:
+        embed.set_image(url=job.request.image_url)
+    return embed.set_footer(text=card_mark(job))
+
+
+def _place(job: Job) -> str:
+    asker = job.asker
+    if job.card_message_id is None:
+        return f"<#{asker.channel_id}>"
+    link = f"https://discord.com/channels/{asker.guild_id}/{asker.channel_id}/{job.card_message_id}"
+    return f"<#{asker.channel_id}> ([message]({link}))"
+
+
+def _pool_line(pool: Pool, overview: Overview) -> str:
+    line = f"{pool.funds.available} credits left; the last deposit was {pool.last_deposit}."
+    if overview.session is None:
+        return line
+    session = overview.session
+    return f"{line}\nThis one is paid by a session, which has {session.available} of {session.budget} credits left."
+
+
+def _use_line(overview: Overview) -> str:
+    limits, count = overview.limits, len(overview.usage.open_jobs)
+    jobs = f"{count} of {limits.active_jobs}" if limits.active_jobs else f"{count}"
+    if not has_window(limits):
+        return f"{jobs} open, no limit of credits."
+    used = overview.usage.credits
+    return f"{used} of {limits.window_credits} credits in {limits.window_hours:g} hours, {jobs} open."
+
+
+def _cause(case: Case, policy: Policy) -> str:
+    price = case.job.held_credits
+    threshold = price if policy.approval_price is None else min(price, policy.approval_price)
+    return _CAUSES[case.approval.cause].format(price=price, threshold=threshold)
+
+
+def _decision_line(case: Case) -> str:
+    approval = case.approval
+    when = relative(approval.decided_at) if approval.decided_at else ""
+    if approval.decision is ApprovalDecision.EXPIRED or approval.decided_by is None:
+        return f"{when}. {plain(case.job.failure or 'Nobody decided.')}"
+    reason = f": {plain(approval.reason)}" if approval.reason else "."
+    return f"by <@{approval.decided_by}> {when}{reason}"
+
+
+def cheaper_label(job: Job) -> str | None:
+    """What the button for the cheaper kind says; None: there is none."""
+    request = cheaper_variant(job.request)
+    if request is None:
+        return None
+    kind = f"{request.duration_seconds} s {'with sound' if request.sound else 'silent'}"
+    return f"Approve cheaper: {kind} ({list_price(request)} credits)"
+
+
+def waiting_list(cases: Sequence[Case], deadlines: Sequence[datetime], hidden: int, trouble: str) -> discord.Embed:
+    """The answer to `/pool waiting`.
+
+    Args:
+        cases: what can be decided here.
+        deadlines: when each of them expires.
+        hidden: how many more wait.
+        trouble: what is wrong with the moderators' channel.
+    """
+    lines = [_waiting_line(case, deadline) for case, deadline in zip(cases, deadlines, strict=True)]
+    if hidden:
+        lines.append(f"{hidden} more wait behind these.")
+    if not lines:
+        lines.append("Nothing waits for a moderator.")
+    if trouble:
+        lines.insert(0, f"⚠️ {trouble} Until that is mended, I ask where the video was asked for.\n")
+    return discord.Embed(title="Waiting for a moderator", description=fit(lines, 4096), colour=discord.Colour.gold())
+
+
+def _waiting_line(case: Case, deadline: datetime) -> str:
+    job = case.job
+    return (
+        f"**{job.id}** for <@{job.asker.member_id}> in {_place(job)}, {job.held_credits} credits, "
+        f"expires {relative(deadline)}: {short(job.request.prompt)}"
+    )
+
+
+def unconfirmed_notice(job: Job, posted: Posted) -> str:
+    """What the moderators' channel is told of an unconfirmed job, which is decided where its member was told."""
+    return (
+        f"Nobody knows whether a video of <@{job.asker.member_id}> was made and paid. Please decide: "
+        f"https://discord.com/channels/{job.asker.guild_id}/{posted.channel_id}/{posted.message_id} "
+        "or `/unconfirmed`."
+    )
+
+
+def approval_rules(policy: Policy) -> str:
+    """What is set by `/pool approvals`."""
+    if policy.approval_price is None:
+        price = "No price needs approval."
+    else:
+        price = f"Videos of {policy.approval_price} credits or more wait for a moderator."
+    if policy.moderators_channel is None:
+        return f"{price} There is no moderators' channel: cards are posted where the video was asked for."
+    return f"{price} Cards are posted in <#{policy.moderators_channel}>."
+
+
+def brake_news(news: BrakeNews) -> str:
+    """What the moderators' channel is told of a step of the brakes."""
+    left = (
+        f"**{news.pool.funds.available} credits** are left in the pool; the last deposit was {news.pool.last_deposit}."
+    )
+    match news.step:
+        case BrakeStep.CHEAPEST:
+            return f"{left} From now on only 5-second silent videos are made."
+        case BrakeStep.APPROVAL:
+            return f"{left} From now on every video waits for a moderator's approval."
+        case BrakeStep.NONE:
+            return f"{left} Videos of every kind are made again."

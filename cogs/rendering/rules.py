@@ -1,0 +1,125 @@
+"""`/why` in words: every rule that applies to a member, and where it comes from."""
+
+from collections.abc import Iterable
+
+import discord
+
+from bot.jobs.models import Overview
+from bot.pools.ledger.reports import MemberRules
+from bot.pools.policy import BrakeStep
+from bot.pools.rules import describe as wording
+from bot.pools.rules.changes import block_of
+from bot.pools.rules.limits import Number, Origin, Source
+from bot.pools.rules.quota import has_window
+from cogs.rendering.pool import in_words
+
+_FIELD = 1024
+_NAMES = {
+    Number.WINDOW_CREDITS: "Credits",
+    Number.ACTIVE_JOBS: "Videos in the making",
+    Number.MAX_PRICE: "Dearest video",
+}
+_STEPS = {
+    BrakeStep.NONE: "it is not braked now",
+    BrakeStep.CHEAPEST: "**only 5-second silent videos are made now**",
+    BrakeStep.APPROVAL: "**a moderator has to approve every video now**",
+}
+
+
+def member_rules(rules: MemberRules, overview: Overview) -> discord.Embed:
+    """The answer to `/why` and `/pool why`."""
+    embed = discord.Embed(
+        title="What holds here, and why", description=f"For <@{rules.member_id}>.", colour=discord.Colour.blurple()
+    )
+    for number in Number:
+        found = [origin for origin in rules.origins if origin.number is number]
+        embed.add_field(name=_NAMES[number], value="\n".join(_number(found, overview))[:_FIELD], inline=False)
+    policy = rules.pool.policy
+    embed.add_field(name="Pause", value=_sentence(wording.pause(policy)))
+    embed.add_field(name="Block", value=_sentence(wording.block(block_of(policy, rules.member_id, rules.now))))
+    embed.add_field(name="Channels", value=_channels(rules), inline=False)
+    if rules.session:
+        embed.add_field(name="Session", value=_session(rules), inline=False)
+    embed.add_field(name="Pool", value=_pool(rules), inline=False)
+    embed.add_field(name="Approval", value=_approval(rules), inline=False)
+    return embed
+
+
+def _number(found: list[Origin], overview: Overview) -> Iterable[str]:
+    in_force, *overruled = found
+    yield f"**{_value(in_force, overview)}**, from {_source(in_force)}. {_used(in_force, overview)}".strip()
+    for origin in overruled:
+        yield f"-# overrules {_value(origin, overview)} from {_source(origin)}"
+
+
+def _value(origin: Origin, overview: Overview) -> str:
+    if not origin.value:
+        return "no limit"
+    match origin.number:
+        case Number.WINDOW_CREDITS:
+            hours = overview.limits.window_hours
+            return f"{origin.value} credits in {hours:g} hours" if hours else f"{origin.value} credits"
+        case Number.ACTIVE_JOBS:
+            return f"{origin.value} at once"
+        case Number.MAX_PRICE:
+            return f"{origin.value} credits"
+
+
+def _used(origin: Origin, overview: Overview) -> str:
+    if origin.number is Number.ACTIVE_JOBS:
+        return f"Now: {len(overview.usage.open_jobs)}."
+    if origin.number is Number.WINDOW_CREDITS and has_window(overview.limits):
+        return f"Used: {overview.usage.credits}."
+    return ""
+
+
+def _source(origin: Origin) -> str:
+    match origin.source:
+        case Source.MEMBER:
+            return "a rule for this member"
+        case Source.ROLE:
+            return f"the rule for <@&{origin.role_id}>"
+        case Source.EVERYONE:
+            return "the rule for everyone"
+        case Source.SETTINGS:
+            return "the bot's settings"
+
+
+def _channels(rules: MemberRules) -> str:
+    policy = rules.pool.policy
+    text = f"Videos are made in {wording.channels(policy)}"
+    if rules.session or not policy.channels:
+        return f"{text}."
+    is_here = not policy.channels.isdisjoint(rules.channel_ids)
+    return f"{text}: {'also here' if is_here else '**not here**'}."
+
+
+def _session(rules: MemberRules) -> str:
+    session = rules.session
+    if session is None or not session.is_open(rules.now):
+        return "This session is over."
+    is_in = session.role_id is None or session.role_id == session.guild_id or session.role_id in rules.role_ids
+    who = "everyone" if session.role_id in (None, session.guild_id) else f"<@&{session.role_id}>"
+    verdict = "this member too" if is_in else "**not this member**"
+    return (
+        f"Videos in this thread are paid by a session, outside of the limits above. It has {session.available} of "
+        f"{session.budget} credits left, and is for {who}: {verdict}."
+    )
+
+
+def _pool(rules: MemberRules) -> str:
+    available, brakes = rules.pool.funds.available, rules.pool.policy.brakes
+    return (
+        f"{available} credits are free; {_STEPS[rules.step]}. "
+        f"When it runs low: {wording.brakes(brakes)} ({rules.pool.last_deposit} credits)."
+    )
+
+
+def _approval(rules: MemberRules) -> str:
+    price = rules.pool.policy.approval_price
+    text = "No price needs approval." if price is None else f"From {price} credits on, a moderator has to approve."
+    return f"{text} Prompts that may not fit the rules can be shown to a moderator."
+
+
+def _sentence(text: str) -> str:
+    return in_words(f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?' else '.'}")

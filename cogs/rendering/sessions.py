@@ -1,0 +1,228 @@
+"""Creative sessions in words: the answers to commands, the live card, and the pages of the summary."""
+
+from collections.abc import Iterator
+
+import discord
+
+from bot.jobs.models import Job, JobState
+from bot.pools.models import Session, SessionEnd
+from bot.pools.rules.quota import relative
+from bot.sessions.models import Ending, SessionStanding, Share, Summary
+from cogs.rendering import jobs as _render
+
+_BAR_CELLS = 20
+# Discord allows 4096 characters in a description, and 6000 in all embeds of a message.
+_PAGE = 4000
+_LONGEST_LINK = 1000
+_CHOICE = 100
+
+_CAUSES = {
+    SessionEnd.COMMAND: "It was ended by a moderator",
+    SessionEnd.TIME: "Its time is over",
+    SessionEnd.BUDGET: "Its budget is used up",
+    SessionEnd.FAILURE: "It could not be opened",
+}
+_NO_VIDEO = {
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+    JobState.DENIED: "denied by a moderator",
+    JobState.EXPIRED: "expired, as no moderator decided",
+}
+_UNCONFIRMED = "unconfirmed: a moderator decides whether it was made and paid"
+
+
+def answer(session: Session) -> discord.Embed:
+    """The answer to /session start, from which the thread is made."""
+    embed = discord.Embed(
+        title=_render.plain(session.title),
+        description=(
+            f"<@{session.started_by}> has begun a creative session with **{session.budget} credits** out of this "
+            "server's pool. Use `/video` and `/animate` in the thread below: the session pays, and your own allowance "
+            "stays as it is."
+        ),
+        colour=discord.Colour.blurple(),
+    )
+    embed.add_field(name="For", value=_who(session, role_is_gone=False))
+    return embed.add_field(name="Time", value=_time(session))
+
+
+def not_opened(session: Session) -> str:
+    """What a manager is told whose session can't have its thread."""
+    return (
+        "I can't make a thread here and write in it, so this session is over before it began; "
+        f"its {session.budget} credits are back in the pool. Check my permissions, or use another channel."
+    )
+
+
+def failed_answer(session: Session) -> discord.Embed:
+    """What becomes of the answer of a session that could not be opened."""
+    return discord.Embed(
+        title=_render.plain(session.title),
+        description=f"This session could not be opened; its {session.budget} credits are back in the pool.",
+        colour=discord.Colour.red(),
+    )
+
+
+def pin_hint() -> str:
+    """What a manager is told where the bot may not pin."""
+    return "I could not pin the session's card: give me the permission **Pin Messages**, or pin it yourself."
+
+
+def ended(ending: Ending) -> discord.Embed:
+    """The answer to /session end."""
+    session, making = ending.standing.session, ending.standing.making
+    place = f" in <#{session.thread_id}>" if session.thread_id else ""
+    lines = [f"**{_render.plain(session.title)}** is over. {_money_back(session)}"]
+    if making:
+        lines.append(f"Still in the making, and paid by it: {_count(making, 'video')}. The summary follows{place}.")
+    else:
+        lines.append(f"The summary comes{place}.")
+    if ending.expired:
+        lines.append(f"Expired, as no moderator had decided: {_count(len(ending.expired), 'request')}.")
+    return discord.Embed(description="\n".join(lines), colour=discord.Colour.blurple())
+
+
+def choice(session: Session) -> str:
+    """A session in a list of choices, whose names have at most 100 characters."""
+    return f"{session.id}: {session.title}"[:_CHOICE]
+
+
+def card(standing: SessionStanding, *, role_is_gone: bool) -> discord.Embed:
+    """The live card: what is spent, held and left, for whom, until when, and how many videos there are."""
+    session = standing.session
+    is_over = session.ended_at is not None
+    embed = discord.Embed(
+        title=_render.plain(session.title),
+        description="\n".join(_state(standing)),
+        colour=discord.Colour.dark_grey() if is_over else discord.Colour.green(),
+        timestamp=session.started_at,
+    )
+    embed.add_field(name="Spent", value=f"{session.spent} credits")
+    embed.add_field(name="Held", value=f"{session.held} credits")
+    if is_over:
+        embed.add_field(name="Back in the pool", value=f"{max(0, session.returned)} credits")
+    else:
+        embed.add_field(name="Left", value=f"{session.available} credits")
+    embed.add_field(name="For", value=_who(session, role_is_gone=role_is_gone))
+    embed.add_field(name="Time", value=_time(session))
+    embed.add_field(name="Videos", value=_videos(standing))
+    return embed.set_footer(text=card_mark(session))
+
+
+def card_mark(session: Session) -> str:
+    """A card's footer, by which the bot knows it again."""
+    return f"Session {session.id}"
+
+
+def bar(session: Session) -> str:
+    """What is spent, held and left of a budget, in whole cells."""
+    total = max(session.budget, session.spent + session.held + session.available, 1)
+    spent = round(_BAR_CELLS * session.spent / total)
+    used = round(_BAR_CELLS * (session.spent + session.held) / total)
+    return f"`{'█' * spent}{'▒' * (used - spent)}{'░' * (_BAR_CELLS - used)}` of {session.budget} credits"
+
+
+def pages(summary: Summary) -> list[discord.Embed]:
+    """What came of a session, in as many embeds as it takes, each for a message of its own."""
+    texts = list(_filled(_lines(summary)))
+    title = f"What came of {summary.session.title}"
+    return [
+        discord.Embed(
+            title=_render.plain(title if number == 1 else f"{title}, continued"),
+            description=text,
+            colour=discord.Colour.blurple(),
+        ).set_footer(text=f"{page_mark(summary.session, number)}{len(texts)}")
+        for number, text in enumerate(texts, 1)
+    ]
+
+
+def page_mark(session: Session, number: int) -> str:
+    """How a page's footer begins, by which the bot knows it again."""
+    return f"Session {session.id}, page {number} of "
+
+
+def _state(standing: SessionStanding) -> Iterator[str]:
+    session = standing.session
+    yield bar(session)
+    if session.end_cause is None:
+        yield "█ spent ▒ held ░ left. Use `/video` and `/animate` here."
+        return
+    yield f"**{_CAUSES[session.end_cause]}.** {_money_back(session)}"
+    if not standing.is_settled:
+        yield "What is still in the making is paid by it; the summary follows after the last of its videos."
+
+
+def _money_back(session: Session) -> str:
+    if session.returned < 0:
+        return f"UlazAI took more than its budget: the pool paid {-session.returned} credits more."
+    return f"{session.returned} of {session.budget} credits went back to the pool."
+
+
+def _who(session: Session, *, role_is_gone: bool) -> str:
+    if session.role_id is None:
+        return "Everyone"
+    if role_is_gone:
+        return "Nobody any more: its role is gone. A moderator can use `/session end`."
+    return f"<@&{session.role_id}>"
+
+
+def _time(session: Session) -> str:
+    if session.ended_at is not None:
+        return f"Ended {relative(session.ended_at)}"
+    return f"Ends {relative(session.ends_at)}" if session.ends_at else "Until a moderator ends it"
+
+
+def _videos(standing: SessionStanding) -> str:
+    return f"{standing.ready} ready" + (f", {standing.making} in the making" if standing.making else "")
+
+
+def _lines(summary: Summary) -> Iterator[str]:
+    session = summary.session
+    cause = f"{_CAUSES[session.end_cause]}. " if session.end_cause else ""
+    yield f"{cause}{_count(summary.videos, 'video')} for **{session.spent} credits**. {_money_back(session)}"
+    if session.held:
+        yield f"{session.held} credits stay held for what is unconfirmed."
+    if not summary.jobs:
+        yield "Nobody made a video."
+        return
+    yield "\n**By member**"
+    yield from map(_share, summary.shares())
+    yield "\n**Videos**"
+    yield from map(_video, summary.jobs)
+
+
+def _share(share: Share) -> str:
+    return f"<@{share.member_id}>: {_count(share.videos, 'video')}, {_count(share.credits, 'credit')}"
+
+
+def _video(job: Job) -> str:
+    return f"{job.id}. {_what_came(job)} · <@{job.asker.member_id}> · {_render.short(job.request.prompt)}"
+
+
+def _what_came(job: Job) -> str:
+    if job.state is JobState.SUCCEEDED:
+        return " · ".join((*_links(job), f"{job.credits_kept} credits"))
+    return f"{_NO_VIDEO.get(job.state, _UNCONFIRMED)} · {job.credits_kept} credits"
+
+
+def _links(job: Job) -> Iterator[str]:
+    if job.video_url and len(job.video_url) <= _LONGEST_LINK:
+        yield f"[video]({job.video_url})"
+    if job.result_channel_id and job.result_message_id:
+        ids = (job.asker.guild_id, job.result_channel_id, job.result_message_id)
+        yield f"[post](https://discord.com/channels/{'/'.join(map(str, ids))})"
+
+
+def _filled(lines: Iterator[str]) -> Iterator[str]:
+    """Yield texts of as many lines as have room."""
+    text = ""
+    for line in lines:
+        if text and len(text) + 1 + len(line) > _PAGE:
+            yield text
+            text = ""
+        text = f"{text}\n{line}" if text else line.lstrip("\n")
+    yield text
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")

@@ -1,0 +1,237 @@
+"""The local Discord as one object: start it, point the bot at it, act as people, look at what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from aiohttp import web
+
+from sandbox.discord import seed
+from sandbox.discord.client_api import ClientApi
+from sandbox.discord.guard import only_loopback
+from sandbox.discord.people import Person
+from sandbox.discord.rest import PREFIX, RestApi
+from sandbox.discord.services import assemble, new_token
+from sandbox.discord.serving import AttachmentServer
+from sandbox.discord.settings import Settings
+from sandbox.discord.store import Store
+from sandbox.discord.workshop import Workshop
+from sandbox.discord.world import World
+from sandbox.faults import FaultPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.discord.models import Channel, Command, JsonObject, Message
+    from sandbox.discord.ratelimits import RateLimiter
+    from sandbox.discord.recording import RequestLog
+
+T = TypeVar("T")
+
+_MAX_BODY_BYTES = 1024 * 1024 * 1024
+_PAGE = Path(__file__).parent.parent / "page"
+
+
+class LocalDiscord:
+    """A Discord on loopback with one server, three people and one bot.
+
+    Args:
+        data_dir: the folder its state is kept in; None for one that is forgotten at the end.
+        interaction_deadline_seconds: how long the bot has for the first answer to an interaction.
+        interaction_token_seconds: how long an interaction's token is good afterwards.
+        rate_limits: whether the bot's requests are limited.
+
+    Attributes:
+        world: everything there is.
+        settings: times and limits; may be changed at any time.
+        workshop: adds servers, channels, people and roles, and changes their rights.
+        requests: the bot's last requests.
+        faults: what is to go wrong with the next ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path | None = None,
+        interaction_deadline_seconds: float = 3.0,
+        interaction_token_seconds: float = 900.0,
+        rate_limits: bool = True,
+    ) -> None:
+        self.settings = Settings(interaction_deadline_seconds, interaction_token_seconds, rate_limits)
+        self.world = World()
+        self.faults = FaultPlan()
+        self._store = None if data_dir is None else Store(data_dir, self.world)
+        kept = {} if self._store is None else self._store.load()
+        if not self.world.guilds:
+            seed.plant(self.world)
+        files = None if data_dir is None else data_dir / "attachments"
+        self.services = assemble(self.world, self.settings, kept.get("token") or new_token(), files)
+        self.services.shelf.secret = kept.get("secret") or self.services.shelf.secret
+        self.services.messages.remember_nonces()
+        self.workshop = Workshop(self.services)
+        self._rest = RestApi(self.services)
+        self._client = ClientApi(self.services, _PAGE)
+        self._runner: web.AppRunner | None = None
+        self.origin = ""
+
+    @property
+    def requests(self) -> RequestLog:
+        """The bot's last requests."""
+        return self._rest.requests
+
+    @property
+    def limiter(self) -> RateLimiter:
+        """The rate limits of single routes; `limits` may be changed."""
+        return self._rest.limiter
+
+    @property
+    def api_url(self) -> str:
+        """What the bot uses as the base of Discord's REST API."""
+        return self.origin + PREFIX
+
+    @property
+    def token(self) -> str:
+        """The bot's token."""
+        return self.services.application.token
+
+    @property
+    def application_id(self) -> int:
+        """The id of the bot's application."""
+        return self.services.application.id
+
+    @property
+    def bot_id(self) -> int:
+        """The id of the bot's user."""
+        return self.services.application.bot_id
+
+    @property
+    def guild_id(self) -> int:
+        """The id of the server."""
+        return seed.GUILD_ID
+
+    @property
+    def bot_online(self) -> bool:
+        """Whether the bot is connected to the gateway."""
+        return self.services.gateway.online
+
+    @property
+    def commands(self) -> list[Command]:
+        """Every command the bot has registered."""
+        return list(self.world.commands.values())
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; on a free port if `port` is 0.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            self._runner = None
+            raise
+        bound = self._runner.addresses[0][1]
+        name = f"[{host}]" if ":" in host else host
+        self.origin = self.services.shelf.origin = f"http://{name}:{bound}"
+        self.services.gateway.url = f"ws://{name}:{bound}/gateway"
+        if self._store is not None:
+            self._store.keep_facts(lambda: {"token": self.token, "secret": self.services.shelf.secret})
+            await self._store.flush()
+
+    async def stop(self) -> None:
+        """Close everything, and write what is not yet written."""
+        self.services.registry.close()
+        await self.services.gateway.close()
+        await self._client.feed.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._store is not None:
+            await self._store.flush()
+
+    def person(self, username: str) -> Person:
+        """Someone to act as.
+
+        Raises:
+            KeyError: there is no such user.
+        """
+        for user in self.world.users.values():
+            if user.username == username and not user.bot:
+                return Person(self.services, user)
+        raise KeyError(username)
+
+    def channel(self, name: str) -> Channel:
+        """A channel of the server by its name.
+
+        Raises:
+            KeyError: there is no such channel.
+        """
+        for channel in self.world.channels_of(self.guild_id):
+            if channel.name == name:
+                return channel
+        raise KeyError(name)
+
+    def messages(self, channel_id: int, viewer: int | None = None) -> list[Message]:
+        """A channel's messages, oldest first: all of them, or those a user sees."""
+        found = self.world.messages_of(channel_id)
+        return [m for m in found if viewer is None or self.world.can_read(m, viewer)]
+
+    def threads(self, channel_id: int) -> list[Channel]:
+        """A channel's threads, in the order they were started."""
+        return list(self.world.threads_of(channel_id))
+
+    def payload(self, message: Message) -> JsonObject:
+        """A message as Discord's JSON, with fresh addresses of its files."""
+        return self.services.writer.write(message)
+
+    def file(self, attachment_id: int) -> bytes:
+        """The bytes of an attachment.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self.services.shelf.read(attachment_id)
+
+    async def wait_for(self, predicate: Callable[[], T], seconds: float = 10.0) -> T:
+        """Wait until `predicate` is true, looking again at each change of the world.
+
+        Returns:
+            The predicate's value.
+
+        Raises:
+            TimeoutError: it did not become true in time.
+        """
+        return await self.world.events.wait_for(predicate, seconds)
+
+    async def wait_online(self, seconds: float = 15.0) -> None:
+        """Wait until the bot is connected.
+
+        Raises:
+            TimeoutError: it did not come.
+        """
+        await self.wait_for(lambda: self.bot_online, seconds)
+
+    def drop_gateway(self, code: int = 4000, *, resumable: bool = True) -> None:
+        """Cut the bot's gateway connection with a close code; with or without a way to resume."""
+        self.services.gateway.drop(code, resumable=resumable)
+
+    def _app(self) -> web.Application:
+        middlewares = [
+            only_loopback,
+            self._client.explain,
+            self._rest.record,
+            self.faults.middleware,
+            self._rest.check,
+        ]
+        app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY_BYTES)
+        self._rest.add_routes(app)
+        attachments = AttachmentServer(self.services.shelf)
+        address = r"/attachments/{channel_id:\d+}/{attachment_id:\d+}/{filename}"
+        app.add_routes([web.get("/gateway", self.services.gateway.handle), web.get(address, attachments.handle)])
+        self._client.add_routes(app)
+        return app

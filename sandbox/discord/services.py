@@ -1,0 +1,85 @@
+"""All parts of the local Discord, put together once."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.discord import seed
+from sandbox.discord.answers import AnswerService
+from sandbox.discord.attachments import AttachmentShelf
+from sandbox.discord.conduct import Conduct
+from sandbox.discord.gateway import Application, Gateway
+from sandbox.discord.gateway_events import GatewayTranslator
+from sandbox.discord.interaction_payloads import InteractionWriter
+from sandbox.discord.interactions import InteractionRegistry
+from sandbox.discord.message_payloads import MessageWriter
+from sandbox.discord.messages import MessageService
+from sandbox.discord.pins import PinService
+from sandbox.discord.threads import ThreadService
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sandbox.discord.settings import Settings
+    from sandbox.discord.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the request handlers work with."""
+
+    world: World
+    settings: Settings
+    application: Application
+    shelf: AttachmentShelf
+    writer: MessageWriter
+    messages: MessageService
+    threads: ThreadService
+    pins: PinService
+    gateway: Gateway
+    registry: InteractionRegistry
+    answers: AnswerService
+    conduct: Conduct
+
+
+def new_token() -> str:
+    """A bot token in Discord's form: the bot's id, and two parts that are random."""
+    bot = base64.b64encode(str(seed.BOT_ID).encode()).decode().rstrip("=")
+    return f"{bot}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
+
+
+def assemble(world: World, settings: Settings, token: str, files: Path | None) -> Services:
+    """Put the parts together.
+
+    Args:
+        world: the state, empty or read back.
+        settings: times and limits.
+        token: the bot's token.
+        files: the folder of the attachments; None keeps them in memory.
+    """
+    application = Application(seed.APPLICATION_ID, seed.BOT_ID, token, seed.OWNER_ID)
+    shelf = AttachmentShelf(files, settings, world.clock)
+    writer = MessageWriter(world, shelf)
+    messages = MessageService(world, shelf, settings)
+    threads = ThreadService(world, messages)
+    pins = PinService(world, messages)
+    gateway = Gateway(world, GatewayTranslator(world, writer, application.bot_id), application, settings)
+    registry = InteractionRegistry(world, settings)
+    interaction_writer = InteractionWriter(world, writer, application)
+    return Services(
+        world=world,
+        settings=settings,
+        application=application,
+        shelf=shelf,
+        writer=writer,
+        messages=messages,
+        threads=threads,
+        pins=pins,
+        gateway=gateway,
+        registry=registry,
+        answers=AnswerService(world, registry, messages, application),
+        conduct=Conduct(world, shelf, messages, threads, registry, interaction_writer, gateway),
+    )

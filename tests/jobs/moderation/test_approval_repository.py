@@ -1,0 +1,319 @@
+"""What moderators decide about waiting jobs: each decision is guarded, books its part, and is written down."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from bot.errors import RefusedError, RightsError, TransitionError
+from bot.jobs.models import Approval, ApprovalDecision, Job, JobState
+from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.store.approval_queries import expire_of_session
+from bot.jobs.store.repository import JobRepository
+from bot.jobs.validation import cheaper_variant, list_price
+from bot.pools.ledger import entries as ledger
+from bot.pools.models import Balance, Funds, JobAccount, Terms
+from bot.pools.policy import ApprovalCause
+from bot.provider.models import GenerationRequest
+from bot.storage.schema import audit_entries, jobs, sessions
+from tests.builders import GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, asker, take
+from tests.clock import FakeClock
+
+MODERATOR, OTHER = 901, 902
+DEAR = replace(TEXT_REQUEST, duration_seconds=10, sound=True)
+
+Decide = Callable[[ApprovalRepository, Job], Awaitable[Any]]
+
+DECISIONS: dict[str, Decide] = {
+    "approve": lambda approvals, job: approvals.approve(job.id, GUILD, MODERATOR),
+    "cheaper": lambda approvals, job: approvals.approve_cheaper(job.id, GUILD, MODERATOR),
+    "deny": lambda approvals, job: approvals.deny(job.id, GUILD, OTHER, "too dear"),
+    "expire": lambda approvals, job: approvals.expire(job.id, "Nobody decided."),
+}
+STATES = {
+    "approve": JobState.QUEUED,
+    "cheaper": JobState.QUEUED,
+    "deny": JobState.DENIED,
+    "expire": JobState.EXPIRED,
+    "cancel": JobState.CANCELLED,
+}
+BOOKED = {"approve": 220, "cheaper": 110, "deny": 0, "expire": 0, "cancel": 0}
+
+
+@pytest.fixture
+def approvals(repository: JobRepository, clock: FakeClock) -> ApprovalRepository:
+    return ApprovalRepository(repository._database, clock)
+
+
+async def waiting(
+    repository: JobRepository, request: GenerationRequest = DEAR, member_id: int = MEMBER, guild_id: int = GUILD
+) -> Job:
+    """A job that waits for a moderator."""
+    terms = Terms(UNLIMITED, PLENTY)
+    who = asker(guild_id, member_id)
+    job, _ = await repository.take(who, request, list_price(request), terms, is_asked=True)
+    assert job.state is JobState.AWAITING_APPROVAL
+    return job
+
+
+async def decide(name: str, approvals: ApprovalRepository, repository: JobRepository, job: Job) -> None:
+    if name == "cancel":
+        await repository.cancel(job.id, GUILD, MEMBER)
+    else:
+        await DECISIONS[name](approvals, job)
+
+
+async def held(repository: JobRepository, job: Job) -> Balance:
+    async with repository._database.reading() as connection:
+        return await ledger.balance(connection, job_id=job.id)
+
+
+async def funds(repository: JobRepository) -> Funds:
+    """What the entries of the server add up to."""
+    async with repository._database.reading() as connection:
+        return (await ledger.recount(connection))[GUILD]
+
+
+async def approval_of(approvals: ApprovalRepository, job: Job) -> Approval:
+    case = await approvals.get(job.id)
+    assert case
+    return case.approval
+
+
+async def audit(repository: JobRepository) -> list[tuple[int, str, str]]:
+    columns = (audit_entries.c.actor_id, audit_entries.c.action, audit_entries.c.detail)
+    async with repository._database.reading() as connection:
+        return [tuple(row) for row in await connection.execute(select(*columns).order_by(audit_entries.c.id))]
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_each_way_out_moves_the_job_and_books_its_part(
+    repository: JobRepository, approvals: ApprovalRepository, name: str
+) -> None:
+    job = await waiting(repository)
+    assert await held(repository, job) == Balance(held=220, spent=0)
+    await decide(name, approvals, repository, job)
+    row = await repository.get(job.id)
+    assert row
+    assert row.state is STATES[name]
+    assert await held(repository, job) == Balance(held=BOOKED[name], spent=0)
+    assert await funds(repository) == Funds(available=PLENTY - BOOKED[name], held=BOOKED[name])
+    assert row.awaits_delivery is (name in ("deny", "expire"))
+
+
+@pytest.mark.parametrize(
+    ("name", "decision", "decided_by"),
+    [
+        ("approve", ApprovalDecision.APPROVED, MODERATOR),
+        ("cheaper", ApprovalDecision.CHEAPER, MODERATOR),
+        ("deny", ApprovalDecision.DENIED, OTHER),
+        ("expire", ApprovalDecision.EXPIRED, None),
+        ("cancel", ApprovalDecision.CANCELLED, MEMBER),
+    ],
+)
+async def test_each_way_out_is_written_down(
+    repository: JobRepository,
+    approvals: ApprovalRepository,
+    clock: FakeClock,
+    name: str,
+    decision: ApprovalDecision,
+    decided_by: int | None,
+) -> None:
+    job = await waiting(repository)
+    clock.advance(60)
+    await decide(name, approvals, repository, job)
+    approval = await approval_of(approvals, job)
+    assert (approval.decision, approval.decided_by, approval.decided_at) == (decision, decided_by, clock.now())
+    assert approval.cause is ApprovalCause.WORDS
+    assert approval.reason == ("too dear" if name == "deny" else None)
+
+
+async def test_what_moderators_decide_is_in_the_audit_trail(
+    repository: JobRepository, approvals: ApprovalRepository
+) -> None:
+    for name in STATES:
+        await decide(name, approvals, repository, await waiting(repository))
+    assert await audit(repository) == [
+        (MODERATOR, "approve", f"job 1 of <@{MEMBER}>, 220 credits"),
+        (MODERATOR, "approve cheaper", f"job 2 of <@{MEMBER}>, 110 credits"),
+        (OTHER, "deny", f"job 3 of <@{MEMBER}>, 220 credits: too dear"),
+    ]
+
+
+async def test_approved_cheaper_it_is_another_request(repository: JobRepository, approvals: ApprovalRepository) -> None:
+    job = await waiting(repository)
+    case = await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    assert case.job.request == replace(DEAR, sound=False)
+    assert case.job.held_credits == list_price(case.job.request) == 110
+
+
+async def test_the_cheapest_kind_can_not_be_made_cheaper(
+    repository: JobRepository, approvals: ApprovalRepository
+) -> None:
+    job = await waiting(repository, TEXT_REQUEST)
+    with pytest.raises(RefusedError, match="no cheaper kind"):
+        await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    assert await repository.get(job.id) == job
+    assert await held(repository, job) == Balance(held=55, spent=0)
+
+
+@pytest.mark.parametrize("name", ["approve", "cheaper", "deny"])
+async def test_nobody_decides_on_their_own_request(
+    repository: JobRepository, approvals: ApprovalRepository, name: str
+) -> None:
+    job = await waiting(repository, member_id=OTHER if name == "deny" else MODERATOR)
+    with pytest.raises(RightsError, match="your own request"):
+        await DECISIONS[name](approvals, job)
+    assert await repository.get(job.id) == job
+    assert await audit(repository) == []
+
+
+@pytest.mark.parametrize("name", ["approve", "cheaper", "deny"])
+async def test_moderators_of_another_server_decide_nothing(
+    repository: JobRepository, approvals: ApprovalRepository, name: str
+) -> None:
+    job = await waiting(repository, guild_id=GUILD + 1)
+    with pytest.raises(TransitionError):
+        await DECISIONS[name](approvals, job)
+    with pytest.raises(TransitionError):
+        await approvals.check(job.id, GUILD, MODERATOR)
+    assert await repository.get(job.id) == job
+
+
+@pytest.mark.parametrize("second", STATES)
+@pytest.mark.parametrize("first", ["deny", "expire", "cancel"])
+async def test_what_is_decided_stays_decided(
+    repository: JobRepository, approvals: ApprovalRepository, first: str, second: str
+) -> None:
+    job = await waiting(repository)
+    await decide(first, approvals, repository, job)
+    before = await approvals.get(job.id)
+    with pytest.raises(TransitionError):
+        await decide(second, approvals, repository, job)
+    assert await approvals.get(job.id) == before
+    assert await funds(repository) == Funds(available=PLENTY)
+
+
+async def test_a_job_that_never_waited_can_not_be_decided(
+    repository: JobRepository, approvals: ApprovalRepository
+) -> None:
+    job = await take(repository)
+    for decision in DECISIONS.values():
+        with pytest.raises(TransitionError):
+            await decision(approvals, job)
+    assert await approvals.get(job.id) is None
+    assert await repository.get(job.id) == job
+
+
+async def test_an_approved_job_can_still_be_cancelled_and_its_decision_stays(
+    repository: JobRepository, approvals: ApprovalRepository
+) -> None:
+    job = await waiting(repository)
+    await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    await repository.cancel(job.id, GUILD, MEMBER)
+    assert (await approval_of(approvals, job)).decision is ApprovalDecision.CHEAPER
+    assert await funds(repository) == Funds(available=PLENTY)
+
+
+@pytest.mark.parametrize("turn", range(6))
+async def test_of_all_at_once_one_wins_and_the_books_add_up(
+    repository: JobRepository, approvals: ApprovalRepository, turn: int
+) -> None:
+    job = await waiting(repository)
+    names = [*STATES, *STATES]
+    names = names[turn:] + names[:turn]
+    found = await asyncio.gather(*(decide(name, approvals, repository, job) for name in names), return_exceptions=True)
+    won = [name for name, error in zip(names, found, strict=True) if error is None]
+    # Who is approved may be cancelled after that.
+    assert len(won) == 1 or (won[0] in ("approve", "cheaper") and won[1:] == ["cancel"])
+    assert all(isinstance(error, TransitionError) for error in found if error is not None)
+    booked = BOOKED[won[-1]]
+    assert await held(repository, job) == Balance(held=booked, spent=0)
+    assert await funds(repository) == Funds(available=PLENTY - booked, held=booked)
+
+
+async def test_what_waits_is_listed_for_its_server_alone(
+    repository: JobRepository, approvals: ApprovalRepository
+) -> None:
+    first, gone, second = [await waiting(repository) for _ in range(3)]
+    await waiting(repository, guild_id=GUILD + 1)
+    await take(repository)
+    await approvals.approve(gone.id, GUILD, MODERATOR)
+    assert [case.job for case in await approvals.waiting(GUILD)] == [first, second]
+    assert {case.approval.cause for case in await approvals.waiting(GUILD)} == {ApprovalCause.WORDS}
+
+
+async def test_cards_that_still_ask_are_known(repository: JobRepository, approvals: ApprovalRepository) -> None:
+    undecided, decided, unposted, closed = [await waiting(repository) for _ in range(4)]
+    for job in (undecided, decided, closed):
+        assert (await approvals.record_card(job.id, 5, 6)).id == job.id
+    for job in (decided, unposted, closed):
+        await approvals.approve(job.id, GUILD, MODERATOR)
+    await approvals.record_closed_card(closed.id)
+    assert list(await approvals.unclosed_cards()) == [decided.id]
+    card = await approval_of(approvals, decided)
+    assert (card.card_channel_id, card.card_message_id, card.has_open_card) == (5, 6, True)
+    assert not (await approval_of(approvals, closed)).has_open_card
+
+
+# Creative sessions
+
+
+async def in_session(repository: JobRepository, clock: FakeClock) -> tuple[int, Job, Job]:
+    """A session with a waiting job and a queued one; what is left of its budget."""
+    job, queued = await waiting(repository), await take(repository)
+    async with repository._database.transaction() as connection:
+        values = {"guild_id": GUILD, "interaction_id": 1, "channel_id": 2, "title": "Night", "budget_credits": 500}
+        query = insert(sessions).values(**values, started_by=MODERATOR, started_at=clock.now())
+        session_id: int = (await connection.execute(query.returning(sessions.c.id))).scalar_one()
+        await ledger.set_aside(connection, GUILD, session_id, 500, clock.now())
+        for each in (job, queued):
+            # As if they had been taken in it: their holds are the budget's.
+            account = JobAccount(each.id, GUILD, MEMBER)
+            await ledger.release(connection, account, each.held_credits, clock.now())
+            account = replace(account, session_id=session_id)
+            await ledger.hold(connection, account, each.held_credits, clock.now())
+        await connection.execute(update(jobs).values(session_id=session_id))
+    return session_id, job, queued
+
+
+@pytest.mark.parametrize("is_ended_first", [True, False])
+async def test_the_waiting_jobs_of_a_session_expire_with_it(
+    repository: JobRepository, approvals: ApprovalRepository, clock: FakeClock, is_ended_first: bool
+) -> None:
+    session_id, job, queued = await in_session(repository, clock)
+    end = update(sessions).values(ended_at=clock.now(), end_cause="command")
+    async with repository._database.transaction() as connection:
+        if is_ended_first:
+            await connection.execute(end)
+        expired = await expire_of_session(connection, session_id, clock.now())
+        if not is_ended_first:
+            await connection.execute(end)
+        await ledger.give_back_rest(connection, GUILD, session_id, clock.now())
+    assert [(each.id, each.state) for each in expired] == [(job.id, JobState.EXPIRED)]
+    assert "session ended" in (expired[0].failure or "")
+    assert (await approval_of(approvals, job)).decision is ApprovalDecision.EXPIRED
+    row = await repository.get(queued.id)
+    assert row
+    assert row.state is JobState.QUEUED
+    assert await funds(repository) == Funds(available=PLENTY - 55, held=55)
+
+
+async def test_a_cheaper_kind_gives_the_difference_back_to_the_session(
+    repository: JobRepository, approvals: ApprovalRepository, clock: FakeClock
+) -> None:
+    _, job, _ = await in_session(repository, clock)
+    await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    assert await funds(repository) == Funds(available=PLENTY - 500, budgeted=500 - 110 - 55, held=110 + 55)
+
+
+def test_a_cheaper_kind_is_silent_else_shorter() -> None:
+    silent, short = replace(DEAR, sound=False), replace(TEXT_REQUEST, duration_seconds=5)
+    assert cheaper_variant(DEAR) == silent
+    assert cheaper_variant(silent) == short
+    assert cheaper_variant(replace(short, sound=True)) == short
+    assert cheaper_variant(short) is None
+    assert cheaper_variant(replace(silent, share=True)) == replace(short, share=True)

@@ -1,0 +1,274 @@
+"""Whose turn it is: the rules one by one, and what holds for every line."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.jobs.queueing.fair_queue import Turn, Turns, expected_starts
+from bot.jobs.queueing.priority_map import Ranking
+from tests.clock import START
+from tests.properties import PROPERTY
+
+RED, BLUE = 1, 2
+ANN, BEN, EVE = 10, 11, 12
+
+
+def turn(job_id: int, guild_id: int = RED, member_id: int = ANN, price: int = 55, moved: float | None = None) -> Turn:
+    moved_at = None if moved is None else START + timedelta(seconds=moved)
+    return Turn(job_id, guild_id, member_id, price, moved_at)
+
+
+def line(*turns: Turn) -> Turns:
+    made = Turns()
+    for each in turns:
+        made.join(each)
+    return made
+
+
+def taken(turns: Turns, count: int | None = None) -> list[int]:
+    return [turns.take(START).job_id for _ in range(len(turns) if count is None else count)]
+
+
+# The rules
+
+
+def test_servers_alternate() -> None:
+    turns = line(*(turn(number) for number in range(4)), turn(10, BLUE), turn(11, BLUE))
+    assert taken(turns) == [0, 10, 1, 11, 2, 3]
+
+
+def test_the_server_with_the_fewest_jobs_at_the_provider_goes_first() -> None:
+    turns = line(turn(1), turn(2), turn(3, BLUE))
+    turns.occupy(turn(4, BLUE, BEN), START)
+    assert taken(turns, 1) == [1]
+    turns.free(4)
+    assert taken(turns) == [3, 2]
+
+
+def test_among_equals_the_server_goes_first_that_was_served_least_recently() -> None:
+    turns = line(turn(1), turn(2), turn(3, BLUE))
+    for expected in (1, 3, 2):
+        assert taken(turns, 1) == [expected]
+        turns.free(expected)
+
+
+def test_a_server_is_remembered_as_served_by_an_earlier_process() -> None:
+    turns = line(turn(1), turn(2, BLUE))
+    turns.serve(RED, START - timedelta(hours=1))
+    assert taken(turns) == [2, 1]
+
+
+def test_a_member_with_nothing_at_the_provider_goes_first() -> None:
+    turns = line(turn(1), turn(2), turn(3), turn(4, member_id=BEN), turn(5, member_id=EVE))
+    assert taken(turns) == [1, 4, 5, 2, 3]
+
+
+def test_the_member_who_used_the_fewest_credits_goes_first() -> None:
+    turns = line(turn(1), turn(2, member_id=BEN), turn(3, member_id=EVE))
+    turns.learn({(RED, ANN): 300, (RED, BEN): 100, (RED, EVE): 200})
+    assert taken(turns) == [2, 3, 1]
+
+
+def test_what_is_sent_counts_as_used() -> None:
+    turns = line(turn(1, price=220), turn(2), turn(3, member_id=BEN), turn(4, member_id=BEN))
+    assert taken(turns, 2) == [1, 3]
+    turns.free(1)
+    turns.free(3)
+    assert taken(turns) == [4, 2]
+
+
+def test_among_equals_the_oldest_goes_first() -> None:
+    assert taken(line(turn(3, member_id=BEN), turn(2, member_id=EVE), turn(1))) == [1, 2, 3]
+
+
+def test_a_moved_job_goes_before_its_server_and_the_newest_move_before_all() -> None:
+    turns = line(turn(1, member_id=BEN), turn(2, BLUE), turn(3, moved=1), turn(4, moved=2))
+    turns.learn({(RED, ANN): 500})
+    assert taken(turns) == [4, 2, 3, 1]
+
+
+def test_a_job_that_was_refused_gets_its_turn_back() -> None:
+    turns = line(turn(1), turn(2, BLUE))
+    turns.learn({(RED, ANN): 10, (BLUE, ANN): 10})
+    assert taken(turns) == [1, 2]
+    turns.give_back(1)
+    turns.give_back(2)
+    turns.join(turn(2, BLUE))
+    turns.join(turn(1))
+    assert turns.taken == 0
+    assert taken(turns) == [1, 2]
+
+
+def test_who_leaves_keeps_nobody_waiting() -> None:
+    turns = line(turn(1), turn(2, member_id=BEN), turn(3, moved=1))
+    turns.leave(3)
+    turns.leave(1)
+    turns.leave(99)
+    assert (len(turns), turns.rivals) == (1, set())
+    assert taken(turns) == [2]
+
+
+def test_it_is_known_whose_use_is_not_known() -> None:
+    turns = line(turn(1), turn(2, member_id=BEN), turn(3, member_id=EVE, moved=1))
+    assert turns.unknown == {(RED, ANN), (RED, BEN)}
+    turns.learn({(RED, ANN): 0})
+    assert turns.unknown == {(RED, BEN)}
+    assert turns.rivals == {(RED, ANN), (RED, BEN)}
+    turns.leave(2)
+    assert turns.unknown == turns.rivals == set()
+
+
+# What holds for every line
+
+_turns = st.builds(
+    turn,
+    job_id=st.integers(0, 200),
+    guild_id=st.integers(1, 4),
+    member_id=st.integers(10, 15),
+    price=st.sampled_from((45, 55, 110, 220)),
+    moved=st.none() | st.none() | st.floats(0, 100),
+)
+_lines = st.lists(_turns, max_size=40, unique_by=lambda each: each.job_id)
+_uses = st.dictionaries(st.tuples(st.integers(1, 4), st.integers(10, 15)), st.integers(0, 600))
+_served = st.dictionaries(st.integers(1, 4), st.integers(0, 5))
+
+
+def arranged(
+    waiting: Sequence[Turn], sent: Sequence[Turn], used: dict[tuple[int, int], int], served: dict[int, int]
+) -> Turns:
+    turns = line(*waiting)
+    for guild_id, seconds in served.items():
+        turns.serve(guild_id, START + timedelta(seconds=seconds))
+    for number, each in enumerate(sent):
+        turns.occupy(Turn(1000 + number, each.guild_id, each.member_id, each.credits), START)
+    turns.learn(used)
+    return turns
+
+
+@given(waiting=_lines, sent=_lines, used=_uses, served=_served)
+@PROPERTY
+def test_turns_are_given_in_the_order_that_was_told_and_each_once(
+    waiting: list[Turn], sent: list[Turn], used: dict[tuple[int, int], int], served: dict[int, int]
+) -> None:
+    turns = arranged(waiting, sent, used, served)
+    told = [each.job_id for each in turns.order()]
+    assert sorted(told) == sorted(each.job_id for each in waiting)
+    assert taken(turns) == told
+
+
+@given(waiting=_lines, sent=_lines, used=_uses, served=_served, seed=st.randoms())
+@PROPERTY
+def test_the_order_does_not_depend_on_how_the_line_came_about(
+    waiting: list[Turn], sent: list[Turn], used: dict[tuple[int, int], int], served: dict[int, int], seed: Random
+) -> None:
+    shuffled = seed.sample(waiting, len(waiting))
+    turns = arranged(shuffled, sent, used, served)
+    for each in shuffled[::2]:
+        turns.join(each)
+    assert turns.order() == arranged(waiting, sent, used, served).order()
+
+
+@given(waiting=_lines, flood=st.integers(1, 30), used=_uses)
+@PROPERTY
+def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
+    waiting: list[Turn], flood: int, used: dict[tuple[int, int], int]
+) -> None:
+    others = [each for each in waiting if each.moved_at is None]
+    turns = arranged([*others, *(turn(-number, RED, EVE) for number in range(1, flood + 1))], [], used, {})
+    of_red = [each for each in turns.order() if each.guild_id == RED]
+    firsts = len({each.member_id for each in of_red})
+    assert len({each.member_id for each in of_red[:firsts]}) == firsts
+
+
+@given(red=st.integers(1, 20), blue=st.integers(1, 20), room=st.integers(1, 5))
+@PROPERTY
+def test_two_servers_share_the_turns_while_both_wait(red: int, blue: int, room: int) -> None:
+    turns = line(*(turn(n, RED) for n in range(red)), *(turn(100 + n, BLUE) for n in range(blue)))
+    under_way: list[Turn] = []
+    given_to: list[int] = []
+    while len(turns):
+        if len(under_way) == room:
+            turns.free(under_way.pop(0).job_id)
+        under_way.append(turns.take(START))
+        given_to.append(under_way[-1].guild_id)
+    while_both = given_to[: 2 * min(red, blue)]
+    assert all(abs(while_both[:end].count(RED) - while_both[:end].count(BLUE)) <= 1 for end in range(len(while_both)))
+
+
+@given(data=st.data())
+@PROPERTY
+def test_nobody_starves_beside_a_member_who_asks_for_ever(data: st.DataObject) -> None:
+    waiting = data.draw(_lines)
+    used = data.draw(_uses)
+    turns = arranged([*waiting, turn(999, RED, EVE + 100)], [], used, {})
+    theirs = {each.job_id for each in waiting}
+    # A turn costs at least 45 credits: after so many, the flood has used more than all that the others can use.
+    most = len(waiting) + 4 * (max(used.values(), default=0) + sum(each.credits for each in waiting)) // 45 + 4
+    for number in range(most):
+        turns.join(turn(1000 + number, RED, EVE + 100))
+        done = turns.take(START).job_id
+        turns.free(done)
+        theirs.discard(done)
+    assert not theirs
+
+
+# When they should start
+
+
+def at(*seconds: float) -> list[float]:
+    return list(seconds)
+
+
+def starts(count: int, ends: Sequence[float] = (), limit: int = 0, per_second: float = 0) -> list[float]:
+    moments = [START + timedelta(seconds=end) for end in ends]
+    found = expected_starts([75.0] * count, START, moments, limit, per_second)
+    return [(moment - START).total_seconds() for moment in found]
+
+
+def test_without_a_limit_all_start_at_once() -> None:
+    assert starts(3, ends=(10, 20)) == at(0, 0, 0)
+
+
+def test_each_starts_when_a_place_is_free() -> None:
+    assert starts(5, ends=(30, 10), limit=2) == at(10, 30, 85, 105, 160)
+
+
+def test_a_free_place_is_taken_at_once() -> None:
+    assert starts(3, ends=(30,), limit=2) == at(0, 30, 75)
+
+
+def test_what_is_late_may_end_now() -> None:
+    assert starts(2, ends=(-5,), limit=1) == at(0, 75)
+
+
+def test_with_more_at_the_provider_than_may_be_the_first_ends_make_no_room() -> None:
+    assert starts(2, ends=(10, 20, 30), limit=1) == at(30, 105)
+
+
+def test_the_pace_of_requests_is_kept() -> None:
+    assert starts(4, per_second=2) == at(0, 0.5, 1, 1.5)
+
+
+# Ranks that change
+
+
+@given(changes=st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 5)), max_size=200))
+@PROPERTY
+def test_a_ranking_is_what_sorting_would_give(changes: list[tuple[int, int | None]]) -> None:
+    ranking: Ranking[int] = Ranking()
+    plain: dict[int, int] = {}
+    for key, rank in changes:
+        if rank is None:
+            ranking.drop(key)
+            plain.pop(key, None)
+        else:
+            ranking.put(key, rank)
+            plain[key] = rank
+        in_order = sorted(plain, key=lambda key: (plain[key], key))
+        assert ranking.in_order() == in_order
+        assert len(ranking) == len(plain)
+        if plain:
+            assert ranking.first() == in_order[0]

@@ -1,0 +1,85 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.jobs.queueing.rate_limiter import Share, TokenBucket
+from tests.clock import FakeClock
+
+
+def spend(bucket: TokenBucket, clock: FakeClock, wanted: int) -> int:
+    available = bucket.available(clock.now())
+    taken = wanted if available is None else min(wanted, available)
+    bucket.take(taken)
+    return taken
+
+
+def test_no_rate_is_no_limit() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(0, clock.now())
+    assert bucket.available(clock.now()) is None
+    assert bucket.next_at(clock.now()) == clock.now()
+
+
+@given(
+    rate=st.floats(0.1, 100),
+    size=st.none() | st.floats(1, 100),
+    steps=st.lists(st.tuples(st.floats(0, 10), st.integers(0, 200)), max_size=30),
+)
+def test_never_more_than_the_rate_and_what_it_holds(
+    rate: float, size: float | None, steps: list[tuple[float, int]]
+) -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(rate, clock.now(), size)
+    taken, passed = 0, 0.0
+    for pause, wanted in steps:
+        clock.advance(pause)
+        passed += pause
+        taken += spend(bucket, clock, wanted)
+        assert taken <= rate * passed + (size or max(1.0, rate)) + 1e-6
+
+
+@pytest.mark.parametrize("rate", [0.5, 3, 20])
+def test_the_next_token_comes_when_it_was_promised(rate: float) -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(rate, clock.now())
+    spend(bucket, clock, 1000)
+    promised = bucket.next_at(clock.now())
+    clock.advance((promised - clock.now()).total_seconds() + 0.001)
+    assert spend(bucket, clock, 1000) == 1
+
+
+def test_a_clock_set_back_gives_nothing() -> None:
+    clock = FakeClock()
+    bucket = TokenBucket(2, clock.now())
+    spend(bucket, clock, 2)
+    assert bucket.available(clock.now() - timedelta(hours=1)) == 0
+
+
+_counts = st.integers(0, 30)
+
+
+@given(room=_counts, sends=_counts, looks=_counts)
+def test_no_request_is_left_unused_and_none_is_made_up(room: int, sends: int, looks: int) -> None:
+    granted = Share().split(room, sends, looks)
+    assert sum(granted) == min(room, sends + looks)
+    assert granted[0] <= sends
+    assert granted[1] <= looks
+
+
+@given(rooms=st.lists(st.integers(0, 5), max_size=40))
+def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]) -> None:
+    share = Share()
+    sends = looks = 0
+    for room in rooms:
+        granted = share.split(room, 100, 100)
+        sends, looks = sends + granted[0], looks + granted[1]
+        assert sends - looks in (0, 1)
+
+
+def test_nothing_is_owed_for_what_did_not_wait() -> None:
+    share = Share()
+    assert [share.split(1, 5, 0) for _ in range(5)] == [(1, 0)] * 5
+    assert share.split(1, 5, 5) == (1, 0)
+    assert share.split(1, 5, 5) == (0, 1)

@@ -1,0 +1,194 @@
+"""The worker's step for jobs that wait for a moderator: ask once, wait, and expire in time."""
+
+import pytest
+
+from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
+from bot.jobs.models import Job, JobState
+from bot.jobs.ports import Place, card_nonce, card_places, nonce
+from bot.pools.models import Balance, Terms
+from tests.builders import CHANNEL, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, asker
+from tests.jobs.scripted import Stage
+
+MODERATOR = 901
+HOUR = 3600.0
+REFUSED = PlaceRefusedError("no permission")
+
+
+async def taken(stage: Stage) -> Job:
+    """A job that waits for a moderator, not yet taken up by the worker."""
+    terms = Terms(UNLIMITED, PLENTY)
+    job, _ = await stage.repository.take(asker(), TEXT_REQUEST, 55, terms, is_asked=True)
+    return job
+
+
+async def asked(stage: Stage) -> Job:
+    """A job about which moderators were asked."""
+    job = await taken(stage)
+    stage.worker.wake(job)
+    await stage.settle()
+    return job
+
+
+async def card(stage: Stage, job: Job) -> tuple[int | None, int | None]:
+    case = await stage.approvals.get(job.id)
+    assert case
+    return case.approval.card_channel_id, case.approval.card_message_id
+
+
+async def test_moderators_are_asked_once_and_the_provider_is_not(stage: Stage) -> None:
+    job = await asked(stage)
+    await stage.pass_time(2 * HOUR, step=60)
+    assert stage.notifier.cards == [(job.id, CHANNEL)]
+    assert await card(stage, job) == (CHANNEL, 8000 + job.id)
+    assert (await stage.state(job), stage.provider.sent) == (JobState.AWAITING_APPROVAL, [])
+
+
+async def test_an_approved_job_is_sent(stage: Stage) -> None:
+    job = await asked(stage)
+    stage.worker.wake((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+    await stage.settle()
+    assert await stage.state(job) is JobState.PROCESSING
+    assert len(stage.provider.sent) == 1
+
+
+async def test_a_denied_job_is_told(stage: Stage) -> None:
+    job = await asked(stage)
+    stage.worker.wake((await stage.approvals.deny(job.id, GUILD, MODERATOR, "no")).job)
+    await stage.settle()
+    assert stage.notifier.posts == [(job.id, JobState.DENIED, Place.CHANNEL)]
+    assert (len(stage.worker), stage.provider.sent) == (0, [])
+
+
+async def test_undecided_it_expires_after_a_day_and_is_told(stage: Stage) -> None:
+    job = await asked(stage)
+    await stage.pass_time(23.9 * HOUR, step=600)
+    assert await stage.state(job) is JobState.AWAITING_APPROVAL
+    await stage.pass_time(0.2 * HOUR, step=60)
+    assert await stage.state(job) is JobState.EXPIRED
+    assert (await stage.row(job)).failure == "No moderator decided within 24 hours."
+    assert await stage.balance(job) == Balance(held=0, spent=0)
+    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, Place.CHANNEL)]
+    assert len(stage.worker) == 0
+
+
+async def test_a_restart_changes_nothing(stage: Stage) -> None:
+    job = await asked(stage)
+    await stage.pass_time(10 * HOUR, step=600)
+    await stage.worker.stop(0)
+    stage.new_worker()
+    await stage.worker.recover()
+    await stage.pass_time(13.9 * HOUR, step=600)
+    assert stage.notifier.cards == [(job.id, CHANNEL)]
+    assert await stage.state(job) is JobState.AWAITING_APPROVAL
+    await stage.pass_time(0.2 * HOUR, step=60)
+    assert await stage.state(job) is JobState.EXPIRED
+
+
+async def test_what_expired_while_nobody_was_there_expires_at_start(stage: Stage) -> None:
+    job = await asked(stage)
+    await stage.worker.stop(0)
+    stage.clock.advance(30 * HOUR)
+    stage.new_worker()
+    await stage.worker.recover()
+    await stage.settle()
+    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, Place.CHANNEL)]
+
+
+async def test_a_card_whose_answer_was_lost_is_found_and_not_posted_again(stage: Stage) -> None:
+    stage.notifier.lost_answers = 1
+    job = await asked(stage)
+    assert await card(stage, job) == (None, None)
+    await stage.worker.stop(0)
+    stage.clock.advance(HOUR)
+    stage.new_worker()
+    await stage.worker.recover()
+    await stage.settle()
+    assert stage.notifier.cards == [(job.id, CHANNEL)]
+    assert await card(stage, job) == (CHANNEL, 8000 + job.id)
+
+
+async def test_within_the_life_of_its_nonce_it_is_posted_again_without_looking(stage: Stage) -> None:
+    stage.notifier.lost_answers = 1
+    job = await asked(stage)
+    await stage.pass_time(10)
+    assert stage.notifier.searches == 0
+    assert stage.notifier.cards == [(job.id, CHANNEL)] * 2
+
+
+@pytest.mark.parametrize("trouble", [DeliveryDelayedError("status 503"), StorageError("locked")], ids=repr)
+async def test_trouble_that_passes_is_waited_for(stage: Stage, trouble: Exception) -> None:
+    stage.notifier.card_refusals = {CHANNEL: trouble}
+    job = await asked(stage)
+    await stage.pass_time(30)
+    assert stage.notifier.cards == []
+    stage.notifier.card_refusals = {}
+    await stage.pass_time(60)
+    assert stage.notifier.cards == [(job.id, CHANNEL)]
+
+
+async def test_where_no_channel_takes_the_card_it_is_tried_again_each_hour_and_expires_all_the_same(
+    stage: Stage,
+) -> None:
+    stage.notifier.card_refusals = {CHANNEL: REFUSED}
+    job = await asked(stage)
+    await stage.pass_time(2 * HOUR, step=60)
+    assert await card(stage, job) == (None, None)
+    stage.notifier.card_refusals = {}
+    await stage.pass_time(HOUR, step=60)
+    assert stage.notifier.cards == [(job.id, CHANNEL)]
+    await stage.pass_time(21.1 * HOUR, step=600)
+    assert await stage.state(job) is JobState.EXPIRED
+
+
+async def test_a_card_posted_while_somebody_decided_is_closed(stage: Stage) -> None:
+    job = await taken(stage)
+
+    async def decide() -> None:
+        stage.worker.wake((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+
+    stage.notifier.before_card = decide
+    stage.worker.wake(job)
+    await stage.settle()
+    assert stage.notifier.closed_cards == [job.id]
+    assert await stage.state(job) is JobState.PROCESSING
+    assert len(stage.provider.sent) == 1
+
+
+async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: Stage) -> None:
+    job = await taken(stage)
+    stage.worker.wake((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+    stage.worker.wake(job)
+    await stage.pass_time(10)
+    assert await stage.state(job) is JobState.PROCESSING
+    assert len(stage.provider.sent) == 1
+    assert stage.notifier.cards == []
+
+
+async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Stage) -> None:
+    job = await taken(stage)
+    await stage.approvals.deny(job.id, GUILD, MODERATOR, None)
+    stage.worker.wake(job)
+    await stage.pass_time(10)
+    assert stage.notifier.cards == []
+    assert stage.notifier.posts == [(job.id, JobState.DENIED, Place.CHANNEL)]
+
+
+async def test_a_cancelled_job_is_forgotten(stage: Stage) -> None:
+    job = await asked(stage)
+    stage.worker.forget(await stage.repository.cancel(job.id, GUILD, MEMBER))
+    await stage.pass_time(25 * HOUR, step=600)
+    assert (await stage.state(job), stage.notifier.posts) == (JobState.CANCELLED, [])
+
+
+async def test_the_moderators_channel_comes_first_and_no_thread_is_made(stage: Stage) -> None:
+    job = await taken(stage)
+    assert card_places(job, None) == [CHANNEL]
+    assert card_places(job, 77) == [77, CHANNEL]
+    assert card_places(job, CHANNEL) == [CHANNEL]
+
+
+async def test_the_nonce_of_a_card_is_its_own_and_short_enough(stage: Stage) -> None:
+    job, other = await taken(stage), await taken(stage)
+    words = {card_nonce(job), card_nonce(other), nonce(job)}
+    assert len(words) == 3
+    assert all(len(word) <= 25 for word in words)

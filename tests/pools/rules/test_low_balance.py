@@ -1,0 +1,86 @@
+"""A pool that runs dry is braked at its lines, and each step is told once."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.pools.policy import Brakes, BrakeStep
+from bot.pools.rules.low_balance import brake_step, step_to_announce
+from tests.properties import PROPERTY
+
+NONE, CHEAPEST, APPROVAL = BrakeStep.NONE, BrakeStep.CHEAPEST, BrakeStep.APPROVAL
+HARDNESS = [NONE, CHEAPEST, APPROVAL]
+
+amounts = st.integers(0, 10_000)
+percents = st.integers(0, 100)
+brakes = st.builds(Brakes, percents, percents)
+
+
+@pytest.mark.parametrize(
+    ("available", "step"),
+    [(1000, NONE), (250, NONE), (249, CHEAPEST), (100, CHEAPEST), (99, APPROVAL), (0, APPROVAL)],
+)
+def test_the_lines_are_a_quarter_and_a_tenth_of_the_last_deposit(available: int, step: BrakeStep) -> None:
+    assert brake_step(available, 1000, Brakes()) is step
+
+
+def test_a_brake_of_zero_is_off() -> None:
+    assert brake_step(0, 1000, Brakes(0, 0)) is NONE
+    assert brake_step(0, 1000, Brakes(25, 0)) is CHEAPEST
+    assert brake_step(0, 1000, Brakes(0, 10)) is APPROVAL
+
+
+def test_a_pool_without_any_deposit_is_not_braked() -> None:
+    assert brake_step(0, 0, Brakes()) is NONE
+
+
+@PROPERTY
+@given(amounts, amounts, brakes)
+def test_the_step_is_the_share_compared_with_the_lines(available: int, deposit: int, lines: Brakes) -> None:
+    step = brake_step(available, deposit, lines)
+    share = Fraction(available * 100, deposit) if deposit else None
+    is_under = [share is not None and share < line for line in (lines.approval_percent, lines.cheapest_percent)]
+    assert step is (APPROVAL if is_under[0] else CHEAPEST if is_under[1] else NONE)
+
+
+@PROPERTY
+@given(amounts, amounts, amounts, brakes)
+def test_fewer_credits_never_loosen_a_brake(first: int, second: int, deposit: int, lines: Brakes) -> None:
+    steps = [brake_step(available, deposit, lines) for available in sorted((first, second))]
+    assert HARDNESS.index(steps[0]) >= HARDNESS.index(steps[1])
+
+
+def announced(availables: Iterable[int]) -> list[BrakeStep]:
+    """What moderators are told while a pool goes through these."""
+    told = [NONE]
+    for available in availables:
+        step = step_to_announce(available, 1000, Brakes(), told[-1])
+        if step is not told[-1]:
+            told.append(step)
+    return told[1:]
+
+
+def test_each_step_is_told_once_on_the_way_down_and_once_on_the_way_up() -> None:
+    down_and_up = (*range(1000, -1, -55), *range(0, 1001, 55))
+    assert announced(down_and_up) == [CHEAPEST, APPROVAL, CHEAPEST, NONE]
+
+
+def test_a_pool_that_goes_to_and_fro_at_a_line_is_told_once() -> None:
+    assert announced((260, 240, 260, 240, 270, 230)) == [CHEAPEST]
+    assert announced((105, 95, 110, 90)) == [CHEAPEST, APPROVAL]
+    assert announced((240, 301, 240)) == [CHEAPEST, NONE, CHEAPEST]
+
+
+@PROPERTY
+@given(st.lists(amounts, max_size=30), brakes, amounts)
+def test_what_was_told_last_is_never_softer_than_the_brake(availables: list[int], lines: Brakes, deposit: int) -> None:
+    told = NONE
+    for available in availables:
+        told = step_to_announce(available, deposit, lines, told)
+        step = brake_step(available, deposit, lines)
+        assert HARDNESS.index(told) >= HARDNESS.index(step)
+    full = step_to_announce(10_001, deposit, lines, told)
+    assert full is NONE

@@ -1,0 +1,243 @@
+"""Creative sessions and their money: budgets come out of the pool, pay for jobs, and go back exactly once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from bot.errors import ChangeRefusedError, NotAllowedError, PoolEmptyError, RefusedError
+from bot.jobs.models import JobState
+from bot.jobs.validation import LOWEST_PRICE
+from bot.pools.models import Funds, SessionEnd
+from bot.provider.models import Submission
+from bot.sessions.models import Share, Summary
+from bot.sessions.queries import read_standings
+from bot.storage.database import Database
+from tests.builders import GUILD, MEMBER, TEXT_REQUEST
+from tests.clock import FakeClock
+from tests.sessions.session_books import CHEAPEST, DEPOSIT, MANAGER, OTHER, Desk, asker_in, plan
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
+        yield Desk(database, FakeClock())
+
+
+async def test_budget_is_set_aside_and_written_down(desk: Desk) -> None:
+    session = await desk.service.start(plan(300, minutes=30, role_id=7))
+    assert session == replace(await desk.session(session.id))
+    assert (session.available, session.budget, session.ends_at) == (300, 300, desk.clock.now() + timedelta(minutes=30))
+    assert await desk.funds() == Funds(available=700, budgeted=300)
+    assert await desk.audit() == [("session start", MANAGER)]
+    _, (*_, entry), _ = await desk.contents()
+    assert (entry.kind, entry.credits, entry.actor_id, entry.reason) == ("hold", 300, MANAGER, "session 1: Night")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"budget": 1001}, "would need 1001 credits, and this server's pool has 1000 left"),
+        ({"budget": LOWEST_PRICE - 1}, "from 45 to"),
+        ({"budget": 0}, "from 45 to"),
+        ({"budget": -5}, "from 45 to"),
+        ({"budget": 99.5}, "from 45 to"),
+        ({"budget": 10**12}, "from 45 to"),
+        ({"minutes": 0}, "from 1 to 1440 minutes"),
+        ({"minutes": -1}, "from 1 to 1440 minutes"),
+        ({"minutes": 1441}, "from 1 to 1440 minutes"),
+    ],
+)
+async def test_what_can_not_be_started_changes_nothing(desk: Desk, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(RefusedError, match=words):
+        await desk.service.start(plan(**{"budget": 300, **changes}))
+    assert [list(rows) for rows in await desk.contents()][0::2] == [[], []]
+
+
+async def test_whole_pool_can_be_a_budget_and_the_next_session_finds_nothing(desk: Desk) -> None:
+    await desk.start(plan(DEPOSIT))
+    with pytest.raises(PoolEmptyError) as refusal:
+        await desk.start(plan(LOWEST_PRICE))
+    assert (refusal.value.needed, refusal.value.available) == (LOWEST_PRICE, 0)
+
+
+async def test_same_interaction_starts_no_second_session(desk: Desk) -> None:
+    wanted = plan()
+    await desk.service.start(wanted)
+    with pytest.raises(ChangeRefusedError, match="already"):
+        await desk.service.start(wanted)
+    assert await desk.funds() == Funds(available=700, budgeted=300)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("  a \n\tnight ", "a night"), ("\u200b \n", "Creative session"), ("x" * 300, "x" * 100)]
+)
+async def test_title_is_one_line_that_can_be_seen(desk: Desk, typed: str, kept: str) -> None:
+    assert (await desk.start(plan(title=typed))).title == kept
+
+
+async def test_jobs_are_paid_from_the_budget_outside_of_the_member_s_allowance(desk: Desk) -> None:
+    session = await desk.start(plan(300))
+    for number in range(1, 4):
+        _, overview = await desk.take(asker_in(session))
+        assert overview.session
+        assert (overview.credits_left, overview.session.held) == (300 - 55 * number, 55 * number)
+    assert await desk.funds() == Funds(available=700, budgeted=135, held=165)
+
+
+async def test_only_the_role_may_take_part(desk: Desk) -> None:
+    session = await desk.start(plan(300, role_id=7))
+    await desk.take(asker_in(session, MEMBER, 7))
+    with pytest.raises(NotAllowedError, match="<@&7>"):
+        await desk.take(asker_in(session, OTHER, 8))
+
+
+async def test_what_a_budget_has_no_room_for_is_refused_though_the_pool_has_it(desk: Desk) -> None:
+    session = await desk.start(plan(100))
+    await desk.take(asker_in(session))
+    with pytest.raises(PoolEmptyError, match="costs 55 credits, and this session has 45 left"):
+        await desk.take(asker_in(session))
+    await desk.take(asker_in(session), CHEAPEST)
+    assert (await desk.session(session.id)).available == 0
+
+
+async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(desk: Desk) -> None:
+    session = await desk.start(plan(300))
+    running = await desk.submitted(asker_in(session))
+    failing = await desk.submitted(asker_in(session))
+    ending = await desk.service.end(session.id, GUILD, MANAGER)
+    assert ending.standing.making == 2
+    assert await desk.funds() == Funds(available=890, held=110)
+    await desk.jobs.accept(running.id, Submission("task", 50))
+    await desk.jobs.fail(failing.id, "no")
+    ended = await desk.session(session.id)
+    assert (ended.available, ended.held, ended.spent, ended.returned) == (0, 0, 50, 250)
+    assert await desk.funds() == Funds(available=950, spent=50)
+
+
+async def test_dearer_than_its_budget_after_the_end_is_paid_by_the_pool(desk: Desk) -> None:
+    session = await desk.start(plan(55))
+    running = await desk.submitted(asker_in(session))
+    await desk.service.end(session.id, GUILD, MANAGER)
+    await desk.jobs.accept(running.id, Submission("task", 80))
+    ended = await desk.session(session.id)
+    assert (ended.available, ended.spent, ended.returned) == (0, 80, -25)
+    assert await desk.funds() == Funds(available=920, spent=80)
+
+
+async def test_a_session_is_ended_once_and_only_by_its_own_server(desk: Desk) -> None:
+    session = await desk.start(plan(300))
+    with pytest.raises(ChangeRefusedError, match="no such session here"):
+        await desk.service.end(session.id, GUILD + 1, MANAGER)
+    with pytest.raises(ChangeRefusedError, match="no such session here"):
+        await desk.service.end(session.id + 1, GUILD, MANAGER)
+    results = await asyncio.gather(
+        *(desk.service.end(session.id, GUILD, manager_id) for manager_id in (MANAGER, OTHER)), return_exceptions=True
+    )
+    (refusal,) = [result for result in results if isinstance(result, ChangeRefusedError)]
+    winner = (await desk.session(session.id)).ended_by
+    assert f"<@{winner}> has ended this session <t:" in str(refusal)
+    assert await desk.service.end_by_itself(session.id) is None
+    assert await desk.service.give_up(session.id) is None
+    assert await desk.funds() == Funds(available=DEPOSIT)
+    assert await desk.audit() == [("session start", MANAGER), ("session end", winner)]
+
+
+async def test_end_expires_what_waits_for_a_moderator(desk: Desk) -> None:
+    session = await desk.start(plan(300))
+    waiting, _ = await desk.jobs.take(asker_in(session), TEXT_REQUEST, 55, desk.terms, is_asked=True)
+    ending = await desk.service.end(session.id, GUILD, MANAGER)
+    assert [(job.id, job.state) for job in ending.expired] == [(waiting.id, JobState.EXPIRED)]
+    assert ending.standing.session.returned == 300
+    assert await desk.funds() == Funds(available=DEPOSIT)
+
+
+async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(desk: Desk) -> None:
+    session = await desk.start(plan(300, minutes=10))
+    assert await desk.service.end_by_itself(session.id) is None
+    desk.clock.advance(600)
+    with pytest.raises(NotAllowedError, match="over"):
+        await desk.take(asker_in(session))
+    assert await desk.service.end_by_itself(session.id)
+    ended = await desk.session(session.id)
+    assert (ended.end_cause, ended.ended_by, ended.returned) == (SessionEnd.TIME, None, 300)
+    # What ends by itself was set up like that by whoever started it.
+    assert await desk.audit() == [("session start", MANAGER), ("session end", MANAGER)]
+
+
+async def test_a_budget_that_pays_nothing_more_ends_it_once_no_job_can_give_back(desk: Desk) -> None:
+    session = await desk.start(plan(99))
+    job = await desk.submitted(asker_in(session))
+    assert (await desk.session(session.id)).available < LOWEST_PRICE
+    assert await desk.service.end_by_itself(session.id) is None
+    await desk.jobs.fail(job.id, "no")
+    assert await desk.service.end_by_itself(session.id) is None
+    await desk.made(asker_in(session))
+    assert await desk.service.end_by_itself(session.id)
+    assert (await desk.session(session.id)).end_cause is SessionEnd.BUDGET
+    assert await desk.funds() == Funds(available=945, spent=55)
+
+
+async def test_a_budget_that_pays_the_cheapest_video_keeps_it_open(desk: Desk) -> None:
+    session = await desk.start(plan(55 + LOWEST_PRICE))
+    await desk.made(asker_in(session))
+    assert await desk.service.end_by_itself(session.id) is None
+
+
+async def test_sessions_side_by_side_have_purses_of_their_own(desk: Desk) -> None:
+    first, second = await desk.start(plan(300)), await desk.start(plan(200))
+    await desk.made(asker_in(first))
+    await desk.made(asker_in(second), CHEAPEST)
+    await desk.service.end(first.id, GUILD, MANAGER)
+    assert [each.id for each in await desk.service.open_in(GUILD)] == [second.id]
+    assert await desk.service.open_in(GUILD + 1) == []
+    assert await desk.funds() == Funds(available=DEPOSIT - 200 - 55, budgeted=155, spent=100)
+
+
+async def test_standing_counts_what_is_ready_in_the_making_and_untold(desk: Desk) -> None:
+    session = await desk.start(plan(500))
+    await desk.made(asker_in(session))
+    told = await desk.submitted(asker_in(session))
+    await desk.take(asker_in(session))
+    standing = await desk.standing(session.id)
+    assert (standing.ready, standing.making, standing.untold, standing.is_settled) == (1, 2, 0, False)
+    await desk.jobs.mark_unconfirmed(told.id, "who knows")
+    standing = await desk.standing(session.id)
+    assert (standing.making, standing.untold) == (1, 1)
+    await desk.service.record_summary(session.id)
+    assert await desk.service.standings() == []
+
+
+async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
+    session = await desk.start(plan(500))
+    made = [
+        await desk.made(asker_in(session)),
+        await desk.made(asker_in(session, OTHER), CHEAPEST),
+        await desk.made(asker_in(session)),
+    ]
+    failed = await desk.submitted(asker_in(session, OTHER))
+    await desk.jobs.fail(failed.id, "no")
+    await desk.service.end(session.id, GUILD, MANAGER)
+    summary = await desk.service.summary(session)
+    assert [job.id for job in summary.jobs] == [*(job.id for job in made), failed.id]
+    assert summary.videos == 3
+    assert summary.shares() == [Share(MEMBER, 2, 110), Share(OTHER, 1, 45)]
+    assert sum(share.credits for share in summary.shares()) == summary.session.spent
+    assert Summary(session).shares() == []
+
+
+async def test_what_is_asked_every_few_seconds_reads_no_session_that_is_done(desk: Desk) -> None:
+    asked: list[tuple[str, Any]] = []
+    async with desk.database.reading() as connection:
+        event.listen(connection.sync_connection, "before_cursor_execute", lambda *what: asked.append(what[2:4]))
+        await read_standings(connection)
+        statement, values = asked[-1]
+        steps = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
+    assert [step.detail for step in steps if step.detail.startswith("SCAN")] == [
+        "SCAN sessions USING INDEX ix_sessions_open"
+    ]

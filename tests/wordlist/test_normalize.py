@@ -1,0 +1,93 @@
+import unicodedata
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.wordlist.normalize import DIGIT_READINGS, EMOJI_READINGS, LETTER_READINGS, LOOK_ALIKES, SIGN_READINGS, fold
+from tests.properties import PROPERTY
+
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PAYPAL",
+        "\uff30\uff41\uff59\uff50\uff41\uff4c",  # full width
+        "\U0001d4f9\U0001d4ea\U0001d502\U0001d4f9\U0001d4ea\U0001d4f5",  # mathematical script
+        "\u24df\u24d0\u24e8\u24df\u24d0\u24db",  # circled
+        "\u0440\u0430\u0443\u0440\u0430l",  # Cyrillic
+        "\u03a1\u0391yp\u0391l",  # Greek capitals
+        "\u13e2\u15c5\u13a9\ua4d1\ua4ee\u14aa",  # Cherokee, Canadian syllabics, Lisu
+        "\u1d18\u1d00\u028f\u1d18\u1d00\u029f",  # small capitals
+        "p\u00e4yp\u0105\u0142",  # accents and strokes
+        "p\u0336a\u0336y\u0336p\u20dda\u0300\u0301\u0302\u0303l",  # struck through, circled, piled up
+        "p\u200ba\u00ady\u2060p\ufeffa\u202el",  # zero width, soft hyphen, joiner, byte order mark, direction
+        "p\ufe0fa\U000e0101y\u034fp\u3164a\U000e0061l\x07",  # variation selectors, fillers, tags, controls
+    ],
+)
+def test_one_spelling_for_what_looks_the_same(text: str) -> None:
+    assert fold(text) == "paypal"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("が", "か"),  # voicing
+        ("ที", "ที่"),  # a tone
+        ("कु", "का"),  # vowels
+        ("क़", "क"),  # a nukta
+        ("각", "가"),
+    ],
+)
+def test_marks_that_make_another_letter_stay(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Straße", "STRASSE"),
+        ("\u0421\u0410\u041b\u041e", "\u0441\u0430\u043b\u043e"),  # Russian in capitals
+        ("\u0397\u039c\u0395\u03a1\u0391\u03a3", "\u03b7\u03bc\u03ad\u03c1\u03b1\u03c2"),  # Greek, with its last s
+        ("\u0130stanbul", "istanbul"),
+        ("\u0661\u0662\u0663", "123"),  # Arabic digits
+        ("\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd", "\u05e9\u05dc\u05d5\u05dd"),  # Hebrew points
+        ("\uff76\uff9e", "\u30ac"),  # half-width kana
+        ("\u1100\u1161\u11a8", "\uac01"),  # Hangul from its letters
+    ],
+)
+def test_other_scripts_fold_within_themselves(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@PROPERTY
+@given(st.text())
+def test_folding_again_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@PROPERTY
+@given(st.text(), st.sampled_from(FORMS))
+def test_every_normal_form_folds_to_the_same(text: str, form: Form) -> None:
+    assert fold(unicodedata.normalize(form, text)) == fold(text)
+
+
+@PROPERTY
+@given(st.text())
+def test_case_makes_no_difference(text: str) -> None:
+    assert fold(text.casefold()) == fold(text)
+
+
+def test_every_look_alike_in_the_tables_can_be_met() -> None:
+    assert [f"{ord(c):04X}" for c, letter in LOOK_ALIKES.items() if fold(c) != letter or fold(letter) != letter] == []
+    readings = (LETTER_READINGS, DIGIT_READINGS, SIGN_READINGS, EMOJI_READINGS)
+    assert [f"{ord(c):04X}" for table in readings for c in table if fold(c) != c] == []
+
+
+def test_every_character_folds_once_and_for_all() -> None:
+    characters = [chr(point) for point in range(0x30000)]
+    assert [hex(ord(c)) for c in characters if fold(fold(c)) != fold(c)] == []
