@@ -136,7 +136,7 @@ def _row(started: Started, task_id: str, card_id: int, speed: float) -> dict[str
         "duration_seconds": 5,
         "aspect_ratio": "16:9",
         "sound": False,
-        "share": False,
+        "publish": False,
         "state": "processing",
         "held_credits": _PRICE,
         "charged_credits": _PRICE,

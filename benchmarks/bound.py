@@ -1,7 +1,8 @@
 """The least lateness that any schedule can reach at a number of requests, where the distribution is known.
 
-Plain dynamic programming over looks on a fine grid, made apart from `bot.jobs.polling.inspection_schedule` so that each can show a
-mistake in the other: the same recursion, but every next look is tried, and there is no shortest interval.
+Plain dynamic programming over looks on a fine grid, made apart from `bot.jobs.polling.inspection_schedule`
+so that each can show a mistake in the other: the same recursion, but every next poll is tried,
+and there is no shortest interval.
 """
 
 from bisect import bisect_left

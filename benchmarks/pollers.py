@@ -8,8 +8,8 @@ from typing import Protocol
 from benchmarks.workloads import Durations, ProgressFigure
 from bot.jobs.polling.duration_model import AGES
 from bot.jobs.polling.inspection_schedule import best_plan
-from bot.jobs.polling.policy import TYPICAL, Watch, next_look
-from bot.jobs.polling.statistics_by_kind import Experience
+from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
+from bot.jobs.polling.statistics_by_kind import StatisticsByKind
 from bot.provider.models import GenerationMode, GenerationRequest
 
 _SENT_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,14 +53,14 @@ class Reelpool:
 
     def __init__(self, gap_seconds: float) -> None:
         self._gap_seconds = gap_seconds
-        self._experience = Experience(gap_seconds)
+        self._experience = StatisticsByKind(gap_seconds)
 
     def see(self, duration: float, figure: ProgressFigure) -> Seen:
         """Look at a job until its end is seen."""
-        watch, now, requests = Watch(_SENT_AT, TYPICAL), _SENT_AT, 0
+        watch, now, requests = PollState(_SENT_AT, TYPICAL), _SENT_AT, 0
         learned = self._experience.of(_REQUEST)
         while True:
-            now = next_look(watch, now, self._gap_seconds, learned)
+            now = next_poll(watch, now, self._gap_seconds, learned)
             age, requests = (now - _SENT_AT).total_seconds(), requests + 1
             if age >= duration:
                 break

@@ -19,17 +19,17 @@ from benchmarks.driver import DriverLog, Statement, replay, watched_driver
 from benchmarks.meters import quantile
 from benchmarks.report import circumstances, table, write_section
 from bot.clock import SystemClock
-from bot.jobs.models import Asker
+from bot.jobs.models import Requester
 from bot.jobs.service import JobService
 from bot.jobs.store.repository import JobRepository
-from bot.pools.models import Limits, Terms
+from bot.pools.models import Limits, PoolSettings
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
 
 _SECTION = "benchmarks.submission"
 _CONCURRENCIES = (1, 10, 100)
 _MEMBERS = 2000
-_TERMS = Terms(Limits(active_jobs=10**6, window_credits=10**9, window_hours=24), starting_credits=10_000_000)
+_TERMS = PoolSettings(Limits(active_jobs=10**6, window_credits=10**9, window_hours=24), starting_credits=10_000_000)
 _REQUEST = GenerationRequest(GenerationMode.TEXT, "a lighthouse at dusk", aspect_ratio="16:9")
 
 _TEXT = """
@@ -114,9 +114,9 @@ async def _work(service: JobService, numbers: Iterator[int], each: list[float]) 
         each.append(time.perf_counter() - started)
 
 
-def _asker(number: int) -> Asker:
+def _asker(number: int) -> Requester:
     member = number % _MEMBERS
-    return Asker(interaction_id=number + 1, guild_id=member % 50 + 1, channel_id=1, member_id=member + 1)
+    return Requester(interaction_id=number + 1, guild_id=member % 50 + 1, channel_id=1, member_id=member + 1)
 
 
 async def _loop(statements: list[Statement]) -> float:

@@ -149,7 +149,7 @@ PROGRESS: dict[str, Callable[[float, float], ProgressFigure]] = {
     "absent": absent,
     "linear, cut down": linear,
     "linear, rounded": linear_rounded,
-    "standing still": standing_still,
+    "status still": standing_still,
     "jumping": jumping,
     "lying": lying,
     "one in ten lying": sometimes_lying,

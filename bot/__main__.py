@@ -56,7 +56,7 @@ def sandbox(port: int, speed: float, data: Path | None) -> None:
     except ModuleNotFoundError as error:
         if error.name == "sandbox":
             raise click.ClickException(
-                "The sandbox comes with the source code: clone Reelpool's repository and run `python -m bot sandbox` there."
+                "The sandbox comes with the source code: clone the repository, and run `python -m bot sandbox` there."
             ) from error
         raise click.ClickException(
             f"The sandbox needs {error.name}, which is not installed: pip install -e '.[sandbox]'"

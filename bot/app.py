@@ -17,17 +17,17 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import DiscordUnavailableError
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.moderation.approval_service import ModerationService
-from bot.jobs.moderation.outbox import Desk
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.moderation.approval_service import ApprovalService
+from bot.jobs.moderation.outbox import ModerationOutbox
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.service import JobService
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.worker import TURN_WINDOW, Patience, Worker
+from bot.jobs.worker.worker import FAIRNESS_WINDOW, Worker, WorkerSettings
 from bot.media.archive import Archive
 from bot.media.downloads import DISCORD_FILE_HOSTS, Downloader, host_of, name_of
-from bot.pools.low_balance_repository import BrakeRepository
-from bot.pools.models import Limits, Terms
+from bot.pools.low_balance_repository import LowBalanceRepository
+from bot.pools.models import Limits, PoolSettings
 from bot.pools.reconciliation.service import ReconciliationService
 from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
@@ -69,9 +69,9 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
             pools=PoolService(database, clock, terms),
             reconciliation=ReconciliationService(settings.database_path),
             sessions=SessionService(database, clock, terms),
-            unconfirmed=UnconfirmedService(DecisionRepository(database, clock), provider),
-            moderation=ModerationService(approvals, approval_after=patience.approval_after),
-            desk=Desk(approvals, BrakeRepository(database), clock),
+            unconfirmed=UnconfirmedService(UnconfirmedRepository(database, clock), provider),
+            moderation=ApprovalService(approvals, approval_after=patience.approval_after),
+            outbox=ModerationOutbox(approvals, LowBalanceRepository(database), clock),
             worker=worker,
             downloader=downloader,
             archive=archive,
@@ -156,19 +156,19 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-def _terms(settings: Settings) -> Terms:
+def _terms(settings: Settings) -> PoolSettings:
     limits = Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
-    return Terms(limits, settings.pool_starting_credits, settings.pool_managers_may_deposit)
+    return PoolSettings(limits, settings.pool_starting_credits, settings.pool_managers_may_deposit)
 
 
-def _patience(settings: Settings) -> Patience:
-    return Patience(
+def _patience(settings: Settings) -> WorkerSettings:
+    return WorkerSettings(
         min_interval_seconds=settings.poll_min_interval_seconds,
         job_max=timedelta(hours=settings.job_max_hours),
         approval_after=timedelta(hours=settings.approval_hours),
         unconfirmed_after=timedelta(hours=settings.unconfirmed_after_hours),
         requests_per_second=settings.provider_max_requests_per_second,
         active_jobs=settings.provider_max_active_jobs,
-        turn_window=timedelta(hours=settings.limit_window_hours) if settings.limit_window_hours else TURN_WINDOW,
+        turn_window=timedelta(hours=settings.limit_window_hours) if settings.limit_window_hours else FAIRNESS_WINDOW,
         wait_for_credits=settings.provider_out_of_credits == "wait",
     )

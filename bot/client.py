@@ -18,8 +18,8 @@ from discord.ext import commands
 from bot.clock import Clock
 from bot.command_sync import commands_differ
 from bot.errors import PlaceError, ReelpoolError, RefusedError
-from bot.jobs.moderation.approval_service import ModerationService
-from bot.jobs.moderation.outbox import Desk
+from bot.jobs.moderation.approval_service import ApprovalService
+from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.service import JobService
 from bot.jobs.worker.worker import Worker
@@ -83,8 +83,8 @@ class Services:
     jobs: JobService
     unconfirmed: UnconfirmedService
     sessions: SessionService
-    moderation: ModerationService
-    desk: Desk
+    moderation: ApprovalService
+    outbox: ModerationOutbox
     pools: PoolService
     reconciliation: ReconciliationService
     worker: Worker
@@ -145,7 +145,7 @@ class VideoBot(commands.AutoShardedBot):
         self._was_ready = True
         _log.info("ready", user=str(self.user), servers=len(self.guilds), jobs=len(self.services.worker))
 
-    def take_on(self) -> None:
+    def track_task(self) -> None:
         """Have `finish` wait for the task that calls this.
 
         Raises:
@@ -216,7 +216,7 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
     async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
         """Refuse commands outside servers, where there is no pool to pay from, and when the bot is stopping."""
         try:
-            interaction.client.take_on()
+            interaction.client.track_task()
             if interaction.guild_id is None:
                 raise PlaceError("I only work in servers: please use this command in a server's channel.")
         except RefusedError as refusal:

@@ -13,10 +13,10 @@ from discord.ext import commands, tasks
 from bot.client import VideoBot
 from bot.errors import DeliveryError, PlaceRefusedError, StorageError
 from bot.jobs.models import Approval, Job, JobState
-from bot.jobs.ports import Place, Posted, Standing, nonce, places
+from bot.jobs.ports import DeliveryTarget, JobStatus, Posted, delivery_targets, nonce
 from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs.messages.approval_cards import ApprovalCards
-from cogs.messages.status_cards import ROUND_SECONDS, CardBoard
+from cogs.messages.status_cards import ROUND_SECONDS, StatusCards
 from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
 from cogs.moderation.approval_buttons import DECISION_EVENT
 from cogs.moderation.unconfirmed import decision_buttons
@@ -34,7 +34,7 @@ class Delivery(commands.Cog):
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
         self.services = bot.services
-        self.cards = CardBoard(bot, bot.services.clock)
+        self.cards = StatusCards(bot, bot.services.clock)
         self.videos = VideoFiles(bot.services)
         self.approvals = ApprovalCards(bot)
 
@@ -83,7 +83,7 @@ class Delivery(commands.Cog):
             raise PlaceRefusedError("there is no card to make a thread from")
         name = _render.thread_name(job.request)
         self.cards.make_way()
-        thread_id = await make_thread(self.bot, job.asker.channel_id, job.card_message_id, name)
+        thread_id = await make_thread(self.bot, job.requester.channel_id, job.card_message_id, name)
         return await self._note_thread(job, thread_id)
 
     async def offer_thread(self, job: Job) -> None:
@@ -96,7 +96,7 @@ class Delivery(commands.Cog):
     @commands.Cog.listener(f"on_{DECISION_EVENT}")
     async def after_decision(self, job: Job) -> None:
         """Show what moderators decided about a job; one that is made gets its thread now."""
-        self.show(Standing(job))
+        self.show(JobStatus(job))
         if job.state is JobState.QUEUED:
             await self.offer_thread(job)
 
@@ -110,14 +110,14 @@ class Delivery(commands.Cog):
 
     def close_approval_card(self, job_id: int) -> None:
         """See `Notifier.close_approval_card`."""
-        self.services.desk.close_card(job_id)
+        self.services.outbox.close_card(job_id)
 
-    def show(self, standing: Standing) -> None:
+    def show(self, status: JobStatus) -> None:
         """See `Notifier.show`."""
-        self.cards.show(standing)
-        if not standing.job.is_open:
+        self.cards.show(status)
+        if not status.job.is_open:
             # It may have given credits back.
-            self.services.desk.credits_moved(standing.job.asker.guild_id)
+            self.services.outbox.credits_moved(status.job.requester.guild_id)
 
     async def fresh_picture(self, job: Job) -> str:
         """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""
@@ -131,7 +131,7 @@ class Delivery(commands.Cog):
         except (KeyError, IndexError, TypeError) as error:
             raise PlaceRefusedError("Discord gave no fresh address") from error
 
-    async def post_outcome(self, job: Job, place: Place) -> Posted:
+    async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         """See `Notifier.post_outcome`."""
         if job.state in (JobState.DENIED, JobState.EXPIRED):
             self.close_approval_card(job.id)
@@ -149,7 +149,7 @@ class Delivery(commands.Cog):
     async def find_outcome(self, job: Job) -> Posted | None:
         """See `Notifier.find_outcome`."""
         since = (job.delivery_began_at or job.created_at) - _CLOCK_MARGIN
-        for place in places(job):
+        for place in delivery_targets(job):
             with suppress(PlaceRefusedError):
                 target = await self._target(job, place)
                 async with discord_errors():
@@ -164,7 +164,7 @@ class Delivery(commands.Cog):
             return
         hint = await self.services.unconfirmed.hint(job)
         overview = await self.services.jobs.overview_after(job)
-        channel = self.bot.get_partial_messageable(job.result_channel_id, guild_id=job.asker.guild_id)
+        channel = self.bot.get_partial_messageable(job.result_channel_id, guild_id=job.requester.guild_id)
         async with discord_errors():
             await channel.get_partial_message(job.result_message_id).edit(
                 content=_render.outcome(job, overview, attached=False, hint=hint)
@@ -184,7 +184,7 @@ class Delivery(commands.Cog):
         return await self._post_video_or_link(job, target)
 
     async def _post_video_or_link(self, job: Job, target: discord.abc.Messageable) -> Posted:
-        video = await self.videos.fetch(job, upload_limit(self.bot, job.asker.guild_id))
+        video = await self.videos.fetch(job, upload_limit(self.bot, job.requester.guild_id))
         if video is None:
             return await self._send(job, target, None)
         with video:
@@ -196,20 +196,20 @@ class Delivery(commands.Cog):
                     raise
         return await self._send(job, target, None)
 
-    async def _target(self, job: Job, place: Place) -> discord.abc.Messageable:
-        asker = job.asker
+    async def _target(self, job: Job, place: DeliveryTarget) -> discord.abc.Messageable:
+        requester = job.requester
         async with discord_errors():
-            if place is Place.DIRECT:
-                return await self.bot.create_dm(discord.Object(asker.member_id))
-            if place is Place.CHANNEL:
-                return self.bot.get_partial_messageable(asker.channel_id, guild_id=asker.guild_id)
+            if place is DeliveryTarget.DIRECT:
+                return await self.bot.create_dm(discord.Object(requester.member_id))
+            if place is DeliveryTarget.CHANNEL:
+                return self.bot.get_partial_messageable(requester.channel_id, guild_id=requester.guild_id)
         thread_id = await self.open_thread(job)
-        return self.bot.get_partial_messageable(thread_id, guild_id=asker.guild_id)
+        return self.bot.get_partial_messageable(thread_id, guild_id=requester.guild_id)
 
     async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedIOBase | None) -> Posted:
         overview = await self.services.jobs.overview_after(job)
         text = _render.outcome(job, overview, attached=video is not None)
-        member = discord.Object(job.asker.member_id)
+        member = discord.Object(job.requester.member_id)
         async with discord_errors():
             self.cards.make_way()
             message = await target.send(

@@ -13,11 +13,11 @@ from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Session, SessionPlan
 from bot.pools.rules.input_checks import MAX_CREDITS
 from bot.sessions.service import MAX_MINUTES, MAX_TITLE
-from bot.sessions.worker import SessionKeeper
+from bot.sessions.worker import SessionWorker
 from cogs.interactions.channel_checks import check_place
 from cogs.interactions.permissions import is_manager, require_guild, require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
-from cogs.messages.session_messages import SessionBoard
+from cogs.messages.session_messages import SessionMessages
 from cogs.rendering import sessions as _session_render
 
 _log = structlog.get_logger(__name__)
@@ -34,11 +34,11 @@ class Sessions(commands.Cog):
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
         self.service = bot.services.sessions
-        self.keeper = SessionKeeper(self.service, bot.services.clock, bot.services.worker.wake)
+        self.keeper = SessionWorker(self.service, bot.services.clock, bot.services.worker.wake)
 
     async def cog_load(self) -> None:
         """Take over the open sessions, and start the loop."""
-        self.keeper.attach(SessionBoard(self.bot))
+        self.keeper.attach(SessionMessages(self.bot))
         await self.keeper.recover()
         self.keep.start()
 

@@ -20,8 +20,8 @@ from bot.errors import (
     RefusedError,
     StorageError,
 )
-from bot.jobs.models import Asker, Job, JobState, Overview
-from bot.jobs.ports import Standing
+from bot.jobs.models import Job, JobState, MemberUsage, Requester
+from bot.jobs.ports import JobStatus
 from bot.jobs.validation import (
     ASPECT_RATIOS,
     MAX_PROMPT,
@@ -34,7 +34,7 @@ from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.delivery import Delivery
 from cogs.interactions.attachments import first_picture, picture_of
 from cogs.interactions.channel_checks import check_place
-from cogs.interactions.modals import AnimateModal, Form, Wishes
+from cogs.interactions.modals import AnimateModal, Form, FormValues
 from cogs.interactions.permissions import require_guild, role_ids
 from cogs.interactions.refused_requests import RefusedRequests
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
@@ -57,7 +57,7 @@ _HELP = {
     "duration": "How long it is (default: 5 seconds)",
     "aspect_ratio": "Its shape (default: 16:9)",
     "sound": "With sound, at twice the price (default: no)",
-    "share": "Publish it in UlazAI's public directory, 10 credits less (default: no)",
+    "publish": "Publish it in UlazAI's public directory, 10 credits less (default: no)",
     "image": "The picture to animate: JPEG or PNG, at most 10 MB",
 }
 
@@ -87,7 +87,7 @@ class Video(commands.Cog):
         self.bot.remove_dynamic_items(AskButton)
 
     @app_commands.command(description="Make a video from a description")
-    @app_commands.describe(**{name: _HELP[name] for name in ("prompt", "duration", "aspect_ratio", "sound", "share")})
+    @app_commands.describe(**{name: _HELP[name] for name in ("prompt", "duration", "aspect_ratio", "sound", "publish")})
     @app_commands.choices(duration=_DURATIONS)
     @app_commands.choices(aspect_ratio=_RATIOS)
     async def video(
@@ -97,16 +97,16 @@ class Video(commands.Cog):
         duration: int = 5,
         aspect_ratio: str = "16:9",
         sound: bool = False,
-        share: bool = False,
+        publish: bool = False,
     ) -> None:
         """Take a request for a video from text."""
         request = GenerationRequest(
-            GenerationMode.TEXT, clean_prompt(prompt), duration, sound, share, aspect_ratio=aspect_ratio
+            GenerationMode.TEXT, clean_prompt(prompt), duration, sound, publish, aspect_ratio=aspect_ratio
         )
         await self.take(interaction, request)
 
     @app_commands.command(description="Make a video from a picture")
-    @app_commands.describe(**{name: _HELP[name] for name in ("image", "prompt", "duration", "sound", "share")})
+    @app_commands.describe(**{name: _HELP[name] for name in ("image", "prompt", "duration", "sound", "publish")})
     @app_commands.choices(duration=_DURATIONS)
     async def animate(
         self,
@@ -115,12 +115,12 @@ class Video(commands.Cog):
         prompt: _Prompt,
         duration: int = 5,
         sound: bool = False,
-        share: bool = False,
+        publish: bool = False,
     ) -> None:
         """Take a request for a video from a picture."""
         check_picture(picture_of(image))
         request = GenerationRequest(
-            GenerationMode.IMAGE, clean_prompt(prompt), duration, sound, share, image_url=image.url
+            GenerationMode.IMAGE, clean_prompt(prompt), duration, sound, publish, image_url=image.url
         )
         await self.take(interaction, request)
 
@@ -130,13 +130,13 @@ class Video(commands.Cog):
         image = first_picture(message)
         check_picture(picture_of(image))
 
-        async def submit(answer: _Interaction, wishes: Wishes) -> None:
+        async def submit(answer: _Interaction, wishes: FormValues) -> None:
             request = GenerationRequest(
                 GenerationMode.IMAGE,
                 clean_prompt(wishes.prompt),
                 wishes.duration_seconds,
                 wishes.sound,
-                wishes.share,
+                wishes.publish,
                 image_url=image.url,
             )
             await self.take(answer, request)
@@ -208,7 +208,7 @@ class Video(commands.Cog):
             job_id = job if job is not None else await self._only_waiting_job(interaction)
             cancelled = await self.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
             self.services.worker.forget(cancelled)
-            self.delivery.show(Standing(cancelled))
+            self.delivery.show(JobStatus(cancelled))
             self.delivery.close_approval_card(cancelled.id)
         embed = discord.Embed(
             description=f"Cancelled. Your {cancelled.held_credits} credits came back.\n"
@@ -237,7 +237,7 @@ class Video(commands.Cog):
 
     async def take(self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False) -> None:
         """Take a request, answer with its card, and open its thread; without the thread while moderators decide."""
-        self.bot.take_on()
+        self.bot.track_task()
         try:
             job, overview = await self._submit(interaction, request, is_asked=is_asked)
         except PromptRefusedError as refusal:
@@ -246,22 +246,22 @@ class Video(commands.Cog):
         _log.info(
             "job taken",
             job_id=job.id,
-            guild_id=job.asker.guild_id,
-            member_id=job.asker.member_id,
+            guild_id=job.requester.guild_id,
+            member_id=job.requester.member_id,
             held=job.held_credits,
         )
         message_id = await self._show_card(interaction, job, overview.credits_left)
         job = await self._note_card(job, message_id)
         self.services.worker.wake(job)
-        self.services.desk.credits_moved(job.asker.guild_id)
+        self.services.outbox.credits_moved(job.requester.guild_id)
         if job.state is not JobState.AWAITING_APPROVAL:
             await self.delivery.offer_thread(job)
 
     async def _submit(
         self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool
-    ) -> tuple[Job, Overview]:
+    ) -> tuple[Job, MemberUsage]:
         in_thread = check_place(interaction)
-        asker = Asker(
+        requester = Requester(
             interaction_id=interaction.id,
             guild_id=require_guild(interaction),
             channel_id=interaction.channel_id or 0,
@@ -273,7 +273,7 @@ class Video(commands.Cog):
         async with deferred_when_slow(interaction):
             if request.image_url:
                 await self._check_header(request.image_url)
-            return await self.services.jobs.submit(asker, request, is_asked=is_asked)
+            return await self.services.jobs.submit(requester, request, is_asked=is_asked)
 
     async def _offer_to_ask(
         self, interaction: _Interaction, request: GenerationRequest, refusal: PromptRefusedError
@@ -309,16 +309,16 @@ class Video(commands.Cog):
 
     async def _take_back(self, interaction: _Interaction, job: Job) -> None:
         try:
-            cancelled = await self.services.jobs.cancel(job.id, job.asker.guild_id, job.asker.member_id)
+            cancelled = await self.services.jobs.cancel(job.id, job.requester.guild_id, job.requester.member_id)
         except StorageError as error:
             # Held for good and never made would be worse: then it goes on.
             self.services.worker.wake(job)
             raise RefusedError("Discord lost my answer, but your video is in the making; `/usage` shows it.") from error
-        self.delivery.show(Standing(cancelled))
+        self.delivery.show(JobStatus(cancelled))
         self.delivery.close_approval_card(cancelled.id)
         # The answer may have arrived after all: then its card has to tell what became of it.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
-            await interaction.edit_original_response(embed=_render.card(Standing(cancelled), job.created_at, None))
+            await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), job.created_at, None))
 
     async def _note_card(self, job: Job, message_id: int) -> Job:
         try:

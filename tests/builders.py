@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.jobs.models import Asker, Job
+from bot.jobs.models import Job, Requester
 from bot.jobs.store.repository import JobRepository
-from bot.pools.models import Limits, Terms
+from bot.pools.models import Limits, PoolSettings
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
@@ -21,9 +21,9 @@ TEXT_REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field", aspect
 _interaction_ids = itertools.count(1_000)
 
 
-def asker(guild_id: int = GUILD, member_id: int = MEMBER, *, in_thread: bool = False) -> Asker:
+def requester(guild_id: int = GUILD, member_id: int = MEMBER, *, in_thread: bool = False) -> Requester:
     """Somebody who asks, with an interaction of their own."""
-    return Asker(next(_interaction_ids), guild_id, CHANNEL, member_id, in_thread)
+    return Requester(next(_interaction_ids), guild_id, CHANNEL, member_id, in_thread)
 
 
 def picture_request(url: str = "https://cdn.discordapp.com/attachments/1/2/a.png") -> GenerationRequest:
@@ -42,11 +42,11 @@ async def repository_at(path: Path, clock: Clock, busy_timeout_seconds: float = 
 
 async def take(
     repository: JobRepository,
-    who: Asker | None = None,
+    who: Requester | None = None,
     request: GenerationRequest = TEXT_REQUEST,
     price: int = 55,
     limits: Limits = UNLIMITED,
 ) -> Job:
     """Take a job, out of a pool that has enough."""
-    job, _overview = await repository.take(who or asker(), request, price, Terms(limits, PLENTY))
+    job, _overview = await repository.take(who or requester(), request, price, PoolSettings(limits, PLENTY))
     return job

@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.checkup.findings import Finding, ok, warning, wrong
 from bot.errors import StorageError
 from bot.pools.models import Funds
-from bot.pools.reconciliation.drift import Drift, Reading, Span, Step
+from bot.pools.reconciliation.drift import BalanceReading, BalanceStep, Drift, DriftSpan
 from bot.pools.reconciliation.report import BooksReport, JobFault, ServerBooks, SessionFault
 from bot.pools.reconciliation.service import reconcile
 from bot.storage.inspection import Schema, inspect_file
@@ -136,7 +136,7 @@ def _drift(drift: Drift) -> Iterator[Finding]:
         yield ok(_DRIFT, f"none between the last two readings that agree, {_name(before)} and {_name(after)}.")
 
 
-def _step(step: Step) -> str:
+def _step(step: BalanceStep) -> str:
     jobs = ", ".join(map(str, step.job_ids[-_SHOWN:]))
     cause = "credits were bought" if step.credits.low > 0 else "credits were used outside of the bot"
     return (
@@ -145,13 +145,13 @@ def _step(step: Step) -> str:
     )
 
 
-def _signed(amount: Span) -> str:
+def _signed(amount: DriftSpan) -> str:
     if amount.low == amount.high:
         return f"{amount.low:+,}"
     return f"between {amount.low:+,} and {amount.high:+,}"
 
 
-def _name(reading: Reading) -> str:
+def _name(reading: BalanceReading) -> str:
     return f"job {reading.job_id} ({reading.booked_at:%Y-%m-%d %H:%M} UTC)"
 
 

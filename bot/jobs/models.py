@@ -33,7 +33,7 @@ UNPAID_STATES = (JobState.FAILED, JobState.CANCELLED, JobState.DENIED, JobState.
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """Who asks, and where: Discord's ids.
 
     Attributes:
@@ -71,7 +71,7 @@ class Job:
     """
 
     id: int
-    asker: Asker
+    requester: Requester
     request: GenerationRequest
     state: JobState
     held_credits: int
@@ -160,7 +160,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ApprovalCase:
     """A job with what moderators were asked about it."""
 
     job: Job
@@ -168,7 +168,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class SurroundingBalances:
     """The provider account's balance around an unconfirmed job, as its answers to other jobs told it.
 
     Attributes:
@@ -183,7 +183,7 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class MemberUsage:
     """What a member uses now.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What the side of Discord does for jobs, under which nonce a post is made, and down which ladder of places."""
+"""What the side of Discord does for jobs, under which nonce a post is made, and where it is tried next."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.jobs.models import Approval, Job
-from bot.jobs.polling.policy import Watch
+from bot.jobs.polling.policy import PollState
 
 
-class Place(StrEnum):
+class DeliveryTarget(StrEnum):
     """Where an outcome can be posted, the best first."""
 
     THREAD = "thread"
@@ -19,7 +19,7 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JobStatus:
     """How a job is doing, for its card.
 
     Attributes:
@@ -32,7 +32,7 @@ class Standing:
     """
 
     job: Job
-    watch: Watch | None = None
+    watch: PollState | None = None
     waiting: str | None = None
     retry_at: datetime | None = None
     place: int | None = None
@@ -48,10 +48,10 @@ class Posted:
     message_id: int
 
 
-class Notifier(Protocol):
+class JobNotifier(Protocol):
     """The side of Discord: posts outcomes and keeps cards up to date."""
 
-    async def post_outcome(self, job: Job, place: Place) -> Posted:
+    async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         """Post how a job ended, under `nonce(job)`.
 
         Raises:
@@ -108,25 +108,25 @@ class Notifier(Protocol):
         """Have the card of a job show what was decided, soon. Never fails and never waits."""
         ...
 
-    def show(self, standing: Standing) -> None:
+    def show(self, status: JobStatus) -> None:
         """Bring the job's card up to date, soon. Never fails and never waits."""
         ...
 
 
-def places(job: Job) -> Iterator[Place]:
-    """Yield the places for a job's outcome, the best first."""
+def delivery_targets(job: Job) -> Iterator[DeliveryTarget]:
+    """Yield the delivery_targets for a job's outcome, the best first."""
     if job.thread_id or job.card_message_id:
-        yield Place.THREAD
-    yield Place.CHANNEL
-    yield Place.DIRECT
+        yield DeliveryTarget.THREAD
+    yield DeliveryTarget.CHANNEL
+    yield DeliveryTarget.DIRECT
 
 
-def card_places(job: Job, moderators_channel: int | None) -> list[int]:
+def approval_card_channels(job: Job, moderators_channel: int | None) -> list[int]:
     """Return the channels for the card on which moderators decide, the best first.
 
     No thread is made for it: the job may yet come to nothing.
     """
-    channels = (moderators_channel, job.thread_id, job.asker.channel_id)
+    channels = (moderators_channel, job.thread_id, job.requester.channel_id)
     return list(dict.fromkeys(channel_id for channel_id in channels if channel_id))
 
 

@@ -3,27 +3,29 @@
 from collections.abc import Collection
 
 from bot.errors import ChangeRefusedError, NotCancellableError, RefusedError, TransitionError
-from bot.jobs.models import Asker, Job, JobState, Overview
+from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import list_price
-from bot.pools.models import Terms
+from bot.pools.models import PoolSettings
 from bot.provider.models import GenerationRequest
 
 
 class JobService:
     """The members' side of jobs. It answers from the database alone and never waits for the network."""
 
-    def __init__(self, repository: JobRepository, terms: Terms) -> None:
+    def __init__(self, repository: JobRepository, terms: PoolSettings) -> None:
         self._repository = repository
         self._terms = terms
 
-    async def submit(self, asker: Asker, request: GenerationRequest, *, is_asked: bool = False) -> tuple[Job, Overview]:
+    async def submit(
+        self, requester: Requester, request: GenerationRequest, *, is_asked: bool = False
+    ) -> tuple[Job, MemberUsage]:
         """Take a request: check rules and limits, hold the price and insert the job, in one transaction.
 
         The worker sends it once it is told of it, or waits for a moderator.
 
         Args:
-            asker: who asks, and where.
+            requester: who asks, and where.
             request: for what.
             is_asked: the member wants a moderator to look at a prompt that was refused.
 
@@ -32,7 +34,7 @@ class JobService:
             RefusedError: it is not taken, for the reason that the error tells the member.
             StorageError: the database can't be written.
         """
-        return await self._repository.take(asker, request, list_price(request), self._terms, is_asked=is_asked)
+        return await self._repository.take(requester, request, list_price(request), self._terms, is_asked=is_asked)
 
     async def cancel(self, job_id: int, guild_id: int, member_id: int) -> Job:
         """Cancel a job of this member's that has not been sent yet.
@@ -47,11 +49,11 @@ class JobService:
                 "That video is already with UlazAI or done, so it can't be cancelled any more; `/usage` shows yours."
             ) from None
 
-    async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int]) -> Overview:
+    async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int]) -> MemberUsage:
         """Return a member's open jobs and use of the limits."""
         return await self._repository.overview(guild_id, member_id, role_ids, self._terms)
 
-    async def overview_after(self, job: Job) -> Overview:
+    async def overview_after(self, job: Job) -> MemberUsage:
         """Return what the member of a job uses of the limits, without the open jobs themselves."""
         return await self._repository.spending_after(job, self._terms)
 
@@ -70,7 +72,7 @@ class JobService:
             RefusedError: it is not theirs, is of another server, or is no video.
         """
         job = await self._repository.get(job_id)
-        is_theirs = job and (job.asker.guild_id, job.asker.member_id) == (guild_id, member_id)
+        is_theirs = job and (job.requester.guild_id, job.requester.member_id) == (guild_id, member_id)
         if job is None or not is_theirs or job.state is not JobState.SUCCEEDED:
             raise RefusedError("You have no such video here; `/history` without the option shows yours.")
         return job

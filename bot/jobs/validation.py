@@ -18,7 +18,7 @@ from bot.provider.models import GenerationRequest
 MAX_PROMPT = 2000
 DURATIONS_SECONDS = (5, 10)
 ASPECT_RATIOS = ("16:9", "9:16", "1:1")
-SHARE_DISCOUNT = 10
+PUBLISH_DISCOUNT = 10
 
 MAX_PICTURE_BYTES = 10 * 1024 * 1024
 MIN_PICTURE_SIDE = 300
@@ -27,7 +27,7 @@ MAX_PICTURE_ASPECT = 2.5
 PICTURE_HEADER_BYTES = 512 * 1024
 
 _PRICE_OF_FIVE_SECONDS = 55
-LOWEST_PRICE = _PRICE_OF_FIVE_SECONDS * min(DURATIONS_SECONDS) // 5 - SHARE_DISCOUNT
+LOWEST_PRICE = _PRICE_OF_FIVE_SECONDS * min(DURATIONS_SECONDS) // 5 - PUBLISH_DISCOUNT
 """The list price of the cheapest kind of video: short, silent and shared."""
 _ANIMATABLE = ("JPEG", "PNG")
 # What is known by name, so that a refusal can say it.
@@ -43,7 +43,7 @@ def list_price(request: GenerationRequest) -> int:
     price = _PRICE_OF_FIVE_SECONDS * request.duration_seconds // 5
     if request.sound:
         price *= 2
-    return price - SHARE_DISCOUNT if request.share else price
+    return price - PUBLISH_DISCOUNT if request.publish else price
 
 
 def is_cheapest(request: GenerationRequest) -> bool:

@@ -47,7 +47,7 @@ class Archive:
         self._storing = asyncio.Lock()
         self._causes_told: set[int | None] = set()
         # What is in the folder; None: to be counted.
-        self._stock: _Stock | None = None
+        self._stock: _Index | None = None
 
     async def open(self) -> None:
         """Make the folder, and clear away what a killed process left and what is over the size. Never raises."""
@@ -58,7 +58,7 @@ class Archive:
         _make_folder(folder)
         for partial in folder.glob(f"{_PARTIAL}*"):
             partial.unlink(missing_ok=True)
-        self._stock = _Stock(folder)
+        self._stock = _Index(folder)
         self._stock.make_room(self.max_bytes)
         return True
 
@@ -91,7 +91,7 @@ class Archive:
             _make_folder(path.parent)
             # Whatever breaks off from here on: then it has to be counted what is there.
             stock, self._stock = self._stock, None
-            stock = stock or _Stock(path.parent)
+            stock = stock or _Index(path.parent)
             stock.make_room(self.max_bytes - size_bytes, path)
             file.seek(0)
             # Also where the clock was set back, the newest copy is the newest.
@@ -143,7 +143,7 @@ class _Copy:
     stored_at_ns: int
 
 
-class _Stock:
+class _Index:
     """What is in the folder, so that it is not gone through for each copy.
 
     Attributes:

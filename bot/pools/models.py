@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.pools.policy import BrakeStep, Policy
+from bot.pools.policy import LowBalanceLevel, Policy
 
 
 class EntryKind(StrEnum):
@@ -56,7 +56,7 @@ class Pool:
 
     Attributes:
         last_deposit: credits of the last deposit, by which the brakes go.
-        announced_brake: the step of the brakes that the moderators' channel was told of.
+        announced_low_balance: the step of the brakes that the moderators' channel was told of.
         opened_at: when the starting credits were deposited.
     """
 
@@ -64,12 +64,12 @@ class Pool:
     funds: Funds
     policy: Policy = field(default_factory=Policy)
     last_deposit: int = 0
-    announced_brake: BrakeStep = BrakeStep.NONE
+    announced_low_balance: LowBalanceLevel = LowBalanceLevel.NONE
     opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class BrakeNews:
+class LowBalanceNotice:
     """A step of the brakes that a server's moderators have not been told of.
 
     Attributes:
@@ -77,7 +77,7 @@ class BrakeNews:
     """
 
     pool: Pool
-    step: BrakeStep
+    step: LowBalanceLevel
     deposit_id: int
 
     @property
@@ -194,7 +194,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PoolSettings:
     """What the operator decided for every server, where its moderators decided nothing.
 
     Attributes:

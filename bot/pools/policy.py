@@ -9,7 +9,7 @@ from functools import lru_cache
 from pydantic import TypeAdapter
 
 
-class BrakeStep(StrEnum):
+class LowBalanceLevel(StrEnum):
     """How hard a pool that runs dry is braked."""
 
     NONE = "none"
@@ -22,7 +22,7 @@ class ApprovalCause(StrEnum):
 
     PRICE = "price"
     WORDS = "words"
-    BRAKE = "brake"
+    LOW_BALANCE = "low_balance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Brakes:
+class LowBalanceLimits:
     """Below which share of its last deposit, in per cent, a pool is braked; 0: never."""
 
     cheapest_percent: int = 25
@@ -92,7 +92,7 @@ class Policy:
     words: tuple[str, ...] = ()
     approval_price: int | None = None
     moderators_channel: int | None = None
-    brakes: Brakes = Brakes()
+    low_balance: LowBalanceLimits = LowBalanceLimits()
 
 
 _POLICY = TypeAdapter(Policy)

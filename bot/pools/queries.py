@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Funds, Pool, Session, SessionEnd
-from bot.pools.policy import BrakeStep, policy_of
+from bot.pools.policy import LowBalanceLevel, policy_of
 from bot.storage.schema import pools, sessions
 
 # Made once: to make a statement, and to find its SQL again, costs more than to run it.
@@ -78,7 +78,7 @@ def pool_of(row: RowMapping) -> Pool:
         ),
         policy=policy_of(row["policy"]),
         last_deposit=row["last_deposit_credits"],
-        announced_brake=BrakeStep(row["announced_brake"]),
+        announced_low_balance=LowBalanceLevel(row["announced_low_balance"]),
         opened_at=row["opened_at"],
     )
 

@@ -9,12 +9,12 @@ from bot.pools.ledger import entries as ledger
 from bot.pools.ledger import queries as statements
 from bot.pools.ledger.forecast import PACE_SPAN, empty_at, periods_of
 from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, MemberRules, Page, Spending, Statement
-from bot.pools.models import Pool, Terms
+from bot.pools.models import Pool, PoolSettings
 from bot.pools.policy import Policy
 from bot.pools.queries import open_pool, open_pools, read_pool, read_session_in
 from bot.pools.rules.input_checks import check_credits, clean_reason
 from bot.pools.rules.limits import limits_for, origins
-from bot.pools.rules.low_balance import brake_step
+from bot.pools.rules.low_balance import low_balance_level
 from bot.pools.rules.store import PolicyChange, change_policy, write_audit
 from bot.storage.database import Database
 
@@ -27,7 +27,7 @@ _TOP_SPENDERS = 3
 class PoolService:
     """A server's pool and its rules. It answers from the database alone and never waits for the network."""
 
-    def __init__(self, database: Database, clock: Clock, terms: Terms) -> None:
+    def __init__(self, database: Database, clock: Clock, terms: PoolSettings) -> None:
         self._database = database
         self._clock = clock
         self._terms = terms
@@ -188,7 +188,7 @@ class PoolService:
             channel_ids=channel_ids,
             limits=limits_for(pool.policy, member_id, role_ids, terms),
             origins=tuple(origins(pool.policy, member_id, role_ids, terms)),
-            step=brake_step(pool.funds.available, pool.last_deposit, pool.policy.brakes),
+            step=low_balance_level(pool.funds.available, pool.last_deposit, pool.policy.low_balance),
             session=session,
             now=self._clock.now(),
         )

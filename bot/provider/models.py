@@ -20,7 +20,7 @@ class GenerationRequest:
         prompt: 1 to 2000 characters.
         duration_seconds: 5 or 10.
         sound: with native audio, at twice the price.
-        share: publish it in the provider's public directory, a little cheaper.
+        publish: publish it in the provider's public directory, a little cheaper.
         aspect_ratio: of a video from text; a video from a picture has the picture's.
         image_url: of the picture; only for a video from a picture.
     """
@@ -29,7 +29,7 @@ class GenerationRequest:
     prompt: str
     duration_seconds: int = 5
     sound: bool = False
-    share: bool = False
+    publish: bool = False
     aspect_ratio: str | None = None
     image_url: str | None = None
 

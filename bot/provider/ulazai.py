@@ -124,7 +124,7 @@ def request_body(request: GenerationRequest) -> dict[str, Any]:
         "generationMode": request.mode.value,
         "duration": str(request.duration_seconds),
         "sound": request.sound,
-        "prompt_directory_optin": request.share,
+        "prompt_directory_optin": request.publish,
     }
     if request.mode is GenerationMode.IMAGE:
         body["imageUrls"] = [request.image_url]

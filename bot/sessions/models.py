@@ -10,7 +10,7 @@ from bot.pools.models import Session, SessionEnd
 
 
 @dataclass(frozen=True, slots=True)
-class SessionStanding:
+class SessionStatus:
     """How a session is doing.
 
     Attributes:
@@ -43,19 +43,19 @@ class SessionStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndedSession:
     """A session that was just ended.
 
     Attributes:
         expired: its jobs that waited for a moderator; the worker tells their members.
     """
 
-    standing: SessionStanding
+    status: SessionStatus
     expired: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class MemberShare:
     """What one member made in a session, and what the provider took for it."""
 
     member_id: int
@@ -75,18 +75,18 @@ class Summary:
         """How many videos were made."""
         return sum(job.state is JobState.SUCCEEDED for job in self.jobs)
 
-    def shares(self) -> list[Share]:
+    def shares(self) -> list[MemberShare]:
         """Return what each member made, who spent most first."""
-        found = [self._share(member_id) for member_id in {job.asker.member_id for job in self.jobs}]
+        found = [self._share(member_id) for member_id in {job.requester.member_id for job in self.jobs}]
         return sorted(found, key=lambda share: (-share.credits, -share.videos, share.member_id))
 
-    def _share(self, member_id: int) -> Share:
-        theirs = Summary(self.session, tuple(job for job in self.jobs if job.asker.member_id == member_id))
-        return Share(member_id, theirs.videos, sum(job.credits_kept for job in theirs.jobs))
+    def _share(self, member_id: int) -> MemberShare:
+        theirs = Summary(self.session, tuple(job for job in self.jobs if job.requester.member_id == member_id))
+        return MemberShare(member_id, theirs.videos, sum(job.credits_kept for job in theirs.jobs))
 
 
 @dataclass(frozen=True, slots=True)
-class LiveCard:
+class SessionCard:
     """A session's card in its thread."""
 
     message_id: int
@@ -105,7 +105,7 @@ class SessionNotifier(Protocol):
         """
         ...
 
-    async def open(self, standing: SessionStanding, *, may_be_posted: bool) -> LiveCard:
+    async def open(self, status: SessionStatus, *, may_be_posted: bool) -> SessionCard:
         """Make a session's thread and post its card there, unless they are there already.
 
         Raises:
@@ -114,7 +114,7 @@ class SessionNotifier(Protocol):
         """
         ...
 
-    async def show(self, standing: SessionStanding) -> None:
+    async def show(self, status: SessionStatus) -> None:
         """Bring a session's card up to date.
 
         Raises:

@@ -10,23 +10,23 @@ from bot.jobs.store.approval_queries import expire_of_session
 from bot.jobs.store.queries import job_of, values_of
 from bot.pools.models import SessionEnd
 from bot.pools.queries import read_session, session_of
-from bot.sessions.models import Ending, SessionStanding
+from bot.sessions.models import EndedSession, SessionStatus
 from bot.sessions.repository import end_session
 from bot.storage.schema import jobs, sessions
 
 _UNTOLD = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
 
 
-async def read_standings(connection: AsyncConnection) -> list[SessionStanding]:
+async def read_session_statuss(connection: AsyncConnection) -> list[SessionStatus]:
     """Read how every session is doing whose summary has not been posted, the oldest first."""
     # By its index, however many sessions there were: this is read every few seconds.
     open_ones = select(sessions.c.id).where(sessions.c.summarised_at.is_(None))
-    return await _standings(connection, sessions.c.id.in_(open_ones))
+    return await _statuses(connection, sessions.c.id.in_(open_ones))
 
 
-async def read_standing(connection: AsyncConnection, session_id: int) -> SessionStanding | None:
+async def read_session_status(connection: AsyncConnection, session_id: int) -> SessionStatus | None:
     """Read how a session is doing; None: there is none."""
-    return next(iter(await _standings(connection, sessions.c.id == session_id)), None)
+    return next(iter(await _statuses(connection, sessions.c.id == session_id)), None)
 
 
 async def read_jobs_of(connection: AsyncConnection, session_id: int) -> list[Job]:
@@ -37,7 +37,7 @@ async def read_jobs_of(connection: AsyncConnection, session_id: int) -> list[Job
 
 async def finish_session(
     connection: AsyncConnection, session_id: int, cause: SessionEnd, now: datetime, *, ended_by: int | None = None
-) -> Ending | None:
+) -> EndedSession | None:
     """End a session: what waits for a moderator expires, and what is left of the budget goes back to the pool.
 
     Returns:
@@ -48,11 +48,11 @@ async def finish_session(
         return None
     expired = await expire_of_session(connection, session_id, now)
     await end_session(connection, session_id, cause, now, ended_by=ended_by)
-    standing = await read_standing(connection, session_id)
-    return Ending(standing, tuple(expired)) if standing else None
+    status = await read_session_status(connection, session_id)
+    return EndedSession(status, tuple(expired)) if status else None
 
 
-async def _standings(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[SessionStanding]:
+async def _statuses(connection: AsyncConnection, condition: ColumnElement[bool]) -> list[SessionStatus]:
     query = (
         select(
             *sessions.c,
@@ -66,7 +66,7 @@ async def _standings(connection: AsyncConnection, condition: ColumnElement[bool]
         .order_by(sessions.c.id)
     )
     rows = (await connection.execute(query)).mappings()
-    return [SessionStanding(session_of(row), row["ready"], row["making"], row["untold"]) for row in rows]
+    return [SessionStatus(session_of(row), row["ready"], row["making"], row["untold"]) for row in rows]
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

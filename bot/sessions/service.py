@@ -5,12 +5,12 @@ from dataclasses import replace
 from bot.clock import Clock
 from bot.errors import ChangeRefusedError
 from bot.jobs.validation import LOWEST_PRICE
-from bot.pools.models import Session, SessionEnd, SessionPlan, Terms
+from bot.pools.models import PoolSettings, Session, SessionEnd, SessionPlan
 from bot.pools.queries import open_pool, read_session, read_session_in
 from bot.pools.rules.input_checks import check_credits, clean_reason
 from bot.pools.rules.quota import relative
-from bot.sessions.models import Ending, SessionStanding, Summary
-from bot.sessions.queries import finish_session, read_jobs_of, read_standing, read_standings
+from bot.sessions.models import EndedSession, SessionStatus, Summary
+from bot.sessions.queries import finish_session, read_jobs_of, read_session_status, read_session_statuss
 from bot.sessions.repository import note_session, open_sessions, start_session
 from bot.storage.database import Database
 
@@ -27,7 +27,7 @@ _TITLE = "Creative session"
 class SessionService:
     """Creative sessions. It answers from the database alone and never waits for the network."""
 
-    def __init__(self, database: Database, clock: Clock, terms: Terms) -> None:
+    def __init__(self, database: Database, clock: Clock, terms: PoolSettings) -> None:
         self._database = database
         self._clock = clock
         self._terms = terms
@@ -49,7 +49,7 @@ class SessionService:
             pool = await open_pool(connection, plan.guild_id, self._terms.starting_credits, now)
             return await start_session(connection, pool, replace(plan, title=title), now)
 
-    async def end(self, session_id: int, guild_id: int, manager_id: int) -> Ending:
+    async def end(self, session_id: int, guild_id: int, manager_id: int) -> EndedSession:
         """End a session of a server's: what is left of its budget goes back to the pool.
 
         Raises:
@@ -67,15 +67,15 @@ class SessionService:
             raise ChangeRefusedError(_over(session))
         return ending
 
-    async def end_by_itself(self, session_id: int) -> Ending | None:
+    async def end_by_itself(self, session_id: int) -> EndedSession | None:
         """End a session whose time or budget is used up; None: that is not so (any more)."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            standing = await read_standing(connection, session_id)
-            cause = standing.due_end(now) if standing else None
+            status = await read_session_status(connection, session_id)
+            cause = status.due_end(now) if status else None
             return await finish_session(connection, session_id, cause, now) if cause else None
 
-    async def give_up(self, session_id: int) -> Ending | None:
+    async def give_up(self, session_id: int) -> EndedSession | None:
         """End a session that can't be opened at Discord; None: it has ended before."""
         async with self._database.transaction() as connection:
             return await finish_session(connection, session_id, SessionEnd.FAILURE, self._clock.now())
@@ -90,10 +90,10 @@ class SessionService:
         async with self._database.reading() as connection:
             return await read_session_in(connection, thread_id)
 
-    async def standings(self) -> list[SessionStanding]:
+    async def statuses(self) -> list[SessionStatus]:
         """Return how every session is doing whose summary has not been posted, the oldest first."""
         async with self._database.reading() as connection:
-            return await read_standings(connection)
+            return await read_session_statuss(connection)
 
     async def summary(self, session: Session) -> Summary:
         """Return what came of a session, as it is now."""

@@ -18,9 +18,9 @@ import structlog
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Job
-from bot.jobs.worker.timer_queue import Schedule
+from bot.jobs.worker.timer_queue import TimerQueue
 from bot.pools.models import Session
-from bot.sessions.models import Ending, LiveCard, SessionNotifier, SessionStanding
+from bot.sessions.models import EndedSession, SessionCard, SessionNotifier, SessionStatus
 from bot.sessions.service import SessionService
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
-class _Memory:
+class _TrackedSession:
     """What is known of a session beyond its row.
 
     Attributes:
@@ -50,7 +50,7 @@ class _Memory:
     """
 
     may_be_posted: bool = False
-    shown: SessionStanding | None = None
+    shown: SessionStatus | None = None
     is_stale: bool = False
     is_card_gone: bool = False
     next_edit_at: datetime = _LONG_AGO
@@ -58,7 +58,7 @@ class _Memory:
     failures: int = 0
 
 
-class SessionKeeper:
+class SessionWorker:
     """Drives every session. `recover` begins after a start, `run_once` does what is due."""
 
     def __init__(self, service: SessionService, clock: Clock, wake: Callable[[Job], None]) -> None:
@@ -72,9 +72,9 @@ class SessionKeeper:
         self._service = service
         self._clock = clock
         self._wake = wake
-        self._memories: dict[int, _Memory] = {}
+        self._memories: dict[int, _TrackedSession] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._schedule = Schedule(clock)
+        self._schedule = TimerQueue(clock)
         self._room = asyncio.Semaphore(_STEPS_AT_ONCE)
         self._notifier: SessionNotifier | None = None
 
@@ -84,8 +84,8 @@ class SessionKeeper:
 
     async def recover(self) -> None:
         """Take over the sessions of the last process."""
-        for standing in await self._service.standings():
-            self._memories[standing.session.id] = _Memory(may_be_posted=True)
+        for status in await self._service.statuses():
+            self._memories[status.session.id] = _TrackedSession(may_be_posted=True)
         self.nudge()
 
     def nudge(self) -> None:
@@ -108,16 +108,16 @@ class SessionKeeper:
             return
         now = self._clock.now()
         try:
-            standings = await self._service.standings()
+            statuses = await self._service.statuses()
         except StorageError as error:
             _log.error("sessions can't be read", error=str(error))
             self._schedule.put(_ROUND, now + _BETWEEN_ROUNDS)
             return
-        self._forget_all_but({standing.session.id for standing in standings})
-        self._begin_steps(standings, now)
-        self._plan_next(standings, now)
+        self._forget_all_but({status.session.id for status in statuses})
+        self._begin_steps(statuses, now)
+        self._plan_next(statuses, now)
 
-    async def open(self, session: Session) -> LiveCard | None:
+    async def open(self, session: Session) -> SessionCard | None:
         """Give a session that was just started its thread and card.
 
         Returns:
@@ -127,17 +127,17 @@ class SessionKeeper:
             DeliveryDelayedError: not possible now; it is tried again by itself.
             StorageError: the same, of the database.
         """
-        memory = self._memories.setdefault(session.id, _Memory())
+        memory = self._memories.setdefault(session.id, _TrackedSession())
         current = asyncio.current_task()
         if current is not None:
             self._tasks[session.id] = current
         try:
-            return await self._open(SessionStanding(session), memory)
+            return await self._open(SessionStatus(session), memory)
         finally:
             self._tasks.pop(session.id, None)
             self.nudge()
 
-    async def end(self, session_id: int, guild_id: int, manager_id: int) -> Ending:
+    async def end(self, session_id: int, guild_id: int, manager_id: int) -> EndedSession:
         """End a session for a manager. See `SessionService.end`."""
         ending = await self._service.end(session_id, guild_id, manager_id)
         self._ended(ending)
@@ -150,7 +150,7 @@ class SessionKeeper:
 
     def adopt(self, session: Session) -> None:
         """Go on with a session whose command could not see to it to the end."""
-        self._memories.setdefault(session.id, _Memory()).may_be_posted = True
+        self._memories.setdefault(session.id, _TrackedSession()).may_be_posted = True
         self.nudge()
 
     async def idle(self) -> None:
@@ -169,59 +169,59 @@ class SessionKeeper:
         for session_id in self._memories.keys() - session_ids - self._tasks.keys():
             del self._memories[session_id]
 
-    def _begin_steps(self, standings: list[SessionStanding], now: datetime) -> None:
+    def _begin_steps(self, statuses: list[SessionStatus], now: datetime) -> None:
         edits = 0
-        for standing in sorted(standings, key=self._urgency):
-            session_id = standing.session.id
+        for status in sorted(statuses, key=self._urgency):
+            session_id = status.session.id
             memory = self._memories[session_id]
             if session_id in self._tasks or now < memory.retry_at:
                 continue
-            if step := self._next_step(standing, memory, now):
+            if step := self._next_step(status, memory, now):
                 self._begin(session_id, memory, step)
-            elif edits < _EDITS_PER_ROUND and self._wants_edit(standing, memory, now):
+            elif edits < _EDITS_PER_ROUND and self._wants_edit(status, memory, now):
                 edits += 1
-                self._begin(session_id, memory, self._show(standing, memory))
+                self._begin(session_id, memory, self._show(status, memory))
 
-    def _urgency(self, standing: SessionStanding) -> tuple[bool, datetime]:
+    def _urgency(self, status: SessionStatus) -> tuple[bool, datetime]:
         """Put what is over first, then whose card was left alone for longest."""
-        memory = self._memories.setdefault(standing.session.id, _Memory())
-        return standing.session.ended_at is None, memory.next_edit_at
+        memory = self._memories.setdefault(status.session.id, _TrackedSession())
+        return status.session.ended_at is None, memory.next_edit_at
 
     def _next_step(
-        self, standing: SessionStanding, memory: _Memory, now: datetime
+        self, status: SessionStatus, memory: _TrackedSession, now: datetime
     ) -> Coroutine[None, None, object] | None:
-        session = standing.session
+        session = status.session
         if session.ended_at is not None:
-            return self._close(standing, memory) if standing.is_settled else None
+            return self._close(status, memory) if status.is_settled else None
         if session.thread_id is None:
             # Otherwise its command is just being answered.
             return self._find_thread(session) if memory.may_be_posted else None
-        if standing.due_end(now):
+        if status.due_end(now):
             return self._end_by_itself(session)
-        return self._open(standing, memory) if session.card_message_id is None else None
+        return self._open(status, memory) if session.card_message_id is None else None
 
-    def _wants_edit(self, standing: SessionStanding, memory: _Memory, now: datetime) -> bool:
-        if standing.session.card_message_id is None or memory.is_card_gone:
+    def _wants_edit(self, status: SessionStatus, memory: _TrackedSession, now: datetime) -> bool:
+        if status.session.card_message_id is None or memory.is_card_gone:
             return False
-        if standing == memory.shown and not memory.is_stale:
+        if status == memory.shown and not memory.is_stale:
             return False
-        return standing.session.ended_at is not None or now >= memory.next_edit_at
+        return status.session.ended_at is not None or now >= memory.next_edit_at
 
-    def _plan_next(self, standings: list[SessionStanding], now: datetime) -> None:
-        if not standings:
+    def _plan_next(self, statuses: list[SessionStatus], now: datetime) -> None:
+        if not statuses:
             return
-        open_ones = (standing.session for standing in standings if standing.session.ended_at is None)
+        open_ones = (status.session for status in statuses if status.session.ended_at is None)
         ends = (session.ends_at for session in open_ones if session.ends_at is not None and session.ends_at > now)
         # A nudge may have come in the meantime.
         if _ROUND not in self._schedule:
             self._schedule.put(_ROUND, min((now + _BETWEEN_ROUNDS, *ends)))
 
-    def _begin(self, session_id: int, memory: _Memory, step: Coroutine[None, None, object]) -> None:
+    def _begin(self, session_id: int, memory: _TrackedSession, step: Coroutine[None, None, object]) -> None:
         task = asyncio.create_task(self._carry_out(session_id, memory, step), name=f"session {session_id}")
         self._tasks[session_id] = task
         task.add_done_callback(lambda done: self._done(session_id, memory, done))
 
-    async def _carry_out(self, session_id: int, memory: _Memory, step: Coroutine[None, None, object]) -> None:
+    async def _carry_out(self, session_id: int, memory: _TrackedSession, step: Coroutine[None, None, object]) -> None:
         async with self._room:
             try:
                 await step
@@ -231,7 +231,7 @@ class SessionKeeper:
             else:
                 memory.failures = 0
 
-    def _done(self, session_id: int, memory: _Memory, task: asyncio.Task[None]) -> None:
+    def _done(self, session_id: int, memory: _TrackedSession, task: asyncio.Task[None]) -> None:
         self._tasks.pop(session_id, None)
         if task.cancelled():
             return
@@ -240,7 +240,7 @@ class SessionKeeper:
             self._put_off(memory)
         self.nudge()
 
-    def _put_off(self, memory: _Memory) -> None:
+    def _put_off(self, memory: _TrackedSession) -> None:
         memory.failures += 1
         pause = min(2.0 ** min(memory.failures, 10), _LONGEST_PAUSE_SECONDS)
         memory.retry_at = self._clock.now() + timedelta(seconds=pause)
@@ -257,48 +257,48 @@ class SessionKeeper:
         else:
             await self._service.record_thread(session.id, message_id)
 
-    async def _open(self, standing: SessionStanding, memory: _Memory) -> LiveCard | None:
-        session = standing.session
+    async def _open(self, status: SessionStatus, memory: _TrackedSession) -> SessionCard | None:
+        session = status.session
         may_be_posted, memory.may_be_posted = memory.may_be_posted, True
         memory.is_stale = False
         try:
-            card = await self._discord().open(standing, may_be_posted=may_be_posted)
+            card = await self._discord().open(status, may_be_posted=may_be_posted)
         except PlaceRefusedError as error:
             _log.warning("session can't be opened: it is over", session_id=session.id, error=str(error))
             self._ended(await self._service.give_up(session.id))
             return None
         session = await self._service.record_card(session.id, card.message_id)
         # The card shows what was known before; what has changed since is to be seen on the next one.
-        known = replace(standing.session, thread_id=session.thread_id, card_message_id=session.card_message_id)
-        memory.may_be_posted, memory.shown = False, replace(standing, session=known)
+        known = replace(status.session, thread_id=session.thread_id, card_message_id=session.card_message_id)
+        memory.may_be_posted, memory.shown = False, replace(status, session=known)
         return card
 
     async def _end_by_itself(self, session: Session) -> None:
         self._ended(await self._service.end_by_itself(session.id))
 
-    def _ended(self, ending: Ending | None) -> None:
+    def _ended(self, ending: EndedSession | None) -> None:
         if ending is None:
             return
-        session = ending.standing.session
+        session = ending.status.session
         _log.info("session ended", session_id=session.id, cause=session.end_cause, returned=session.returned)
         for job in ending.expired:
             self._wake(job)
         self.nudge()
 
-    async def _show(self, standing: SessionStanding, memory: _Memory) -> None:
+    async def _show(self, status: SessionStatus, memory: _TrackedSession) -> None:
         now = self._clock.now()
         memory.shown, memory.is_stale = None, False
-        is_young = now - standing.session.started_at < _YOUNG
+        is_young = now - status.session.started_at < _YOUNG
         memory.next_edit_at = now + (_BETWEEN_ROUNDS if is_young else _BETWEEN_LATE_EDITS)
         try:
-            await self._discord().show(standing)
+            await self._discord().show(status)
         except PlaceRefusedError as error:
-            _log.info("session's card is gone", session_id=standing.session.id, error=str(error))
+            _log.info("session's card is gone", session_id=status.session.id, error=str(error))
             memory.is_card_gone = True
-        memory.shown = standing
+        memory.shown = status
 
-    async def _close(self, standing: SessionStanding, memory: _Memory) -> None:
-        session = standing.session
+    async def _close(self, status: SessionStatus, memory: _TrackedSession) -> None:
+        session = status.session
         summary = await self._service.summary(session)
         may_be_posted, memory.may_be_posted = memory.may_be_posted, True
         await self._discord().close(summary, may_be_posted=may_be_posted)

@@ -38,10 +38,10 @@ JOB_STATES = (
 )
 ENTRY_KINDS = ("deposit", "withdrawal", "hold", "charge", "release", "refund", "adjustment")
 MODES = ("text_to_video", "image_to_video")
-APPROVAL_CAUSES = ("price", "words", "brake")
+APPROVAL_CAUSES = ("price", "words", "low_balance")
 APPROVAL_DECISIONS = ("approved", "cheaper", "denied", "expired", "cancelled")
 SESSION_ENDS = ("command", "time", "budget", "failure")
-BRAKE_STEPS = ("none", "cheapest", "approval")
+LOW_BALANCE_LEVELS = ("none", "cheapest", "approval")
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> str:
@@ -95,7 +95,7 @@ jobs = Table(
     Column("duration_seconds", Integer, nullable=False),
     Column("aspect_ratio", Text),
     Column("sound", Boolean, nullable=False),
-    Column("share", Boolean, nullable=False),
+    Column("publish", Boolean, nullable=False),
     Column("state", Text, nullable=False),
     # The list price; what the provider really took, and gave back; the account's balance after that.
     Column("held_credits", Integer, nullable=False),
@@ -183,14 +183,14 @@ pools = Table(
     Column("spent_credits", Integer, nullable=False, server_default="0"),
     Column("last_deposit_credits", Integer, nullable=False, server_default="0"),
     Column("policy", Text, nullable=False, server_default="{}"),
-    # The step of the brakes that the moderators' channel was told of.
-    Column("announced_brake", Text, nullable=False, server_default="none"),
+    # The low-balance level that the moderators' channel was told of.
+    Column("announced_low_balance", Text, nullable=False, server_default="none"),
     CheckConstraint("available_credits >= 0", name="available"),
     CheckConstraint("budgeted_credits >= 0", name="budgeted"),
     CheckConstraint("held_credits >= 0", name="held"),
     CheckConstraint("spent_credits >= 0", name="spent"),
     CheckConstraint("json_valid(policy)", name="policy"),
-    CheckConstraint(_one_of("announced_brake", BRAKE_STEPS), name="announced_brake"),
+    CheckConstraint(_one_of("announced_low_balance", LOW_BALANCE_LEVELS), name="announced_low_balance"),
 )
 
 # A creative session: a budget out of the pool, a thread, and an end.

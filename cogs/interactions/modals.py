@@ -11,13 +11,13 @@ from bot.jobs.validation import MAX_PROMPT
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class FormValues:
     """What the form was filled in with."""
 
     prompt: str
     duration_seconds: int
     sound: bool
-    share: bool
+    publish: bool
 
 
 class Form(discord.ui.Modal):
@@ -47,7 +47,7 @@ class AnimateModal(Form):
     def __init__(
         self,
         opener: discord.Interaction[VideoBot],
-        submit: Callable[[discord.Interaction[VideoBot], Wishes], Awaitable[None]],
+        submit: Callable[[discord.Interaction[VideoBot], FormValues], Awaitable[None]],
     ) -> None:
         super().__init__(opener, title="Animate image")
         self._submit = submit
@@ -56,7 +56,7 @@ class AnimateModal(Form):
         )
         self._duration = _select("duration", ("5", "5 seconds, 55 credits"), ("10", "10 seconds, 110 credits"))
         self._sound = _select("sound", ("no", "Silent"), ("yes", "With sound, at twice the price"))
-        self._share = _select("share", ("no", "Keep it out"), ("yes", "Publish it there, 10 credits less"))
+        self._share = _select("publish", ("no", "Keep it out"), ("yes", "Publish it there, 10 credits less"))
         self.add_item(discord.ui.Label(text="What should happen in it?", component=self._prompt))
         self.add_item(discord.ui.Label(text="Duration", component=self._duration))
         self.add_item(discord.ui.Label(text="Sound", component=self._sound))
@@ -64,11 +64,11 @@ class AnimateModal(Form):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Hand on what was filled in."""
-        wishes = Wishes(
+        wishes = FormValues(
             prompt=self._prompt.value,
             duration_seconds=int(_chosen(self._duration, "5")),
             sound=_chosen(self._sound, "no") == "yes",
-            share=_chosen(self._share, "no") == "yes",
+            publish=_chosen(self._share, "no") == "yes",
         )
         await self._submit(interaction, wishes)
 

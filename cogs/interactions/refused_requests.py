@@ -18,7 +18,7 @@ _MOST = 1000
 
 
 @dataclass(slots=True)
-class Refused:
+class RefusedRequest:
     """A request that was refused.
 
     Attributes:
@@ -37,15 +37,15 @@ class RefusedRequests:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: OrderedDict[int, Refused] = OrderedDict()
+        self._kept: OrderedDict[int, RefusedRequest] = OrderedDict()
 
     def keep(self, interaction: discord.Interaction[VideoBot], request: GenerationRequest) -> None:
         """Keep what was refused; the oldest make room."""
-        self._kept[interaction.id] = Refused(interaction, request, self._clock.now())
+        self._kept[interaction.id] = RefusedRequest(interaction, request, self._clock.now())
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
 
-    def use(self, interaction_id: int, member_id: int) -> Refused:
+    def use(self, interaction_id: int, member_id: int) -> RefusedRequest:
         """Take what was refused, once.
 
         Raises:

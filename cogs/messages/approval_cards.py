@@ -6,9 +6,9 @@ import discord
 
 from bot.client import VideoBot
 from bot.errors import PlaceRefusedError
-from bot.jobs.models import Approval, Case, Job
+from bot.jobs.models import Approval, ApprovalCase, Job
 from bot.jobs.ports import Posted, card_nonce, nonce
-from bot.pools.models import BrakeNews
+from bot.pools.models import LowBalanceNotice
 from cogs.interactions.moderator_channel import trouble_with
 from cogs.messages.api_errors import discord_errors
 from cogs.moderation.approval_buttons import decision_buttons
@@ -27,7 +27,7 @@ class ApprovalCards:
 
     async def post(self, job: Job, approval: Approval, channel_id: int) -> Posted:
         """See `Notifier.post_approval_card`."""
-        case, guild_id = Case(job, approval), job.asker.guild_id
+        case, guild_id = ApprovalCase(job, approval), job.requester.guild_id
         pool = await self._services.pools.pool(guild_id)
         if channel_id == pool.policy.moderators_channel:
             self._refuse_if_closed(guild_id, channel_id)
@@ -44,7 +44,7 @@ class ApprovalCards:
 
     async def find(self, job: Job, channel_id: int) -> Posted | None:
         """See `Notifier.find_approval_card`."""
-        channel = self._bot.get_partial_messageable(channel_id, guild_id=job.asker.guild_id)
+        channel = self._bot.get_partial_messageable(channel_id, guild_id=job.requester.guild_id)
         async with discord_errors():
             async for message in channel.history(limit=100, after=job.created_at - _CLOCK_MARGIN, oldest_first=True):
                 if self._is_card(message, job):
@@ -55,26 +55,26 @@ class ApprovalCards:
         own = self._bot.user is not None and message.author.id == self._bot.user.id
         return own and any(embed.footer.text == _approval_render.card_mark(job) for embed in message.embeds)
 
-    async def close_card(self, case: Case) -> None:
+    async def close_card(self, case: ApprovalCase) -> None:
         """See `ModeratorsNotifier.close_card`."""
         approval = case.approval
         if approval.card_channel_id is None or approval.card_message_id is None:
             return
-        channel = self._bot.get_partial_messageable(approval.card_channel_id, guild_id=case.job.asker.guild_id)
+        channel = self._bot.get_partial_messageable(approval.card_channel_id, guild_id=case.job.requester.guild_id)
         async with discord_errors():
             await channel.get_partial_message(approval.card_message_id).edit(
                 content=_approval_render.card_text(case.job), embed=_approval_render.closed_card(case), view=None
             )
 
-    async def announce_brake(self, news: BrakeNews) -> None:
-        """See `ModeratorsNotifier.announce_brake`."""
+    async def announce_low_balance(self, news: LowBalanceNotice) -> None:
+        """See `ModeratorsNotifier.announce_low_balance`."""
         guild_id, channel_id = news.pool.guild_id, news.pool.policy.moderators_channel
         if channel_id is None:
             raise PlaceRefusedError("there is no moderators' channel")
         self._refuse_if_closed(guild_id, channel_id)
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         async with discord_errors():
-            await channel.send(_approval_render.brake_news(news), nonce=news.nonce)
+            await channel.send(_approval_render.low_balance_notice(news), nonce=news.nonce)
 
     async def tell_of_unconfirmed(self, job: Job, posted: Posted) -> None:
         """Tell the moderators' channel, where there is one, that they are asked about an unconfirmed job.
@@ -83,7 +83,7 @@ class ApprovalCards:
             PlaceRefusedError: the channel does not take it.
             DeliveryDelayedError: not possible now.
         """
-        guild_id = job.asker.guild_id
+        guild_id = job.requester.guild_id
         channel_id = (await self._services.pools.pool(guild_id)).policy.moderators_channel
         if channel_id is None:
             return

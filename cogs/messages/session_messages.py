@@ -10,9 +10,9 @@ import structlog
 
 from bot.client import VideoBot
 from bot.errors import PlaceRefusedError
-from bot.jobs.ports import Place
+from bot.jobs.ports import DeliveryTarget
 from bot.pools.models import Session, SessionEnd
-from bot.sessions.models import CARD, LiveCard, SessionStanding, Summary, nonce
+from bot.sessions.models import CARD, SessionCard, SessionStatus, Summary, nonce
 from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs.rendering import sessions as _session_render
 
@@ -24,7 +24,7 @@ _MESSAGES_SEARCHED = 1000
 _EDIT_SECONDS = 15.0
 
 
-class SessionBoard:
+class SessionMessages:
     """The keeper's `SessionNotifier`."""
 
     def __init__(self, bot: VideoBot) -> None:
@@ -41,27 +41,27 @@ class SessionBoard:
         found = await self._find(channel, session.started_at, is_answer)
         return found.id if found else None
 
-    async def open(self, standing: SessionStanding, *, may_be_posted: bool) -> LiveCard:
+    async def open(self, status: SessionStatus, *, may_be_posted: bool) -> SessionCard:
         """See `SessionNotifier.open`."""
-        session = standing.session
+        session = status.session
         await make_thread(self._bot, session.channel_id, session.thread_id or 0, session.title)
         thread = self._thread(session)
         found = None
         if may_be_posted:
             found = await self._find(thread, session.started_at, _is_marked(_session_render.card_mark(session)))
-        message_id = found.id if found else await self._post(session, thread, self._card(standing), CARD)
-        return LiveCard(message_id, await self._pin(thread, message_id))
+        message_id = found.id if found else await self._post(session, thread, self._card(status), CARD)
+        return SessionCard(message_id, await self._pin(thread, message_id))
 
-    async def show(self, standing: SessionStanding) -> None:
+    async def show(self, status: SessionStatus) -> None:
         """See `SessionNotifier.show`."""
-        session = standing.session
+        session = status.session
         try:
-            await self._edit(session.thread_id or 0, session.card_message_id or 0, self._card(standing))
+            await self._edit(session.thread_id or 0, session.card_message_id or 0, self._card(status))
         except PlaceRefusedError as error:
             if code_of(error) != THREAD_ARCHIVED:
                 raise
             await unarchive(self._bot, session.thread_id or 0)
-            await self._edit(session.thread_id or 0, session.card_message_id or 0, self._card(standing))
+            await self._edit(session.thread_id or 0, session.card_message_id or 0, self._card(status))
 
     async def close(self, summary: Summary, *, may_be_posted: bool) -> None:
         """See `SessionNotifier.close`."""
@@ -76,10 +76,10 @@ class SessionBoard:
                 await self._post_somewhere(session, page, number)
         if session.card_message_id:
             with suppress(PlaceRefusedError):
-                await self.show(SessionStanding(session, ready=summary.videos))
+                await self.show(SessionStatus(session, ready=summary.videos))
 
     async def _is_posted(self, session: Session, mark: str) -> bool:
-        for place in Place:
+        for place in DeliveryTarget:
             with suppress(PlaceRefusedError):
                 target = await self._target(session, place)
                 if await self._find(target, session.ended_at or session.started_at, _is_marked(mark)):
@@ -88,7 +88,7 @@ class SessionBoard:
 
     async def _post_somewhere(self, session: Session, page: discord.Embed, number: int) -> None:
         """Post a page in the thread, else in its channel, else to the manager who started the session."""
-        for place in Place:
+        for place in DeliveryTarget:
             try:
                 await self._post(session, await self._target(session, place), page, number)
             except PlaceRefusedError as error:
@@ -97,10 +97,10 @@ class SessionBoard:
                 return
         _log.error("no place takes a session's summary", session_id=session.id)
 
-    async def _target(self, session: Session, place: Place) -> discord.abc.Messageable:
-        if place is Place.THREAD:
+    async def _target(self, session: Session, place: DeliveryTarget) -> discord.abc.Messageable:
+        if place is DeliveryTarget.THREAD:
             return self._thread(session)
-        if place is Place.CHANNEL:
+        if place is DeliveryTarget.CHANNEL:
             return self._bot.get_partial_messageable(session.channel_id, guild_id=session.guild_id)
         async with discord_errors():
             return await self._bot.create_dm(discord.Object(session.started_by))
@@ -142,8 +142,8 @@ class SessionBoard:
                     return message
         return None
 
-    def _card(self, standing: SessionStanding) -> discord.Embed:
-        return _session_render.card(standing, role_is_gone=self._is_role_gone(standing.session))
+    def _card(self, status: SessionStatus) -> discord.Embed:
+        return _session_render.card(status, role_is_gone=self._is_role_gone(status.session))
 
     def _is_role_gone(self, session: Session) -> bool:
         guild = self._bot.get_guild(session.guild_id)

@@ -15,9 +15,9 @@ import structlog
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.clock import Clock
 from bot.jobs.models import Job, JobState
-from bot.jobs.ports import Standing
+from bot.jobs.ports import JobStatus
 from bot.jobs.queueing.rate_limiter import TokenBucket
-from bot.jobs.worker.timer_queue import Schedule
+from bot.jobs.worker.timer_queue import TimerQueue
 from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class _Card:
         shown: what the last edit showed.
     """
 
-    standing: Standing
+    status: JobStatus
     not_before: datetime
     webhook: discord.Webhook | None = None
     webhook_until: datetime | None = None
@@ -62,14 +62,14 @@ class _Card:
         return self.webhook_until is not None and now < self.webhook_until
 
 
-class CardBoard:
+class StatusCards:
     """Every card of an open job."""
 
     def __init__(self, bot: VideoBot, clock: Clock) -> None:
         self._bot = bot
         self._clock = clock
         self._cards: dict[int, _Card] = {}
-        self._schedule = Schedule(clock)
+        self._schedule = TimerQueue(clock)
         # What a quiet second leaves is not saved up: it would come on top of the next second's.
         self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.now(), size=_EDITS_PER_ROUND)
 
@@ -80,19 +80,19 @@ class CardBoard:
         """Begin a card, to be sent as the answer to this interaction."""
         now = self._clock.now()
         webhook, until = interaction.followup, now + _TOKEN_LIFETIME
-        card = _Card(Standing(job), now + _BETWEEN_EDITS, webhook, until, credits_left)
+        card = _Card(JobStatus(job), now + _BETWEEN_EDITS, webhook, until, credits_left)
         self._cards[job.id] = card
         return self._render(card, now)
 
-    def show(self, standing: Standing) -> None:
-        """Take a job's new standing; the card shows it as soon as it may."""
-        job = standing.job
+    def show(self, status: JobStatus) -> None:
+        """Take a job's new status; the card shows it as soon as it may."""
+        job = status.job
         # A card that is done is no more on the board, and that its outcome was posted changes nothing on it.
         if job.id not in self._cards and job.result_message_id is not None:
             return
-        card = self._cards.setdefault(job.id, _Card(standing, self._clock.now()))
-        is_news = card.standing.job.state is not job.state or card.standing.waiting != standing.waiting
-        card.standing = standing
+        card = self._cards.setdefault(job.id, _Card(status, self._clock.now()))
+        is_news = card.status.job.state is not job.state or card.status.waiting != status.waiting
+        card.status = status
         now = self._clock.now()
         if self._is_worth_it(card, now) and (is_news or not job.is_open or job.id not in self._schedule):
             # How it ended is shown once, with the thread that may be made for it just now.
@@ -102,8 +102,8 @@ class CardBoard:
     def located(self, job: Job) -> None:
         """Tell which message and thread belong to a job."""
         if card := self._cards.get(job.id):
-            placed = replace(card.standing.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
-            card.standing = replace(card.standing, job=placed)
+            placed = replace(card.status.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
+            card.status = replace(card.status, job=placed)
 
     def make_way(self) -> None:
         """Tell of a request that counts and goes before edits: they leave room for it."""
@@ -116,14 +116,14 @@ class CardBoard:
         due = [self._cards[job_id] for job_id in self._schedule.pop_due() if job_id in self._cards]
         # The others are planned anew when there is something to show, by when they may be worth it.
         due = [card for card in due if self._is_worth_it(card, now)]
-        due.sort(key=lambda card: card.standing.job.is_open)
+        due.sort(key=lambda card: card.status.job.is_open)
         for card in due[_EDITS_PER_ROUND:]:
-            self._schedule.put(card.standing.job.id, now)
+            self._schedule.put(card.status.job.id, now)
         await asyncio.gather(*(self._edit(card, now) for card in due[:_EDITS_PER_ROUND]))
 
     async def _edit(self, card: _Card, now: datetime) -> None:
-        standing = card.standing
-        job = standing.job
+        status = card.status
+        job = status.job
         embed = self._render(card, now)
         picture = str(embed.to_dict())
         if picture != card.shown and job.card_message_id:
@@ -133,7 +133,7 @@ class CardBoard:
             card.not_before = now + _BETWEEN_EDITS
             card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
         card.shown = picture if card.failures == 0 else ""
-        if standing is card.standing and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
+        if status is card.status and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
             return
         # A decision is the only thing that changes it, and that is shown when it comes.
@@ -151,17 +151,17 @@ class CardBoard:
         return True
 
     def _is_worth_it(self, card: _Card, now: datetime) -> bool:
-        return card.is_free(now) or not card.standing.job.is_open or len(self._cards) < _MANY_CARDS
+        return card.is_free(now) or not card.status.job.is_open or len(self._cards) < _MANY_CARDS
 
     def _pace(self, card: _Card, now: datetime) -> timedelta:
         """Return how long a card waits for its next edit."""
-        if not card.standing.job.is_open:
+        if not card.status.job.is_open:
             return _BETWEEN_EDITS
         least = _BETWEEN_EDITS if card.is_free(now) else _BETWEEN_COUNTED_EDITS
         return max(least, timedelta(seconds=len(self._cards) / _PROGRESS_EDITS_PER_SECOND))
 
     async def _send(self, card: _Card, embed: discord.Embed, now: datetime) -> bool:
-        job = card.standing.job
+        job = card.status.job
         message_id = job.card_message_id or 0
         try:
             # An edit without an answer must not keep the other cards waiting for minutes.
@@ -176,12 +176,12 @@ class CardBoard:
         if card.webhook and card.is_free(now):
             await card.webhook.edit_message(message_id, embed=embed)
             return
-        asker = card.standing.job.asker
-        channel = self._bot.get_partial_messageable(asker.channel_id, guild_id=asker.guild_id)
+        requester = card.status.job.requester
+        channel = self._bot.get_partial_messageable(requester.channel_id, guild_id=requester.guild_id)
         await channel.get_partial_message(message_id).edit(embed=embed)
 
     def _render(self, card: _Card, now: datetime) -> discord.Embed:
-        standing = card.standing
-        if standing.job.state is JobState.AWAITING_APPROVAL:
-            standing = replace(standing, expires_at=self._bot.services.moderation.deadline(standing.job))
-        return _render.card(standing, now, card.credits_left)
+        status = card.status
+        if status.job.state is JobState.AWAITING_APPROVAL:
+            status = replace(status, expires_at=self._bot.services.moderation.deadline(status.job))
+        return _render.card(status, now, card.credits_left)

@@ -8,7 +8,7 @@ import discord
 import structlog
 
 from bot.client import NETWORK_ERRORS, VideoBot, report_error
-from bot.jobs.models import Case
+from bot.jobs.models import ApprovalCase
 from bot.pools.rules.input_checks import MAX_REASON
 from cogs.interactions.modals import Form
 from cogs.interactions.moderator_channel import trouble_with
@@ -34,7 +34,7 @@ DECISION_EVENT = "moderators_decision"
 """Dispatched with the job when a moderator has decided about it."""
 
 
-def decision_buttons(cases: Sequence[Case], *, named: bool = False) -> discord.ui.View:
+def decision_buttons(cases: Sequence[ApprovalCase], *, named: bool = False) -> discord.ui.View:
     """The decisions for each job; `named` tells the jobs apart."""
     view = discord.ui.View(timeout=None)
     for row, case in enumerate(cases):
@@ -82,7 +82,7 @@ class ApprovalButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, if the member may."""
         try:
-            interaction.client.take_on()
+            interaction.client.track_task()
             await self._decide(interaction)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
             await report_error(interaction, error)
@@ -117,41 +117,41 @@ class DenialForm(Form):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Deny the job, if the member still may."""
-        interaction.client.take_on()
+        interaction.client.track_task()
         guild_id = await require_manager(interaction)
         moderation = interaction.client.services.moderation
         await _carry_out(interaction, moderation.deny(self._job_id, guild_id, interaction.user.id, self._reason.value))
 
 
-async def _carry_out(interaction: _Interaction, decision: Awaitable[Case]) -> None:
+async def _carry_out(interaction: _Interaction, decision: Awaitable[ApprovalCase]) -> None:
     async with deferred_when_slow(interaction, ephemeral=True):
         case = await decision
     job, services = case.job, interaction.client.services
     _log.info("job decided", job_id=job.id, decision=case.approval.decision, moderator_id=interaction.user.id)
     services.worker.wake(job)
-    services.desk.check_brakes(job.asker.guild_id)
+    services.outbox.check_low_balance(job.requester.guild_id)
     interaction.client.dispatch(DECISION_EVENT, job)
     try:
         await _show_decision(interaction, case)
     except (discord.HTTPException, *NETWORK_ERRORS) as error:
         _log.warning("a decision could not be shown at once", interaction_id=interaction.id, error=str(error))
-        services.desk.close_card(job.id)
+        services.outbox.close_card(job.id)
 
 
-async def _show_decision(interaction: _Interaction, case: Case) -> None:
+async def _show_decision(interaction: _Interaction, case: ApprovalCase) -> None:
     """Answer with the message that was used, as it is now: the closed card, or the list of what still waits.
 
     Where the answer was deferred, it is a message of its own.
     """
     services, message = interaction.client.services, interaction.message
     if interaction.response.is_done():
-        services.desk.close_card(case.job.id)
+        services.outbox.close_card(case.job.id)
         await interaction.edit_original_response(embed=_approval_render.closed_card(case))
         return
     if message and message.flags.ephemeral:
-        embed, view = await waiting_answer(interaction.client, case.job.asker.guild_id)
+        embed, view = await waiting_answer(interaction.client, case.job.requester.guild_id)
         await interaction.response.edit_message(embed=embed, view=view)
-        services.desk.close_card(case.job.id)
+        services.outbox.close_card(case.job.id)
         return
     text, embed = _approval_render.card_text(case.job), _approval_render.closed_card(case)
     await interaction.response.edit_message(content=text, embed=embed, view=None)

@@ -38,11 +38,11 @@ def decision_buttons(jobs: list[Job], *, named: bool = False) -> discord.ui.View
     view = discord.ui.View(timeout=None)
     for row, job in enumerate(jobs):
         for action in _LABELS:
-            view.add_item(DecisionButton(action, job.id, row=row, named=named))
+            view.add_item(UnconfirmedButton(action, job.id, row=row, named=named))
     return view
 
 
-class DecisionButton(
+class UnconfirmedButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"unconfirmed:(?P<action>\w+):(?P<job_id>\d+)"
 ):
     """One of the decisions about one job; all that it needs is in its custom id."""
@@ -65,7 +65,7 @@ class DecisionButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, if the member may."""
         try:
-            interaction.client.take_on()
+            interaction.client.track_task()
             await self._decide(interaction)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
             await report_error(interaction, error)
@@ -99,7 +99,7 @@ class TaskIdModal(Form):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Go on with that task, if the member still may."""
-        interaction.client.take_on()
+        interaction.client.track_task()
         guild_id, task_id = await require_manager(interaction), self._task_id.value
         service = interaction.client.services.unconfirmed
         await _carry_out(interaction, lambda: service.it_was_made(self._job_id, guild_id, task_id), _LABELS[_MADE])
@@ -113,11 +113,11 @@ class Unconfirmed(commands.Cog):
 
     async def cog_load(self) -> None:
         """Know the buttons of earlier messages."""
-        self.bot.add_dynamic_items(DecisionButton)
+        self.bot.add_dynamic_items(UnconfirmedButton)
 
     async def cog_unload(self) -> None:
         """Forget them."""
-        self.bot.remove_dynamic_items(DecisionButton)
+        self.bot.remove_dynamic_items(UnconfirmedButton)
 
     @app_commands.command(description="Videos of which nobody knows whether they were made and paid")
     async def unconfirmed(self, interaction: _Interaction) -> None:

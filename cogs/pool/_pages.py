@@ -24,7 +24,7 @@ class Book(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PageRequest:
     """Who reads what.
 
     Attributes:
@@ -38,7 +38,7 @@ class Reading:
 
 
 async def open_book(
-    interaction: _Interaction, guild_id: int, reading: Reading, cursor: Cursor | None = None
+    interaction: _Interaction, guild_id: int, reading: PageRequest, cursor: Cursor | None = None
 ) -> tuple[discord.Embed, discord.ui.View]:
     """Return a page, and the buttons to those beside it."""
     pools = interaction.client.services.pools
@@ -55,7 +55,7 @@ class PageButton(
 ):
     """Shows the page before or after; all that it needs is in its custom id."""
 
-    def __init__(self, reading: Reading, cursor: Cursor | None, *, is_older: bool) -> None:
+    def __init__(self, reading: PageRequest, cursor: Cursor | None, *, is_older: bool) -> None:
         side = "older" if is_older else "newer"
         entry_id = cursor.entry_id if cursor else 0
         custom_id = f"pool-page:{reading.book}:{side}:{entry_id}:{reading.reader_id}:{reading.member_id or 0}"
@@ -71,7 +71,7 @@ class PageButton(
         """Make the button anew from what was pressed."""
         del interaction, item
         is_older = match["side"] == "older"
-        reading = Reading(Book(match["book"]), int(match["reader"]), int(match["member"]) or None)
+        reading = PageRequest(Book(match["book"]), int(match["reader"]), int(match["member"]) or None)
         return cls(reading, Cursor(int(match["entry"]), is_older), is_older=is_older)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
@@ -82,7 +82,7 @@ class PageButton(
             await report_error(interaction, error)
 
     async def _turn(self, interaction: _Interaction) -> None:
-        interaction.client.take_on()
+        interaction.client.track_task()
         guild_id = await require_manager(interaction)
         if interaction.user.id != self._reading.reader_id:
             raise RightsError("These are another moderator's pages; use the command to get your own.")
@@ -90,7 +90,7 @@ class PageButton(
         await interaction.response.edit_message(embed=embed, view=view)
 
 
-def _buttons(reading: Reading, newer: Cursor | None, older: Cursor | None) -> discord.ui.View:
+def _buttons(reading: PageRequest, newer: Cursor | None, older: Cursor | None) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
     if newer or older:
         view.add_item(PageButton(reading, newer, is_older=False))

@@ -98,13 +98,13 @@ class Approvals(commands.Cog):
 
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
-        self.desk = bot.services.desk
+        self.outbox = bot.services.outbox
 
     async def cog_load(self) -> None:
         """Know the buttons of earlier cards, and begin."""
         self.bot.add_dynamic_items(ApprovalButton)
-        self.desk.attach(ApprovalCards(self.bot))
-        await self.desk.recover()
+        self.outbox.attach(ApprovalCards(self.bot))
+        await self.outbox.recover()
         self.work.start()
 
     async def cog_unload(self) -> None:
@@ -115,8 +115,8 @@ class Approvals(commands.Cog):
     @tasks.loop()
     async def work(self) -> None:
         """Tell moderators whatever there is to tell, as soon as there is."""
-        await self.desk.wait_until_due()
-        await self.desk.run_once()
+        await self.outbox.wait_until_due()
+        await self.outbox.run_once()
 
     @work.error
     async def _work_broke(self, error: BaseException) -> None:
@@ -129,7 +129,7 @@ class Approvals(commands.Cog):
         """Look at the brakes after every command of a group: they are moderators', and change credits or rules."""
         is_in_group = isinstance(command, app_commands.Command) and command.parent is not None
         if is_in_group and interaction.guild_id is not None:
-            self.desk.check_brakes(interaction.guild_id)
+            self.outbox.check_low_balance(interaction.guild_id)
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (approvals, waiting)

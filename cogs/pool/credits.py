@@ -22,7 +22,7 @@ from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.messages.video_files import is_too_large, upload_limit
 from cogs.pool._export import exported
 from cogs.pool._group import PoolCommand, add_to_pool
-from cogs.pool._pages import Book, PageButton, Reading, open_book
+from cogs.pool._pages import Book, PageButton, PageRequest, open_book
 from cogs.rendering import pool as _pool_render
 
 _log = structlog.get_logger(__name__)
@@ -83,7 +83,7 @@ async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reaso
 async def history(interaction: _Interaction, member: discord.User | None = None) -> None:
     """Leaf through the ledger."""
     guild_id = await require_manager(interaction)
-    await _open(interaction, guild_id, Reading(Book.LEDGER, interaction.user.id, member.id if member else None))
+    await _open(interaction, guild_id, PageRequest(Book.LEDGER, interaction.user.id, member.id if member else None))
 
 
 @app_commands.command(description="The pool's ledger as a file for spreadsheets")
@@ -113,10 +113,10 @@ async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MA
 async def audit(interaction: _Interaction) -> None:
     """Leaf through the audit trail."""
     guild_id = await require_manager(interaction)
-    await _open(interaction, guild_id, Reading(Book.AUDIT, interaction.user.id))
+    await _open(interaction, guild_id, PageRequest(Book.AUDIT, interaction.user.id))
 
 
-async def _open(interaction: _Interaction, guild_id: int, reading: Reading) -> None:
+async def _open(interaction: _Interaction, guild_id: int, reading: PageRequest) -> None:
     async with deferred_when_slow(interaction, ephemeral=True):
         embed, view = await open_book(interaction, guild_id, reading)
     await send_or_edit(interaction, embed, ephemeral=True, view=view)

@@ -26,7 +26,7 @@ async def front(interaction: _Interaction, job: int) -> None:
     async with deferred_when_slow(interaction, ephemeral=True):
         moved = await services.jobs.move_to_front(job, guild_id, interaction.user.id)
     services.worker.moved_to_front(moved)
-    text = f"Job {moved.id} of <@{moved.asker.member_id}> has this server's next turn."
+    text = f"Job {moved.id} of <@{moved.requester.member_id}> has this server's next turn."
     await tell(interaction, f"{text}\n{_render.quoted(moved.request.prompt, 200)}")
 
 

@@ -135,8 +135,8 @@ async def brakes(interaction: _Interaction, cheapest: _Percent | None = None, ap
     """Set the brakes, or tell how they are set."""
 
     def change(policy: Policy) -> Policy:
-        before = policy.brakes
-        return changes.set_brakes(
+        before = policy.low_balance
+        return changes.set_low_balance_limits(
             policy,
             before.cheapest_percent if cheapest is None else cheapest,
             before.approval_percent if approval is None else approval,
@@ -145,9 +145,9 @@ async def brakes(interaction: _Interaction, cheapest: _Percent | None = None, ap
     await change_rules(
         interaction,
         "brakes",
-        lambda policy: wording.brakes(policy.brakes),
+        lambda policy: wording.brakes(policy.low_balance),
         change,
-        lambda policy: f"When the pool runs low: {wording.brakes(policy.brakes)}.",
+        lambda policy: f"When the pool runs low: {wording.brakes(policy.low_balance)}.",
     )
 
 

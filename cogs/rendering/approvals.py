@@ -5,11 +5,11 @@ from datetime import datetime
 
 import discord
 
-from bot.jobs.models import ApprovalDecision, Case, Job, Overview
+from bot.jobs.models import ApprovalCase, ApprovalDecision, Job, MemberUsage
 from bot.jobs.ports import Posted
 from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
-from bot.pools.models import BrakeNews, Pool
-from bot.pools.policy import ApprovalCause, BrakeStep, Policy
+from bot.pools.models import LowBalanceNotice, Pool
+from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
 from bot.pools.rules.quota import has_window, relative
 from cogs.rendering.jobs import fit, plain, quoted, settings, short
 
@@ -20,7 +20,7 @@ _DESCRIPTION = 3800
 _CAUSES = {
     ApprovalCause.PRICE: "It costs {price} credits, and from {threshold} on a moderator decides.",
     ApprovalCause.WORDS: "Its prompt was refused by `/pool words`, and the member asks you to look at it.",
-    ApprovalCause.BRAKE: "The pool is nearly empty, so every video waits for a moderator.",
+    ApprovalCause.LOW_BALANCE: "The pool is nearly empty, so every video waits for a moderator.",
 }
 _DECISIONS = {
     ApprovalDecision.APPROVED: ("Approved", discord.Colour.green()),
@@ -33,7 +33,7 @@ _DECISIONS = {
 
 def card_text(job: Job) -> str:
     """The line above a card; the member it names is not pinged."""
-    return f"<@{job.asker.member_id}> asks for a video of {job.held_credits} credits."
+    return f"<@{job.requester.member_id}> asks for a video of {job.held_credits} credits."
 
 
 def card_mark(job: Job) -> str:
@@ -41,7 +41,7 @@ def card_mark(job: Job) -> str:
     return f"Approval of job {job.id}"
 
 
-def open_card(case: Case, pool: Pool, overview: Overview, deadline: datetime) -> discord.Embed:
+def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: datetime) -> discord.Embed:
     """The card on which moderators decide.
 
     Args:
@@ -57,7 +57,7 @@ def open_card(case: Case, pool: Pool, overview: Overview, deadline: datetime) ->
         colour=discord.Colour.gold(),
         timestamp=job.created_at,
     )
-    embed.add_field(name="For", value=f"<@{job.asker.member_id}> in {_place(job)}")
+    embed.add_field(name="For", value=f"<@{job.requester.member_id}> in {_place(job)}")
     embed.add_field(name="Price", value=f"{job.held_credits} credits")
     embed.add_field(name="Settings", value=settings(job.request), inline=False)
     embed.add_field(name="Pool", value=_pool_line(pool, overview), inline=False)
@@ -73,7 +73,7 @@ def _whole_prompt(job: Job) -> str:
     return next(text for text in quotations if len(text) <= _DESCRIPTION)
 
 
-def closed_card(case: Case) -> discord.Embed:
+def closed_card(case: ApprovalCase) -> discord.Embed:
     """The card of a job that is decided."""
     job, approval = case.job, case.approval
     title, colour = _DECISIONS[approval.decision or ApprovalDecision.EXPIRED]
@@ -83,7 +83,7 @@ def closed_card(case: Case) -> discord.Embed:
         colour=colour,
         timestamp=job.created_at,
     )
-    embed.add_field(name="For", value=f"<@{job.asker.member_id}> in {_place(job)}")
+    embed.add_field(name="For", value=f"<@{job.requester.member_id}> in {_place(job)}")
     embed.add_field(name="Price", value=f"{job.held_credits} credits")
     embed.add_field(name="Settings", value=settings(job.request), inline=False)
     embed.add_field(name=title, value=_decision_line(case), inline=False)
@@ -97,14 +97,14 @@ def _finished(embed: discord.Embed, job: Job) -> discord.Embed:
 
 
 def _place(job: Job) -> str:
-    asker = job.asker
+    requester = job.requester
     if job.card_message_id is None:
-        return f"<#{asker.channel_id}>"
-    link = f"https://discord.com/channels/{asker.guild_id}/{asker.channel_id}/{job.card_message_id}"
-    return f"<#{asker.channel_id}> ([message]({link}))"
+        return f"<#{requester.channel_id}>"
+    link = f"https://discord.com/channels/{requester.guild_id}/{requester.channel_id}/{job.card_message_id}"
+    return f"<#{requester.channel_id}> ([message]({link}))"
 
 
-def _pool_line(pool: Pool, overview: Overview) -> str:
+def _pool_line(pool: Pool, overview: MemberUsage) -> str:
     line = f"{pool.funds.available} credits left; the last deposit was {pool.last_deposit}."
     if overview.session is None:
         return line
@@ -112,7 +112,7 @@ def _pool_line(pool: Pool, overview: Overview) -> str:
     return f"{line}\nThis one is paid by a session, which has {session.available} of {session.budget} credits left."
 
 
-def _use_line(overview: Overview) -> str:
+def _use_line(overview: MemberUsage) -> str:
     limits, count = overview.limits, len(overview.usage.open_jobs)
     jobs = f"{count} of {limits.active_jobs}" if limits.active_jobs else f"{count}"
     if not has_window(limits):
@@ -121,13 +121,13 @@ def _use_line(overview: Overview) -> str:
     return f"{used} of {limits.window_credits} credits in {limits.window_hours:g} hours, {jobs} open."
 
 
-def _cause(case: Case, policy: Policy) -> str:
+def _cause(case: ApprovalCase, policy: Policy) -> str:
     price = case.job.held_credits
     threshold = price if policy.approval_price is None else min(price, policy.approval_price)
     return _CAUSES[case.approval.cause].format(price=price, threshold=threshold)
 
 
-def _decision_line(case: Case) -> str:
+def _decision_line(case: ApprovalCase) -> str:
     approval = case.approval
     when = relative(approval.decided_at) if approval.decided_at else ""
     if approval.decision is ApprovalDecision.EXPIRED or approval.decided_by is None:
@@ -145,7 +145,9 @@ def cheaper_label(job: Job) -> str | None:
     return f"Approve cheaper: {kind} ({list_price(request)} credits)"
 
 
-def waiting_list(cases: Sequence[Case], deadlines: Sequence[datetime], hidden: int, trouble: str) -> discord.Embed:
+def waiting_list(
+    cases: Sequence[ApprovalCase], deadlines: Sequence[datetime], hidden: int, trouble: str
+) -> discord.Embed:
     """The answer to `/pool waiting`.
 
     Args:
@@ -164,10 +166,10 @@ def waiting_list(cases: Sequence[Case], deadlines: Sequence[datetime], hidden: i
     return discord.Embed(title="Waiting for a moderator", description=fit(lines, 4096), colour=discord.Colour.gold())
 
 
-def _waiting_line(case: Case, deadline: datetime) -> str:
+def _waiting_line(case: ApprovalCase, deadline: datetime) -> str:
     job = case.job
     return (
-        f"**{job.id}** for <@{job.asker.member_id}> in {_place(job)}, {job.held_credits} credits, "
+        f"**{job.id}** for <@{job.requester.member_id}> in {_place(job)}, {job.held_credits} credits, "
         f"expires {relative(deadline)}: {short(job.request.prompt)}"
     )
 
@@ -175,8 +177,8 @@ def _waiting_line(case: Case, deadline: datetime) -> str:
 def unconfirmed_notice(job: Job, posted: Posted) -> str:
     """What the moderators' channel is told of an unconfirmed job, which is decided where its member was told."""
     return (
-        f"Nobody knows whether a video of <@{job.asker.member_id}> was made and paid. Please decide: "
-        f"https://discord.com/channels/{job.asker.guild_id}/{posted.channel_id}/{posted.message_id} "
+        f"Nobody knows whether a video of <@{job.requester.member_id}> was made and paid. Please decide: "
+        f"https://discord.com/channels/{job.requester.guild_id}/{posted.channel_id}/{posted.message_id} "
         "or `/unconfirmed`."
     )
 
@@ -192,15 +194,15 @@ def approval_rules(policy: Policy) -> str:
     return f"{price} Cards are posted in <#{policy.moderators_channel}>."
 
 
-def brake_news(news: BrakeNews) -> str:
+def low_balance_notice(news: LowBalanceNotice) -> str:
     """What the moderators' channel is told of a step of the brakes."""
     left = (
         f"**{news.pool.funds.available} credits** are left in the pool; the last deposit was {news.pool.last_deposit}."
     )
     match news.step:
-        case BrakeStep.CHEAPEST:
+        case LowBalanceLevel.CHEAPEST:
             return f"{left} From now on only 5-second silent videos are made."
-        case BrakeStep.APPROVAL:
+        case LowBalanceLevel.APPROVAL:
             return f"{left} From now on every video waits for a moderator's approval."
-        case BrakeStep.NONE:
+        case LowBalanceLevel.NONE:
             return f"{left} Videos of every kind are made again."

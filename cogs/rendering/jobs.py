@@ -5,10 +5,9 @@ from datetime import datetime
 
 import discord
 
-from bot.jobs.models import UNPAID_STATES, Job, JobState, Overview
+from bot.jobs.models import UNPAID_STATES, Job, JobState, MemberUsage
 from bot.jobs.polling.policy import progress_now
-from bot.jobs.ports import Standing
-from bot.jobs.validation import SHARE_DISCOUNT
+from bot.jobs.ports import JobStatus
 from bot.pools.rules.quota import has_window, relative, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
 
@@ -40,9 +39,9 @@ _WORDS = {
 }
 
 
-def card(standing: Standing, now: datetime, credits_left: int | None) -> discord.Embed:
+def card(status: JobStatus, now: datetime, credits_left: int | None) -> discord.Embed:
     """The status card: who, what, settings, credits, what is left, and how far it is."""
-    job, request = standing.job, standing.job.request
+    job, request = status.job, status.job.request
     title = "Video from a picture" if request.mode is GenerationMode.IMAGE else "Video from text"
     embed = discord.Embed(
         title=title,
@@ -50,14 +49,14 @@ def card(standing: Standing, now: datetime, credits_left: int | None) -> discord
         colour=_COLOURS.get(job.state, discord.Colour.blurple()),
         timestamp=job.created_at,
     )
-    embed.add_field(name="For", value=f"<@{job.asker.member_id}>")
+    embed.add_field(name="For", value=f"<@{job.requester.member_id}>")
     embed.add_field(name="Credits", value=_credits_on_card(job))
     # What was left then is no more true once the credits came back.
     if credits_left is not None and job.state not in UNPAID_STATES:
         purse = "Left in this session" if job.session_id else "Left for you"
         embed.add_field(name=purse, value=f"{credits_left} credits")
     embed.add_field(name="Settings", value=settings(request), inline=False)
-    embed.add_field(name="State", value=state_line(standing, now), inline=False)
+    embed.add_field(name="State", value=state_line(status, now), inline=False)
     if request.image_url:
         embed.set_thumbnail(url=request.image_url)
     return embed.set_footer(text=f"Job {job.id}")
@@ -69,7 +68,7 @@ def settings(request: GenerationRequest) -> str:
     if request.aspect_ratio:
         parts.append(request.aspect_ratio)
     parts.append("with sound" if request.sound else "silent")
-    parts.append("shared publicly" if request.share else f"not shared (sharing: {SHARE_DISCOUNT} credits less)")
+    parts.append("published in UlazAI's directory" if request.publish else "private")
     return " · ".join(parts)
 
 
@@ -83,26 +82,26 @@ def _credits_on_card(job: Job) -> str:
     return f"{job.held_credits} (estimate)"
 
 
-def state_line(standing: Standing, now: datetime) -> str:
+def state_line(status: JobStatus, now: datetime) -> str:
     """How far a job is, with a bar while it is being made."""
-    job = standing.job
+    job = status.job
     word = f"**{_WORDS[job.state]}**"
-    if job.state is JobState.PROCESSING and standing.watch:
-        return f"{bar(progress_now(standing.watch, now))}\n{word}"
-    if job.state is JobState.SUCCEEDED and job.thread_id and not job.asker.in_thread:
+    if job.state is JobState.PROCESSING and status.watch:
+        return f"{bar(progress_now(status.watch, now))}\n{word}"
+    if job.state is JobState.SUCCEEDED and job.thread_id and not job.requester.in_thread:
         return f"{word} in <#{job.thread_id}>"
-    return ": ".join(filter(None, (word, _explanation(standing))))
+    return ": ".join(filter(None, (word, _explanation(status))))
 
 
-def _explanation(standing: Standing) -> str:
+def _explanation(status: JobStatus) -> str:
     """Why a job is where it is, and what that means; empty where the state says it all."""
-    job = standing.job
+    job = status.job
     match job.state:
         case JobState.AWAITING_APPROVAL:
-            until = f"it expires {relative(standing.expires_at)}. " if standing.expires_at else ""
+            until = f"it expires {relative(status.expires_at)}. " if status.expires_at else ""
             return f"{until}`/cancel` takes it back."
-        case JobState.QUEUED if standing.waiting:
-            return f"{', '.join((standing.waiting, *_turn(standing)))}. `/cancel` takes it back."
+        case JobState.QUEUED if status.waiting:
+            return f"{', '.join((status.waiting, *_turn(status)))}. `/cancel` takes it back."
         case JobState.FAILED:
             return f"{plain(job.failure or '')} {_money_back(job)}"
         case JobState.UNCONFIRMED:
@@ -113,13 +112,13 @@ def _explanation(standing: Standing) -> str:
             return ""
 
 
-def _turn(standing: Standing) -> Iterator[str]:
-    if standing.place:
-        yield f"{_ordinal(standing.place)} in line"
-    if standing.expected_at:
-        yield f"should start {relative(standing.expected_at)}"
-    if standing.retry_at:
-        yield f"next try {relative(standing.retry_at)}"
+def _turn(status: JobStatus) -> Iterator[str]:
+    if status.place:
+        yield f"{_ordinal(status.place)} in line"
+    if status.expected_at:
+        yield f"should start {relative(status.expected_at)}"
+    if status.retry_at:
+        yield f"next try {relative(status.retry_at)}"
 
 
 def _ordinal(number: int) -> str:
@@ -133,7 +132,7 @@ def bar(fraction: float) -> str:
     return f"`{'█' * filled}{'░' * (_BAR_STEPS - filled)}` {round(filled * 100 / _BAR_STEPS)} %"
 
 
-def outcome(job: Job, overview: Overview, *, attached: bool, hint: str = "") -> str:
+def outcome(job: Job, overview: MemberUsage, *, attached: bool, hint: str = "") -> str:
     """The message that tells how a job ended; it mentions the requester.
 
     Args:
@@ -142,7 +141,7 @@ def outcome(job: Job, overview: Overview, *, attached: bool, hint: str = "") -> 
         attached: the video is in the message, so its link needs no preview of its own.
         hint: what the account's balance suggests about an unconfirmed job.
     """
-    who = f"<@{job.asker.member_id}>"
+    who = f"<@{job.requester.member_id}>"
     lines = [f"{who} {_outcome_text(job, overview, attached=attached)}", hint, job_mark(job)]
     return "\n".join(filter(None, lines))
 
@@ -152,7 +151,7 @@ def job_mark(job: Job) -> str:
     return f"-# Job {job.id}, <t:{int((job.finished_at or job.created_at).timestamp())}:f>"
 
 
-def _outcome_text(job: Job, overview: Overview, *, attached: bool) -> str:
+def _outcome_text(job: Job, overview: MemberUsage, *, attached: bool) -> str:
     left = left_line(overview)
     if job.state is JobState.SUCCEEDED:
         link = f"<{job.video_url}>" if attached else job.video_url
@@ -177,7 +176,7 @@ def _money_back(job: Job) -> str:
     return f"Your {job.credits} credits came back."
 
 
-def left_line(overview: Overview) -> str:
+def left_line(overview: MemberUsage) -> str:
     """What the member may still spend."""
     if overview.session:
         return f"This session has {overview.session.available} of {overview.session.budget} credits left."
@@ -187,7 +186,7 @@ def left_line(overview: Overview) -> str:
     return f"You have {overview.credits_left} of {limits.window_credits} credits left in {limits.window_hours:g} hours."
 
 
-def usage(overview: Overview) -> discord.Embed:
+def usage(overview: MemberUsage) -> discord.Embed:
     """The answer to /usage."""
     limits = overview.limits
     embed = discord.Embed(title="Your use of this server's credits", colour=discord.Colour.blurple())
@@ -205,7 +204,7 @@ def _open_job_line(job: Job) -> str:
     return f"**{_WORDS[job.state]}** · {short(job.request.prompt)} · {job.credits} credits{payer}{place}"
 
 
-def _window_lines(overview: Overview) -> str:
+def _window_lines(overview: MemberUsage) -> str:
     limits, used = overview.limits, overview.usage
     if not has_window(limits):
         return "Your credits are not limited."
@@ -272,7 +271,7 @@ def _unconfirmed_line(job: Job, hint: str) -> str:
     moment = int((job.finished_at or job.created_at).timestamp())
     place = f" in <#{job.thread_id}>" if job.thread_id else ""
     return (
-        f"**{job.id}** for <@{job.asker.member_id}>{place}, {job.credits} credits, since <t:{moment}:R>: "
+        f"**{job.id}** for <@{job.requester.member_id}>{place}, {job.credits} credits, since <t:{moment}:R>: "
         f"{short(job.request.prompt)}\n-# {plain(job.failure or '')} {hint}"
     )
 

@@ -5,11 +5,11 @@ from datetime import datetime
 
 import discord
 
-from bot.jobs.models import Overview
+from bot.jobs.models import MemberUsage
 from bot.pools.ledger.reports import AuditEntry, LedgerEntry, Page, Spending, Statement
 from bot.pools.models import EntryKind, Pool
 from bot.pools.policy import Policy
-from bot.pools.reconciliation.drift import Span
+from bot.pools.reconciliation.drift import DriftSpan
 from bot.pools.reconciliation.report import BooksReport
 from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import Target, TargetKind, rule_of
@@ -38,7 +38,7 @@ _KINDS = {
 }
 
 
-def member_statement(pool: Pool, overview: Overview, spending: Spending) -> discord.Embed:
+def member_statement(pool: Pool, overview: MemberUsage, spending: Spending) -> discord.Embed:
     """`/pool show` for members: what is left, and their own part."""
     embed = discord.Embed(title="This server's credit pool", colour=_COLOUR)
     embed.add_field(name="Left in the pool", value=f"{pool.funds.available} credits", inline=False)
@@ -183,7 +183,7 @@ def _drift(report: BooksReport) -> Iterable[str]:
         yield f"The last two readings that agree are of the jobs {before.job_id} and {after.job_id}."
 
 
-def _signed(amount: Span) -> str:
+def _signed(amount: DriftSpan) -> str:
     return f"{amount.low:+d}" if amount.low == amount.high else f"{amount.low:+d} to {amount.high:+d}"
 
 

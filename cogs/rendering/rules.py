@@ -4,34 +4,34 @@ from collections.abc import Iterable
 
 import discord
 
-from bot.jobs.models import Overview
+from bot.jobs.models import MemberUsage
 from bot.pools.ledger.reports import MemberRules
-from bot.pools.policy import BrakeStep
+from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import block_of
-from bot.pools.rules.limits import Number, Origin, Source
+from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource
 from bot.pools.rules.quota import has_window
 from cogs.rendering.pool import in_words
 
 _FIELD = 1024
 _NAMES = {
-    Number.WINDOW_CREDITS: "Credits",
-    Number.ACTIVE_JOBS: "Videos in the making",
-    Number.MAX_PRICE: "Dearest video",
+    LimitKind.WINDOW_CREDITS: "Credits",
+    LimitKind.ACTIVE_JOBS: "Videos in the making",
+    LimitKind.MAX_PRICE: "Dearest video",
 }
 _STEPS = {
-    BrakeStep.NONE: "it is not braked now",
-    BrakeStep.CHEAPEST: "**only 5-second silent videos are made now**",
-    BrakeStep.APPROVAL: "**a moderator has to approve every video now**",
+    LowBalanceLevel.NONE: "it is not braked now",
+    LowBalanceLevel.CHEAPEST: "**only 5-second silent videos are made now**",
+    LowBalanceLevel.APPROVAL: "**a moderator has to approve every video now**",
 }
 
 
-def member_rules(rules: MemberRules, overview: Overview) -> discord.Embed:
+def member_rules(rules: MemberRules, overview: MemberUsage) -> discord.Embed:
     """The answer to `/why` and `/pool why`."""
     embed = discord.Embed(
         title="What holds here, and why", description=f"For <@{rules.member_id}>.", colour=discord.Colour.blurple()
     )
-    for number in Number:
+    for number in LimitKind:
         found = [origin for origin in rules.origins if origin.number is number]
         embed.add_field(name=_NAMES[number], value="\n".join(_number(found, overview))[:_FIELD], inline=False)
     policy = rules.pool.policy
@@ -45,43 +45,43 @@ def member_rules(rules: MemberRules, overview: Overview) -> discord.Embed:
     return embed
 
 
-def _number(found: list[Origin], overview: Overview) -> Iterable[str]:
+def _number(found: list[AppliedLimit], overview: MemberUsage) -> Iterable[str]:
     in_force, *overruled = found
     yield f"**{_value(in_force, overview)}**, from {_source(in_force)}. {_used(in_force, overview)}".strip()
     for origin in overruled:
         yield f"-# overrules {_value(origin, overview)} from {_source(origin)}"
 
 
-def _value(origin: Origin, overview: Overview) -> str:
+def _value(origin: AppliedLimit, overview: MemberUsage) -> str:
     if not origin.value:
         return "no limit"
     match origin.number:
-        case Number.WINDOW_CREDITS:
+        case LimitKind.WINDOW_CREDITS:
             hours = overview.limits.window_hours
             return f"{origin.value} credits in {hours:g} hours" if hours else f"{origin.value} credits"
-        case Number.ACTIVE_JOBS:
+        case LimitKind.ACTIVE_JOBS:
             return f"{origin.value} at once"
-        case Number.MAX_PRICE:
+        case LimitKind.MAX_PRICE:
             return f"{origin.value} credits"
 
 
-def _used(origin: Origin, overview: Overview) -> str:
-    if origin.number is Number.ACTIVE_JOBS:
+def _used(origin: AppliedLimit, overview: MemberUsage) -> str:
+    if origin.number is LimitKind.ACTIVE_JOBS:
         return f"Now: {len(overview.usage.open_jobs)}."
-    if origin.number is Number.WINDOW_CREDITS and has_window(overview.limits):
+    if origin.number is LimitKind.WINDOW_CREDITS and has_window(overview.limits):
         return f"Used: {overview.usage.credits}."
     return ""
 
 
-def _source(origin: Origin) -> str:
+def _source(origin: AppliedLimit) -> str:
     match origin.source:
-        case Source.MEMBER:
+        case LimitSource.MEMBER:
             return "a rule for this member"
-        case Source.ROLE:
+        case LimitSource.ROLE:
             return f"the rule for <@&{origin.role_id}>"
-        case Source.EVERYONE:
+        case LimitSource.EVERYONE:
             return "the rule for everyone"
-        case Source.SETTINGS:
+        case LimitSource.SETTINGS:
             return "the bot's settings"
 
 
@@ -108,7 +108,7 @@ def _session(rules: MemberRules) -> str:
 
 
 def _pool(rules: MemberRules) -> str:
-    available, brakes = rules.pool.funds.available, rules.pool.policy.brakes
+    available, brakes = rules.pool.funds.available, rules.pool.policy.low_balance
     return (
         f"{available} credits are free; {_STEPS[rules.step]}. "
         f"When it runs low: {wording.brakes(brakes)} ({rules.pool.last_deposit} credits)."

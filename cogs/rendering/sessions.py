@@ -7,7 +7,7 @@ import discord
 from bot.jobs.models import Job, JobState
 from bot.pools.models import Session, SessionEnd
 from bot.pools.rules.quota import relative
-from bot.sessions.models import Ending, SessionStanding, Share, Summary
+from bot.sessions.models import EndedSession, MemberShare, SessionStatus, Summary
 from cogs.rendering import jobs as _render
 
 _BAR_CELLS = 20
@@ -68,9 +68,9 @@ def pin_hint() -> str:
     return "I could not pin the session's card: give me the permission **Pin Messages**, or pin it yourself."
 
 
-def ended(ending: Ending) -> discord.Embed:
+def ended(ending: EndedSession) -> discord.Embed:
     """The answer to /session end."""
-    session, making = ending.standing.session, ending.standing.making
+    session, making = ending.status.session, ending.status.making
     place = f" in <#{session.thread_id}>" if session.thread_id else ""
     lines = [f"**{_render.plain(session.title)}** is over. {_money_back(session)}"]
     if making:
@@ -87,13 +87,13 @@ def choice(session: Session) -> str:
     return f"{session.id}: {session.title}"[:_CHOICE]
 
 
-def card(standing: SessionStanding, *, role_is_gone: bool) -> discord.Embed:
+def card(status: SessionStatus, *, role_is_gone: bool) -> discord.Embed:
     """The live card: what is spent, held and left, for whom, until when, and how many videos there are."""
-    session = standing.session
+    session = status.session
     is_over = session.ended_at is not None
     embed = discord.Embed(
         title=_render.plain(session.title),
-        description="\n".join(_state(standing)),
+        description="\n".join(_state(status)),
         colour=discord.Colour.dark_grey() if is_over else discord.Colour.green(),
         timestamp=session.started_at,
     )
@@ -105,7 +105,7 @@ def card(standing: SessionStanding, *, role_is_gone: bool) -> discord.Embed:
         embed.add_field(name="Left", value=f"{session.available} credits")
     embed.add_field(name="For", value=_who(session, role_is_gone=role_is_gone))
     embed.add_field(name="Time", value=_time(session))
-    embed.add_field(name="Videos", value=_videos(standing))
+    embed.add_field(name="Videos", value=_videos(status))
     return embed.set_footer(text=card_mark(session))
 
 
@@ -141,14 +141,14 @@ def page_mark(session: Session, number: int) -> str:
     return f"Session {session.id}, page {number} of "
 
 
-def _state(standing: SessionStanding) -> Iterator[str]:
-    session = standing.session
+def _state(status: SessionStatus) -> Iterator[str]:
+    session = status.session
     yield bar(session)
     if session.end_cause is None:
         yield "█ spent ▒ held ░ left. Use `/video` and `/animate` here."
         return
     yield f"**{_CAUSES[session.end_cause]}.** {_money_back(session)}"
-    if not standing.is_settled:
+    if not status.is_settled:
         yield "What is still in the making is paid by it; the summary follows after the last of its videos."
 
 
@@ -172,8 +172,8 @@ def _time(session: Session) -> str:
     return f"Ends {relative(session.ends_at)}" if session.ends_at else "Until a moderator ends it"
 
 
-def _videos(standing: SessionStanding) -> str:
-    return f"{standing.ready} ready" + (f", {standing.making} in the making" if standing.making else "")
+def _videos(status: SessionStatus) -> str:
+    return f"{status.ready} ready" + (f", {status.making} in the making" if status.making else "")
 
 
 def _lines(summary: Summary) -> Iterator[str]:
@@ -191,12 +191,12 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield from map(_video, summary.jobs)
 
 
-def _share(share: Share) -> str:
+def _share(share: MemberShare) -> str:
     return f"<@{share.member_id}>: {_count(share.videos, 'video')}, {_count(share.credits, 'credit')}"
 
 
 def _video(job: Job) -> str:
-    return f"{job.id}. {_what_came(job)} · <@{job.asker.member_id}> · {_render.short(job.request.prompt)}"
+    return f"{job.id}. {_what_came(job)} · <@{job.requester.member_id}> · {_render.short(job.request.prompt)}"
 
 
 def _what_came(job: Job) -> str:
@@ -209,7 +209,7 @@ def _links(job: Job) -> Iterator[str]:
     if job.video_url and len(job.video_url) <= _LONGEST_LINK:
         yield f"[video]({job.video_url})"
     if job.result_channel_id and job.result_message_id:
-        ids = (job.asker.guild_id, job.result_channel_id, job.result_message_id)
+        ids = (job.requester.guild_id, job.result_channel_id, job.result_message_id)
         yield f"[post](https://discord.com/channels/{'/'.join(map(str, ids))})"
 
 

@@ -74,7 +74,7 @@ def test_honest_progress_is_made_good_use_of(durations: Durations, progress: str
     assert lateness(seen) <= 0.4
 
 
-@pytest.mark.parametrize("progress", ["lying", "jumping", "standing still"])
+@pytest.mark.parametrize("progress", ["lying", "jumping", "status still"])
 @pytest.mark.parametrize("durations", [NORMAL, HEAVY_TAIL], ids=lambda durations: durations.name)
 def test_false_progress_does_next_to_no_harm(durations: Durations, progress: str) -> None:
     plain, misled = (watch(reelpool, durations, each) for each in ("absent", progress))

@@ -76,13 +76,13 @@ class Crowd:
 
     async def _use_command(self, person: Person, channel: int, prompt: str) -> InteractionRecord:
         draw = self._draw
-        duration, sound, share = draw.choice((5, 10)), draw.random() < 0.3, draw.random() < 0.2
+        duration, sound, publish = draw.choice((5, 10)), draw.random() < 0.3, draw.random() < 0.2
         if draw.random() < _PICTURE_SHARE:
             picture = {"image": ("fox.png", self._picture)}
             return await person.slash(
-                channel, "animate", files=picture, prompt=prompt, duration=duration, sound=sound, share=share
+                channel, "animate", files=picture, prompt=prompt, duration=duration, sound=sound, publish=publish
             )
-        return await person.slash(channel, "video", prompt=prompt, duration=duration, sound=sound, share=share)
+        return await person.slash(channel, "video", prompt=prompt, duration=duration, sound=sound, publish=publish)
 
 
 def _picture() -> bytes:

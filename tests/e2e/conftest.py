@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.jobs.queueing.circuit_breaker import Gate
+from bot.jobs.queueing.circuit_breaker import CircuitBreaker
 from tests.e2e.stage import Stage, staged
 
 
@@ -16,7 +16,7 @@ def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the seconds out of pauses that are there for the sake of real servers and readers."""
     monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS", timedelta(seconds=0.3))
     monkeypatch.setattr("bot.jobs.polling.policy.LONGEST_PAUSE_SECONDS", 0.2)
-    monkeypatch.setattr(Gate.__init__, "__defaults__", (0.05,))
+    monkeypatch.setattr(CircuitBreaker.__init__, "__defaults__", (0.05,))
 
 
 @pytest_asyncio.fixture

@@ -44,8 +44,8 @@ class Party:
 
     async def make(self, thread_id: int, person: Person | None = None, prompt: str = "a cat") -> InteractionRecord:
         """Use /video in a thread and wait for the answer."""
-        asker = person or self.stage.member
-        record = await asker.slash(thread_id, "video", files=None, prompt=prompt)
+        requester = person or self.stage.member
+        record = await requester.slash(thread_id, "video", files=None, prompt=prompt)
         await record.finished(WAIT_SECONDS)
         return record
 

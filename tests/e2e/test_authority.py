@@ -211,7 +211,7 @@ BUTTONS = {
         Button("approval:cheaper:{}", MANAGERS, Town.waiting_job),
         Button("approval:deny:{}", MANAGERS, Town.waiting_job, opens_form=True),
     ),
-    "DecisionButton": (
+    "UnconfirmedButton": (
         Button("unconfirmed:made:{}", MANAGERS, Town.unconfirmed_job, opens_form=True),
         Button("unconfirmed:nothing:{}", MANAGERS, Town.unconfirmed_job),
         Button("unconfirmed:again:{}", MANAGERS, Town.unconfirmed_job),
@@ -282,14 +282,14 @@ async def test_pages_are_turned_by_their_reader_only(town: Town) -> None:
 
 
 async def test_only_who_was_refused_can_ask_about_it(town: Town) -> None:
-    asker = town.person(MEMBER)
-    refused = await use(town, asker, "video", {"prompt": "two zeppelins"})
+    requester = town.person(MEMBER)
+    refused = await use(town, requester, "video", {"prompt": "two zeppelins"})
     before = town.books()
     for actor in (BY_PERMISSION, BY_ROLE, OPERATOR):
         record = await town.press(town.person(actor), f"ask:{refused.id}")
         assert "another member's request" in text_of(record.message)
     assert town.books() == before
-    await town.press(asker, f"ask:{refused.id}")
+    await town.press(requester, f"ask:{refused.id}")
     assert town.stage.states == ["awaiting_approval"]
 
 

@@ -73,7 +73,7 @@ async def test_picture_that_discord_does_not_hand_out_is_refused(stage: Stage, f
 async def test_picture_is_refused_in_the_form_too(stage: Stage) -> None:
     message = await stage.member.say(stage.videos, "look", [("cat.png", b"only words")])
     opener = await (await stage.member.menu(message.id, "Animate image")).answered()
-    values: dict[str, Value | None] = {"prompt": "it purrs", "duration": ["5"], "sound": ["no"], "share": ["no"]}
+    values: dict[str, Value | None] = {"prompt": "it purrs", "duration": ["5"], "sound": ["no"], "publish": ["no"]}
     answer = await stage.member.submit(opener.id, values)
     await answer.finished()
     assert "no picture" in refusal_of(answer)

@@ -27,7 +27,7 @@ async def use(stage: Stage, command: str, **options: Value) -> InteractionRecord
 
 async def make_videos(stage: Stage) -> None:
     """From text and from pictures, by every way to ask."""
-    await stage.card_says(await stage.ask("a <@1> @everyone **cat**\n# on the moon", sound=True, share=True), "Ready")
+    await stage.card_says(await stage.ask("a <@1> @everyone **cat**\n# on the moon", sound=True, publish=True), "Ready")
     # Attachments expire within the hour: their addresses are refreshed before they are sent.
     stage.discord.settings.attachment_url_seconds = 1800
     files = {"image": ("cat.png", picture())}
@@ -36,7 +36,7 @@ async def make_videos(stage: Stage) -> None:
     stage.discord.settings.attachment_url_seconds = 86_400
     message = await stage.member.say(stage.videos, "look", [("cat.png", picture())])
     opener = await (await stage.member.menu(message.id, "Animate image")).answered()
-    values: dict[str, Value | None] = {"prompt": "it purrs", "duration": ["5"], "sound": ["no"], "share": ["no"]}
+    values: dict[str, Value | None] = {"prompt": "it purrs", "duration": ["5"], "sound": ["no"], "publish": ["no"]}
     await (await stage.member.submit(opener.id, values)).finished()
     await stage.delivered(3)
 

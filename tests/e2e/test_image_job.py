@@ -55,7 +55,7 @@ async def test_animate_sends_an_address_at_which_the_picture_is(stage: Stage) ->
 
 
 async def test_animate_hands_on_every_option(stage: Stage) -> None:
-    card = await animate(stage, picture(kind="JPEG"), duration=10, sound=True, share=True)
+    card = await animate(stage, picture(kind="JPEG"), duration=10, sound=True, publish=True)
     shown = text_of(card.message)
     assert "Video from a picture" in shown
     assert "210 (estimate)" in shown
@@ -86,7 +86,7 @@ async def test_context_menu_asks_with_a_form_and_takes_what_is_preset(stage: Sta
 async def test_context_menu_takes_every_option_of_its_form(stage: Stage) -> None:
     message = await say_with_picture(stage)
     opener = await (await stage.member.menu(message.id, MENU)).answered()
-    values: dict[str, Any] = {"prompt": "it purrs", "duration": ["10"], "sound": ["yes"], "share": ["yes"]}
+    values: dict[str, Any] = {"prompt": "it purrs", "duration": ["10"], "sound": ["yes"], "publish": ["yes"]}
     card = await stage.member.submit(opener.id, values)
     await card.finished()
     request = await only_request(stage, card)

@@ -261,7 +261,9 @@ async def told(stage: Stage, count: int, words: str) -> str:
     """Wait for the newest announcement, and until it is written down."""
     step = {CHEAPEST: "cheapest", APPROVAL: "approval", NONE: "none"}[words]
     await stage.until(lambda: len(announced(stage)) == count)
-    await stage.until(lambda: stage.rows("SELECT announced_brake FROM pools") == [{"announced_brake": step}])
+    await stage.until(
+        lambda: stage.rows("SELECT announced_low_balance FROM pools") == [{"announced_low_balance": step}]
+    )
     assert words in announced(stage)[-1]
     return announced(stage)[-1]
 
@@ -287,7 +289,7 @@ async def test_steps_are_told_once_over_a_restart_and_a_lost_answer(tmp_path: Pa
             await pool(stage, "withdraw", credits=230, reason="for later")
             await told(stage, 1, CHEAPEST)
             await stage.until(
-                lambda: stage.rows("SELECT announced_brake FROM pools") == [{"announced_brake": "cheapest"}]
+                lambda: stage.rows("SELECT announced_low_balance FROM pools") == [{"announced_low_balance": "cheapest"}]
             )
         async with running_bot(stage):
             await pool(stage, "withdraw", credits=45, reason="for later")
@@ -310,7 +312,7 @@ async def test_without_a_channel_nothing_is_told_until_there_is_one(tmp_path: Pa
     async with staged(tmp_path, pool_starting_credits=60) as stage:
         await stage.ask()
         await stage.delivered()
-        assert stage.rows("SELECT announced_brake FROM pools") == [{"announced_brake": "none"}]
+        assert stage.rows("SELECT announced_low_balance FROM pools") == [{"announced_low_balance": "none"}]
         await pool(stage, "approvals", channel=moderators_channel(stage))
         await told(stage, 1, APPROVAL)
 

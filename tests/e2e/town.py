@@ -24,7 +24,7 @@ _BOOKS = ("pools", "ledger_entries", "audit_entries", "approvals", "sessions", "
 # What the bot notes by itself, whenever it has come to it: where its messages are, and what it has told whom.
 _NOTES = {
     *("card_channel_id", "card_message_id", "card_closed_at", "thread_id", "result_channel_id", "result_message_id"),
-    *("delivery_began_at", "delivered_at", "kept_at", "announced_brake", "summarised_at"),
+    *("delivery_began_at", "delivered_at", "kept_at", "announced_low_balance", "summarised_at"),
 }
 
 SECRET_PROMPT = "a zeppelin made of glass"
@@ -165,5 +165,5 @@ def is_refusal(record: InteractionRecord) -> bool:
 
 def classes_in(folder: Path, pattern: str) -> set[str]:
     """The names of the classes in these modules whose bases match."""
-    sources = (path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    sources = (path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     return {name for source in sources for name in re.findall(rf"(?m)^class (\w+)\(\s*{pattern}", source)}

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bot.errors import DeliveryDelayedError, StorageError
-from bot.jobs.models import Approval, Asker, Job, JobState
+from bot.jobs.models import Approval, Job, JobState, Requester
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.ports import Place, Posted, Standing
+from bot.jobs.ports import DeliveryTarget, JobStatus, Posted
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.worker import Patience, Worker
+from bot.jobs.worker.worker import Worker, WorkerSettings
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Balance
 from bot.provider.models import GenerationRequest, Submission, TaskState, TaskStatus
@@ -60,21 +60,21 @@ class ScriptedNotifier:
     """Takes every post, unless told otherwise; what was posted can be found again."""
 
     def __init__(self) -> None:
-        self.posts: list[tuple[int, JobState, Place]] = []
-        self.tried: list[Place] = []
+        self.posts: list[tuple[int, JobState, DeliveryTarget]] = []
+        self.tried: list[DeliveryTarget] = []
         self.lost_answers = 0
         self.searches = 0
         self.hints: list[int] = []
         self.hint_trouble: Exception | None = None
-        self.refusals: dict[Place, Exception] = {}
+        self.refusals: dict[DeliveryTarget, Exception] = {}
         self.pictures: deque[str | Exception] = deque()
-        self.shown: list[Standing] = []
+        self.shown: list[JobStatus] = []
         self.cards: list[tuple[int, int]] = []
         self.card_refusals: dict[int, Exception] = {}
         self.closed_cards: list[int] = []
         self.before_card: Callable[[], Awaitable[None]] | None = None
 
-    async def post_outcome(self, job: Job, place: Place) -> Posted:
+    async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         self.tried.append(place)
         if refusal := self.refusals.get(place):
             raise refusal
@@ -123,8 +123,8 @@ class ScriptedNotifier:
     def close_approval_card(self, job_id: int) -> None:
         self.closed_cards.append(job_id)
 
-    def show(self, standing: Standing) -> None:
-        self.shown.append(standing)
+    def show(self, status: JobStatus) -> None:
+        self.shown.append(status)
 
 
 class Stage:
@@ -147,7 +147,7 @@ class Stage:
         active_jobs: int = 0,
     ) -> Worker:
         """Make the worker of a process that has just been started."""
-        patience = Patience(
+        patience = WorkerSettings(
             min_interval_seconds=min_interval,
             wait_for_credits=wait_for_credits,
             requests_per_second=requests_per_second,
@@ -157,7 +157,7 @@ class Stage:
         self.worker.attach(self.notifier)
         return self.worker
 
-    async def ask(self, request: GenerationRequest = TEXT_REQUEST, who: Asker | None = None) -> Job:
+    async def ask(self, request: GenerationRequest = TEXT_REQUEST, who: Requester | None = None) -> Job:
         """Take a job and tell the worker, as the command does."""
         job = await take(self.repository, who, request)
         self.worker.wake(job)
@@ -203,11 +203,11 @@ class Stage:
 
     def waiting(self, job: Job) -> str | None:
         """What the job's card says of why it waits."""
-        return self.standing(job).waiting
+        return self.status(job).waiting
 
-    def standing(self, job: Job) -> Standing:
+    def status(self, job: Job) -> JobStatus:
         """What the job's card shows."""
-        return [standing for standing in self.notifier.shown if standing.job.id == job.id][-1]
+        return [status for status in self.notifier.shown if status.job.id == job.id][-1]
 
 
 @asynccontextmanager

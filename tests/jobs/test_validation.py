@@ -78,7 +78,7 @@ def test_the_longest_prompt() -> None:
 @pytest.mark.parametrize("mode", GenerationMode)
 def test_list_prices(mode: GenerationMode, duration_seconds: int, sound: bool, price: int) -> None:
     assert list_price(GenerationRequest(mode, "x", duration_seconds, sound)) == price
-    assert list_price(GenerationRequest(mode, "x", duration_seconds, sound, share=True)) == price - 10
+    assert list_price(GenerationRequest(mode, "x", duration_seconds, sound, publish=True)) == price - 10
 
 
 # Pictures by what Discord reports

@@ -16,12 +16,12 @@ from sqlalchemy import select
 from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import UNPAID_STATES, Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.jobs.store.queries import job_of
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
 from bot.pools.ledger.entries import job_recount_query
-from bot.pools.models import Balance, Session, Terms
+from bot.pools.models import Balance, PoolSettings, Session
 from bot.pools.queries import pool_of, session_of
 from bot.pools.reconciliation.service import reconcile
 from bot.pools.service import PoolService
@@ -34,7 +34,7 @@ from tests.pools.model import LIMITS, STARTING, BooksModel, Budget, JobModel
 
 _T = TypeVar("_T")
 
-TERMS = Terms(LIMITS, STARTING)
+TERMS = PoolSettings(LIMITS, STARTING)
 SERVERS = (GUILD, GUILD + 1)
 ENDED = {*UNPAID_STATES, JobState.SUCCEEDED}
 
@@ -76,7 +76,7 @@ class Machine(RuleBasedStateMachine):
         opening = Database.open(f"sqlite+aiosqlite:///{self.path}")
         self.database = self.runner.run(self.opened.enter_async_context(opening))
         self.jobs = JobRepository(self.database, self.clock)
-        self.decisions = DecisionRepository(self.database, self.clock)
+        self.decisions = UnconfirmedRepository(self.database, self.clock)
         self.approvals = ApprovalRepository(self.database, self.clock)
         self.sessions = SessionService(self.database, self.clock, TERMS)
         self.pools = PoolService(self.database, self.clock, TERMS)

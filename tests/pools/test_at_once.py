@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from bot.errors import LimitReachedError, PoolEmptyError
-from bot.jobs.models import Asker, Job
+from bot.jobs.models import Job, Requester
 from bot.jobs.store.repository import JobRepository
-from bot.pools.models import Funds, Limits, SessionPlan, Terms
-from bot.pools.policy import Brakes, Policy
+from bot.pools.models import Funds, Limits, PoolSettings, SessionPlan
+from bot.pools.policy import LowBalanceLimits, Policy
 from bot.pools.reconciliation.service import reconcile
 from bot.pools.service import PoolService
 from bot.sessions.service import SessionService
@@ -37,21 +37,21 @@ class Counter200:
         self.path, self.database, self.clock = path, database, FakeClock()
         self.repository = JobRepository(database, self.clock)
 
-    async def ask(self, terms: Terms, *, in_thread: bool = False, members: int = AT_ONCE) -> Counter[type]:
+    async def ask(self, terms: PoolSettings, *, in_thread: bool = False, members: int = AT_ONCE) -> Counter[type]:
         """Let members ask all at once, and count what came of it."""
         place = (THREAD, CHANNEL) if in_thread else (CHANNEL, None)
-        askers = [
-            Asker(next(_ids), GUILD, place[0], MEMBER + number % members, in_thread, place[1])
+        requesters = [
+            Requester(next(_ids), GUILD, place[0], MEMBER + number % members, in_thread, place[1])
             for number in range(AT_ONCE)
         ]
-        taking = (self.repository.take(asker, TEXT_REQUEST, PRICE, terms) for asker in askers)
+        taking = (self.repository.take(requester, TEXT_REQUEST, PRICE, terms) for requester in requesters)
         results = await asyncio.gather(*taking, return_exceptions=True)
         return Counter(type(result) if isinstance(result, Exception) else Job for result in results)
 
-    async def unbraked(self, terms: Terms) -> None:
+    async def unbraked(self, terms: PoolSettings) -> None:
         """Open the pool without brakes: they would stop earlier."""
         pools = PoolService(self.database, self.clock, terms)
-        await pools.change(GUILD, 1, "brakes", "off", lambda _: Policy(brakes=Brakes(0, 0)))
+        await pools.change(GUILD, 1, "brakes", "off", lambda _: Policy(low_balance=LowBalanceLimits(0, 0)))
 
     def funds(self) -> Funds:
         """What is in the server's pool; its sums are its entries'."""
@@ -67,21 +67,21 @@ async def counter(tmp_path: Path) -> AsyncIterator[Counter200]:
 
 
 async def test_a_pool_with_room_for_seven_pays_for_seven(counter: Counter200) -> None:
-    terms = Terms(UNLIMITED, starting_credits=ENOUGH)
+    terms = PoolSettings(UNLIMITED, starting_credits=ENOUGH)
     await counter.unbraked(terms)
     assert await counter.ask(terms) == {Job: ROOM, PoolEmptyError: AT_ONCE - ROOM}
     assert counter.funds() == Funds(available=PRICE - 1, held=ROOM * PRICE)
 
 
 async def test_a_pool_that_all_of_them_see_first_is_opened_once(counter: Counter200) -> None:
-    taken = await counter.ask(Terms(UNLIMITED, starting_credits=1000))
+    taken = await counter.ask(PoolSettings(UNLIMITED, starting_credits=1000))
     # The brakes leave less than a tenth to the moderators: those wait, with their credits held.
     assert taken == {Job: 1000 // PRICE, PoolEmptyError: AT_ONCE - 1000 // PRICE}
     assert reconcile(counter.path).servers[0].deposited == 1000
 
 
 async def test_a_budget_with_room_for_seven_pays_for_seven_whatever_the_pool_has(counter: Counter200) -> None:
-    terms = Terms(UNLIMITED, starting_credits=100_000)
+    terms = PoolSettings(UNLIMITED, starting_credits=100_000)
     sessions = SessionService(counter.database, counter.clock, terms)
     session = await sessions.start(SessionPlan(GUILD, 1, CHANNEL, 1, "Rush", ENOUGH))
     await sessions.record_thread(session.id, THREAD)
@@ -91,18 +91,18 @@ async def test_a_budget_with_room_for_seven_pays_for_seven_whatever_the_pool_has
 
 @pytest.mark.parametrize("limits", [Limits(ROOM, 0, 0), Limits(0, ENOUGH, 24), Limits(ROOM, ENOUGH, 24)])
 async def test_an_allowance_with_room_for_seven_lets_seven_pass(counter: Counter200, limits: Limits) -> None:
-    taken = await counter.ask(Terms(limits, starting_credits=100_000), members=1)
+    taken = await counter.ask(PoolSettings(limits, starting_credits=100_000), members=1)
     assert taken == {Job: ROOM, LimitReachedError: AT_ONCE - ROOM}
     assert counter.funds() == Funds(available=100_000 - ROOM * PRICE, held=ROOM * PRICE)
 
 
 async def test_every_member_has_an_allowance_of_their_own(counter: Counter200) -> None:
-    taken = await counter.ask(Terms(Limits(ROOM, 0, 0), starting_credits=100_000), members=4)
+    taken = await counter.ask(PoolSettings(Limits(ROOM, 0, 0), starting_credits=100_000), members=4)
     assert taken == {Job: 4 * ROOM, LimitReachedError: AT_ONCE - 4 * ROOM}
 
 
 async def test_withdrawals_at_once_never_take_more_than_is_free(counter: Counter200) -> None:
-    pools = PoolService(counter.database, counter.clock, Terms(UNLIMITED, starting_credits=ENOUGH))
+    pools = PoolService(counter.database, counter.clock, PoolSettings(UNLIMITED, starting_credits=ENOUGH))
     taking = (pools.withdraw(GUILD, 1, PRICE, "back") for _ in range(AT_ONCE))
     results = await asyncio.gather(*taking, return_exceptions=True)
     assert sum(isinstance(result, PoolEmptyError) for result in results) == AT_ONCE - ROOM

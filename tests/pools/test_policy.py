@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.pools.policy import Allowance, ApprovalCause, Block, Brakes, BrakeStep, Policy, document_of, policy_of
+from bot.pools.policy import (
+    Allowance,
+    ApprovalCause,
+    Block,
+    LowBalanceLevel,
+    LowBalanceLimits,
+    Policy,
+    document_of,
+    policy_of,
+)
 from bot.storage import schema
 from tests.clock import START
 from tests.properties import PROPERTY
@@ -34,7 +43,7 @@ policies = st.builds(
     words=st.lists(TEXTS, max_size=5).map(tuple),
     approval_price=NUMBERS,
     moderators_channel=st.none() | IDS,
-    brakes=st.builds(Brakes, PERCENTS, PERCENTS),
+    low_balance=st.builds(LowBalanceLimits, PERCENTS, PERCENTS),
 )
 
 
@@ -64,10 +73,10 @@ def test_what_stands_at_its_default_is_not_written() -> None:
 )
 def test_what_a_later_version_wrote_is_passed_over(policy: Policy, name: str, value: object) -> None:
     document = json.loads(document_of(policy)) | {name: value}
-    document["brakes"] = {"cheapest_percent": 40, name: value}
+    document["low_balance"] = {"cheapest_percent": 40, name: value}
     document["members"] = {"7": {"window_credits": 5, name: value}}
     found = policy_of(json.dumps(document))
-    assert found.brakes == Brakes(cheapest_percent=40)
+    assert found.low_balance == LowBalanceLimits(cheapest_percent=40)
     assert found.members == {7: Allowance(window_credits=5)}
     assert (found.words, found.blocks, found.channels) == (policy.words, policy.blocks, policy.channels)
 
@@ -91,5 +100,5 @@ def test_an_allowance_of_zero_says_something() -> None:
 
 
 def test_the_words_in_the_tables_are_those_of_the_rules() -> None:
-    assert tuple(BrakeStep) == schema.BRAKE_STEPS
+    assert tuple(LowBalanceLevel) == schema.LOW_BALANCE_LEVELS
     assert tuple(ApprovalCause) == schema.APPROVAL_CAUSES

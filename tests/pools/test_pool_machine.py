@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from bot.errors import ChangeRefusedError, LimitReachedError, PoolEmptyError
-from bot.jobs.models import Asker, JobState
+from bot.jobs.models import JobState, Requester
 from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.models import SessionPlan
-from bot.pools.policy import Brakes, Policy
+from bot.pools.policy import LowBalanceLimits, Policy
 from bot.provider.models import GenerationMode, GenerationRequest
 from tests.builders import CHANNEL, MEMBER
 from tests.pools.actions import ACTIONS, AWAITING, MANAGER, SUBMITTING, WAYS, JobActions
@@ -28,13 +28,13 @@ requests = st.builds(
     st.sampled_from(["a cat", "a cat", "a cat on the moon"]),
     duration_seconds=st.sampled_from([5, 5, 10]),
     sound=st.booleans(),
-    share=st.booleans(),
+    publish=st.booleans(),
 )
 policies = st.builds(
     Policy,
     words=st.sampled_from([(), ("moon",)]),
     approval_price=st.sampled_from([None, None, 110]),
-    brakes=st.sampled_from([Brakes(0, 0), Brakes()]),
+    low_balance=st.sampled_from([LowBalanceLimits(0, 0), LowBalanceLimits()]),
 )
 asked_in_session = st.lists(st.tuples(members, requests, st.sampled_from([(), (7,)])), min_size=1, max_size=4)
 ways = st.lists(st.tuples(picks, picks, picks), min_size=1, max_size=10)
@@ -70,25 +70,25 @@ class Pools(JobActions):
     @rule(asked=st.lists(st.tuples(guilds, members, requests, st.booleans()), min_size=1, max_size=4))
     def take(self, asked: list[tuple[int, int, GenerationRequest, bool]]) -> None:
         for guild_id, member_id, request, is_asked in asked:
-            asker = Asker(next(self.ids), guild_id, CHANNEL, member_id)
+            requester = Requester(next(self.ids), guild_id, CHANNEL, member_id)
             is_fitting = self.model.fits(guild_id, member_id, list_price(request), self.clock.now())
-            self.taken_by(asker, request, None, is_fitting, is_asked)
+            self.taken_by(requester, request, None, is_fitting, is_asked)
 
     @rule(which=picks, asked=asked_in_session)
     def take_in_session(self, which: int, asked: list[tuple[int, GenerationRequest, tuple[int, ...]]]) -> None:
         for member_id, request, roles in asked if self.model.sessions else ():
             session = self.session(which)
             ids = next(self.ids), session.pool.guild_id, session.thread_id, member_id
-            asker = Asker(*ids, in_thread=True, parent_id=CHANNEL, role_ids=frozenset(roles))
+            requester = Requester(*ids, in_thread=True, parent_id=CHANNEL, role_ids=frozenset(roles))
             is_fitting = session.is_open(self.clock.now()) and session.role_id in (None, *roles)
-            self.taken_by(asker, request, session, is_fitting, is_asked=False)
+            self.taken_by(requester, request, session, is_fitting, is_asked=False)
 
     def taken_by(
-        self, asker: Asker, request: GenerationRequest, session: Budget | None, is_fitting: bool, is_asked: bool
+        self, requester: Requester, request: GenerationRequest, session: Budget | None, is_fitting: bool, is_asked: bool
     ) -> None:
         """Ask for a video; it is never taken where limits, time or purse have no room for it."""
-        pool, price = self.model.pool(asker.guild_id), list_price(request)
-        result = self.tried(self.jobs.take(asker, request, price, TERMS, is_asked=is_asked))
+        pool, price = self.model.pool(requester.guild_id), list_price(request)
+        result = self.tried(self.jobs.take(requester, request, price, TERMS, is_asked=is_asked))
         purse = session.available if session else pool.available
         if isinstance(result, Exception):
             assert not (isinstance(result, LimitReachedError) and is_fitting)
@@ -97,7 +97,7 @@ class Pools(JobActions):
         assert is_fitting
         assert price <= purse
         job, _ = result
-        model = JobModel(job.id, pool, asker.member_id, request, price, job.state, job.created_at, session)
+        model = JobModel(job.id, pool, requester.member_id, request, price, job.state, job.created_at, session)
         model.hold(price)
         self.model.jobs[job.id] = model
 

@@ -10,12 +10,12 @@ from sqlalchemy import text
 
 from bot.jobs.models import Job
 from bot.jobs.store.repository import JobRepository
-from bot.pools.models import Terms
+from bot.pools.models import PoolSettings
 from bot.pools.service import PoolService
 from bot.provider.models import Submission
 from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
-from tests.builders import GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, asker
+from tests.builders import GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, requester
 from tests.clock import FakeClock
 
 START_CREDITS = 1000
@@ -30,7 +30,7 @@ class Treasury:
     clock: FakeClock
     pools: PoolService
     jobs: JobRepository
-    terms: Terms
+    terms: PoolSettings
 
     async def rows(self, query: str) -> list[dict[str, Any]]:
         """What the database says."""
@@ -39,7 +39,7 @@ class Treasury:
 
     async def job(self, member_id: int = MEMBER, guild_id: int = GUILD, price: int = 55) -> Job:
         """Take a job, which holds its price."""
-        job, _ = await self.jobs.take(asker(guild_id, member_id), TEXT_REQUEST, price, self.terms)
+        job, _ = await self.jobs.take(requester(guild_id, member_id), TEXT_REQUEST, price, self.terms)
         return job
 
     async def paid(
@@ -54,7 +54,7 @@ class Treasury:
 @asynccontextmanager
 async def treasury_at(path: Path, *, starting_credits: int = START_CREDITS) -> AsyncIterator[Treasury]:
     """Open a file."""
-    clock, terms = FakeClock(), Terms(UNLIMITED, starting_credits)
+    clock, terms = FakeClock(), PoolSettings(UNLIMITED, starting_credits)
     lay_blank_database(path)
     async with Database.open(f"sqlite+aiosqlite:///{path}") as database:
         yield Treasury(database, clock, PoolService(database, clock, terms), JobRepository(database, clock), terms)

@@ -34,7 +34,7 @@ NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 
 
 def test_the_body_of_a_request_from_text() -> None:
-    request = GenerationRequest(GenerationMode.TEXT, "A dog", 10, sound=True, share=True, aspect_ratio="9:16")
+    request = GenerationRequest(GenerationMode.TEXT, "A dog", 10, sound=True, publish=True, aspect_ratio="9:16")
     assert request_body(request) == {
         "prompt": "A dog",
         "generationMode": "text_to_video",
@@ -62,7 +62,7 @@ requests = st.builds(
     prompt=st.text(min_size=1),
     duration_seconds=st.sampled_from((5, 10)),
     sound=st.booleans(),
-    share=st.booleans(),
+    publish=st.booleans(),
     aspect_ratio=st.sampled_from((None, "16:9", "9:16", "1:1")),
     image_url=st.just(PICTURE),
 )
@@ -72,7 +72,7 @@ requests = st.builds(
 @given(requests)
 def test_what_publishes_or_costs_is_always_said(request: GenerationRequest) -> None:
     body = json.loads(json.dumps(request_body(request)))
-    assert body["prompt_directory_optin"] is request.share
+    assert body["prompt_directory_optin"] is request.publish
     assert body["sound"] is request.sound
     assert body["duration"] in ("5", "10")
     assert body["prompt"] == request.prompt

@@ -4,19 +4,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from bot.errors import DeliveryDelayedError, PlaceRefusedError
-from bot.jobs.models import Asker, Job
+from bot.jobs.models import Job, Requester
 from bot.jobs.store.repository import JobRepository
-from bot.pools.models import Session, SessionPlan, Terms
+from bot.pools.models import PoolSettings, Session, SessionPlan
 from bot.provider.models import Submission
-from bot.sessions.models import LiveCard, SessionStanding, Summary
+from bot.sessions.models import SessionCard, SessionStatus, Summary
 from bot.sessions.service import SessionService
-from bot.sessions.worker import SessionKeeper
+from bot.sessions.worker import SessionWorker
 from bot.storage.database import Database
 from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
 from tests.clock import FakeClock
 
 MANAGER = 900
-TERMS = Terms(UNLIMITED, starting_credits=10_000)
+TERMS = PoolSettings(UNLIMITED, starting_credits=10_000)
 REFUSED, AWAY = PlaceRefusedError("no"), DeliveryDelayedError("away")
 
 
@@ -28,7 +28,7 @@ class ScriptedDiscord:
     trouble: dict[str, list[Exception]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     opened: list[tuple[int, bool]] = field(default_factory=list)
-    shown: list[SessionStanding] = field(default_factory=list)
+    shown: list[SessionStatus] = field(default_factory=list)
     closed: list[tuple[Summary, bool]] = field(default_factory=list)
 
     async def find_answer(self, session: Session) -> int | None:
@@ -36,14 +36,14 @@ class ScriptedDiscord:
         self.play("find_answer")
         return self.answer
 
-    async def open(self, standing: SessionStanding, *, may_be_posted: bool) -> LiveCard:
+    async def open(self, status: SessionStatus, *, may_be_posted: bool) -> SessionCard:
         self.play("open")
-        self.opened.append((standing.session.id, may_be_posted))
-        return LiveCard(70_000 + standing.session.id, is_pinned=True)
+        self.opened.append((status.session.id, may_be_posted))
+        return SessionCard(70_000 + status.session.id, is_pinned=True)
 
-    async def show(self, standing: SessionStanding) -> None:
+    async def show(self, status: SessionStatus) -> None:
         self.play("show")
-        self.shown.append(standing)
+        self.shown.append(status)
 
     async def close(self, summary: Summary, *, may_be_posted: bool) -> None:
         self.play("close")
@@ -68,7 +68,7 @@ class Hall:
     def begin_anew(self) -> None:
         """As after a restart: nothing is known but what stands in the file."""
         self.discord = ScriptedDiscord()
-        self.keeper = SessionKeeper(self.service, self.clock, self.woken.append)
+        self.keeper = SessionWorker(self.service, self.clock, self.woken.append)
         self.keeper.attach(self.discord)
 
     async def start(self, number: int = 1, *, budget: int = 300, minutes: int | None = None) -> Session:
@@ -83,8 +83,8 @@ class Hall:
         return await self.session(session.id)
 
     async def take(self, session: Session, number: int) -> Job:
-        asker = Asker(80_000 + number, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
-        job, _ = await self.jobs.take(asker, TEXT_REQUEST, 55, TERMS)
+        requester = Requester(80_000 + number, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
+        job, _ = await self.jobs.take(requester, TEXT_REQUEST, 55, TERMS)
         return job
 
     async def finish(self, job: Job, *, told: bool = True) -> None:
@@ -102,5 +102,5 @@ class Hall:
             await self.keeper.idle()
 
     async def session(self, session_id: int) -> Session:
-        (found,) = [each.session for each in await self.service.standings() if each.session.id == session_id]
+        (found,) = [each.session for each in await self.service.statuses() if each.session.id == session_id]
         return found

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bot.jobs.models import Asker, Job, Overview
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.models import Job, MemberUsage, Requester
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import list_price
-from bot.pools.models import Funds, Limits, Session, SessionPlan, Terms
+from bot.pools.models import Funds, Limits, PoolSettings, Session, SessionPlan
 from bot.pools.queries import pool_of, read_session
 from bot.provider.models import GenerationMode, GenerationRequest, Submission
-from bot.sessions.models import SessionStanding
+from bot.sessions.models import SessionStatus
 from bot.sessions.service import SessionService
 from bot.storage.database import Database
 from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
@@ -22,8 +22,8 @@ from tests.clock import FakeClock
 MANAGER, OTHER = 900, 301
 DEPOSIT = 1000
 # A member's own allowance, which sessions are outside of.
-TERMS = Terms(Limits(active_jobs=1, window_credits=60, window_hours=24), starting_credits=DEPOSIT)
-CHEAPEST = GenerationRequest(GenerationMode.TEXT, "a cat", share=True)
+TERMS = PoolSettings(Limits(active_jobs=1, window_credits=60, window_hours=24), starting_credits=DEPOSIT)
+CHEAPEST = GenerationRequest(GenerationMode.TEXT, "a cat", publish=True)
 
 _ids = itertools.count(5_000)
 
@@ -34,36 +34,38 @@ def plan(
     return SessionPlan(GUILD, next(_ids), CHANNEL, MANAGER, title, budget, role_id, minutes)
 
 
-def asker_in(session: Session, member_id: int = MEMBER, *roles: int) -> Asker:
+def asker_in(session: Session, member_id: int = MEMBER, *roles: int) -> Requester:
     thread_id = session.thread_id or 0
-    return Asker(next(_ids), GUILD, thread_id, member_id, in_thread=True, parent_id=CHANNEL, role_ids=frozenset(roles))
+    return Requester(
+        next(_ids), GUILD, thread_id, member_id, in_thread=True, parent_id=CHANNEL, role_ids=frozenset(roles)
+    )
 
 
 class Desk:
     """Sessions and jobs on one file."""
 
-    def __init__(self, database: Database, clock: FakeClock, terms: Terms = TERMS) -> None:
+    def __init__(self, database: Database, clock: FakeClock, terms: PoolSettings = TERMS) -> None:
         self.database, self.clock, self.terms = database, clock, terms
         self.jobs = JobRepository(database, clock)
-        self.decisions = DecisionRepository(database, clock)
+        self.decisions = UnconfirmedRepository(database, clock)
         self.service = SessionService(database, clock, terms)
 
     async def start(self, wanted: SessionPlan) -> Session:
         session = await self.service.start(wanted)
         return await self.service.record_thread(session.id, next(_ids))
 
-    async def take(self, asker: Asker, request: GenerationRequest = TEXT_REQUEST) -> tuple[Job, Overview]:
-        return await self.jobs.take(asker, request, list_price(request), self.terms)
+    async def take(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> tuple[Job, MemberUsage]:
+        return await self.jobs.take(requester, request, list_price(request), self.terms)
 
-    async def submitted(self, asker: Asker, request: GenerationRequest = TEXT_REQUEST) -> Job:
-        job, _ = await self.take(asker, request)
+    async def submitted(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> Job:
+        job, _ = await self.take(requester, request)
         return await self.jobs.begin_submission(job.id)
 
-    async def made(self, asker: Asker, request: GenerationRequest = TEXT_REQUEST) -> Job:
-        job = await self.submitted(asker, request)
+    async def made(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> Job:
+        job = await self.submitted(requester, request)
         await self.jobs.accept(job.id, Submission(f"task-{job.id}", list_price(request)))
         job = await self.jobs.succeed(job.id, "https://cdn/v.mp4")
-        return await self.jobs.record_delivery(job.id, asker.channel_id, next(_ids))
+        return await self.jobs.record_delivery(job.id, requester.channel_id, next(_ids))
 
     async def session(self, session_id: int) -> Session:
         async with self.database.reading() as connection:
@@ -71,8 +73,8 @@ class Desk:
         assert found
         return found
 
-    async def standing(self, session_id: int) -> SessionStanding:
-        (found,) = [each for each in await self.service.standings() if each.session.id == session_id]
+    async def status(self, session_id: int) -> SessionStatus:
+        (found,) = [each for each in await self.service.statuses() if each.session.id == session_id]
         return found
 
     async def funds(self) -> Funds:

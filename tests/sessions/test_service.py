@@ -15,8 +15,8 @@ from bot.jobs.models import JobState
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Funds, SessionEnd
 from bot.provider.models import Submission
-from bot.sessions.models import Share, Summary
-from bot.sessions.queries import read_standings
+from bot.sessions.models import MemberShare, Summary
+from bot.sessions.queries import read_session_statuss
 from bot.storage.database import Database
 from tests.builders import GUILD, MEMBER, TEXT_REQUEST
 from tests.clock import FakeClock
@@ -111,7 +111,7 @@ async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(des
     running = await desk.submitted(asker_in(session))
     failing = await desk.submitted(asker_in(session))
     ending = await desk.service.end(session.id, GUILD, MANAGER)
-    assert ending.standing.making == 2
+    assert ending.status.making == 2
     assert await desk.funds() == Funds(available=890, held=110)
     await desk.jobs.accept(running.id, Submission("task", 50))
     await desk.jobs.fail(failing.id, "no")
@@ -153,7 +153,7 @@ async def test_end_expires_what_waits_for_a_moderator(desk: Desk) -> None:
     waiting, _ = await desk.jobs.take(asker_in(session), TEXT_REQUEST, 55, desk.terms, is_asked=True)
     ending = await desk.service.end(session.id, GUILD, MANAGER)
     assert [(job.id, job.state) for job in ending.expired] == [(waiting.id, JobState.EXPIRED)]
-    assert ending.standing.session.returned == 300
+    assert ending.status.session.returned == 300
     assert await desk.funds() == Funds(available=DEPOSIT)
 
 
@@ -204,13 +204,13 @@ async def test_standing_counts_what_is_ready_in_the_making_and_untold(desk: Desk
     await desk.made(asker_in(session))
     told = await desk.submitted(asker_in(session))
     await desk.take(asker_in(session))
-    standing = await desk.standing(session.id)
-    assert (standing.ready, standing.making, standing.untold, standing.is_settled) == (1, 2, 0, False)
+    status = await desk.status(session.id)
+    assert (status.ready, status.making, status.untold, status.is_settled) == (1, 2, 0, False)
     await desk.jobs.mark_unconfirmed(told.id, "who knows")
-    standing = await desk.standing(session.id)
-    assert (standing.making, standing.untold) == (1, 1)
+    status = await desk.status(session.id)
+    assert (status.making, status.untold) == (1, 1)
     await desk.service.record_summary(session.id)
-    assert await desk.service.standings() == []
+    assert await desk.service.statuses() == []
 
 
 async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
@@ -226,7 +226,7 @@ async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
     summary = await desk.service.summary(session)
     assert [job.id for job in summary.jobs] == [*(job.id for job in made), failed.id]
     assert summary.videos == 3
-    assert summary.shares() == [Share(MEMBER, 2, 110), Share(OTHER, 1, 45)]
+    assert summary.shares() == [MemberShare(MEMBER, 2, 110), MemberShare(OTHER, 1, 45)]
     assert sum(share.credits for share in summary.shares()) == summary.session.spent
     assert Summary(session).shares() == []
 
@@ -235,7 +235,7 @@ async def test_what_is_asked_every_few_seconds_reads_no_session_that_is_done(des
     asked: list[tuple[str, Any]] = []
     async with desk.database.reading() as connection:
         event.listen(connection.sync_connection, "before_cursor_execute", lambda *what: asked.append(what[2:4]))
-        await read_standings(connection)
+        await read_session_statuss(connection)
         statement, values = asked[-1]
         steps = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
     assert [step.detail for step in steps if step.detail.startswith("SCAN")] == [

@@ -17,7 +17,7 @@ from bot.errors import PoolEmptyError, RefusedError, TransitionError
 from bot.jobs.models import Job
 from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import Session, Terms
+from bot.pools.models import PoolSettings, Session
 from bot.pools.queries import pool_of, session_of
 from bot.provider.models import Submission
 from bot.sessions.queries import read_jobs_of
@@ -45,7 +45,7 @@ class Money(RuleBasedStateMachine):
         folder = self.open.enter_context(tempfile.TemporaryDirectory())
         opening = Database.open(f"sqlite+aiosqlite:///{Path(folder) / 'a.db'}")
         database = self.runner.run(self.open.enter_async_context(opening))
-        self.desk = Desk(database, FakeClock(), Terms(UNLIMITED, DEPOSIT))
+        self.outbox = Desk(database, FakeClock(), PoolSettings(UNLIMITED, DEPOSIT))
 
     def teardown(self) -> None:
         self.runner.run(self.open.aclose())
@@ -63,7 +63,7 @@ class Money(RuleBasedStateMachine):
     @rule(target=opened, budget=st.integers(LOWEST_PRICE, 500), minutes=st.sampled_from([None, 5]))
     def start(self, budget: int, minutes: int | None) -> int:
         try:
-            return self.runner.run(self.desk.start(plan(budget, minutes=minutes))).id
+            return self.runner.run(self.outbox.start(plan(budget, minutes=minutes))).id
         except PoolEmptyError:
             return 0
 
@@ -72,12 +72,12 @@ class Money(RuleBasedStateMachine):
         async def carry_out() -> int:
             if not session_id:
                 return 0
-            session = await self.desk.session(session_id)
+            session = await self.outbox.session(session_id)
             request = replace(TEXT_REQUEST, duration_seconds=seconds)
-            asker = asker_in(session)
+            requester = asker_in(session)
             price = list_price(request)
             try:
-                job, _ = await self.desk.jobs.take(asker, request, price, self.desk.terms, is_asked=is_asked)
+                job, _ = await self.outbox.jobs.take(requester, request, price, self.outbox.terms, is_asked=is_asked)
             except RefusedError:
                 return 0
             return job.id
@@ -86,37 +86,37 @@ class Money(RuleBasedStateMachine):
 
     @rule(job_id=taken, used=st.one_of(st.none(), st.integers(0, 200)))
     def submit(self, job_id: int, used: int | None) -> None:
-        self.attempt(self.desk.jobs.begin_submission(job_id))
-        self.attempt(self.desk.jobs.accept(job_id, Submission(f"task-{job_id}", used)))
+        self.attempt(self.outbox.jobs.begin_submission(job_id))
+        self.attempt(self.outbox.jobs.accept(job_id, Submission(f"task-{job_id}", used)))
 
     @rule(job_id=taken, refunded=st.booleans())
     def fail(self, job_id: int, refunded: bool) -> None:
-        self.attempt(self.desk.jobs.fail(job_id, "no", refunded=refunded))
+        self.attempt(self.outbox.jobs.fail(job_id, "no", refunded=refunded))
 
     @rule(job_id=taken)
     def lose_and_send_again(self, job_id: int) -> None:
-        self.attempt(self.desk.jobs.mark_unconfirmed(job_id, "who knows"))
-        self.attempt(self.desk.decisions.send_again(job_id, GUILD))
+        self.attempt(self.outbox.jobs.mark_unconfirmed(job_id, "who knows"))
+        self.attempt(self.outbox.decisions.send_again(job_id, GUILD))
 
     @rule(job_id=taken)
     def cancel(self, job_id: int) -> None:
-        self.attempt(self.desk.jobs.cancel(job_id, GUILD, MEMBER))
+        self.attempt(self.outbox.jobs.cancel(job_id, GUILD, MEMBER))
 
     @rule(session_id=opened)
     def end(self, session_id: int) -> None:
-        self.attempt(self.desk.service.end(session_id, GUILD, MANAGER))
+        self.attempt(self.outbox.service.end(session_id, GUILD, MANAGER))
 
     @rule(session_id=opened, seconds=st.integers(0, 400))
     def end_by_itself(self, session_id: int, seconds: int) -> None:
-        self.desk.clock.advance(seconds)
-        self.attempt(self.desk.service.end_by_itself(session_id))
+        self.outbox.clock.advance(seconds)
+        self.attempt(self.outbox.service.end_by_itself(session_id))
 
     @invariant()
     def everything_adds_up(self) -> None:
         self.runner.run(self.check())
 
     async def check(self) -> None:
-        async with self.desk.database.reading() as connection:
+        async with self.outbox.database.reading() as connection:
             rows = (await connection.execute(select(pools))).mappings().all()
             every = [session_of(row) for row in (await connection.execute(select(sessions))).mappings()]
             entries = (await connection.execute(select(ledger_entries))).all()

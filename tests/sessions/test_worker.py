@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import DeliveryDelayedError, StorageError
-from bot.jobs.models import Asker
+from bot.jobs.models import Requester
 from bot.pools.models import SessionEnd
 from bot.sessions.models import nonce
 from bot.storage.database import Database
@@ -40,7 +40,7 @@ async def test_session_that_discord_has_no_place_for_is_over_and_its_budget_back
     await hall.pass_time(0)
     ((summary, _),) = hall.discord.closed
     assert (summary.session.end_cause, summary.session.returned) == (SessionEnd.FAILURE, 300)
-    assert await hall.service.standings() == []
+    assert await hall.service.statuses() == []
 
 
 async def test_session_is_opened_later_where_discord_is_away(hall: Hall) -> None:
@@ -86,9 +86,9 @@ async def test_killed_before_the_answer_was_noted_and_the_channel_is_gone(hall: 
     hall.discord.trouble["find_answer"] = [AWAY, REFUSED]
     await hall.keeper.recover()
     await hall.pass_time(0)
-    assert len(await hall.service.standings()) == 1
+    assert len(await hall.service.statuses()) == 1
     await hall.pass_time()
-    assert await hall.service.standings() == []
+    assert await hall.service.statuses() == []
 
 
 async def test_killed_before_the_card_was_noted(hall: Hall) -> None:
@@ -109,7 +109,7 @@ async def test_answer_that_was_lost_is_looked_for_if_its_end_can_not_be_written(
             await hall.keeper.give_up(session)
     await hall.pass_time(0)
     assert hall.discord.calls["find_answer"] == 1
-    assert await hall.service.standings() == []
+    assert await hall.service.statuses() == []
 
 
 async def refuse(*_: object) -> None:
@@ -155,7 +155,7 @@ async def test_summary_waits_until_the_last_outcome_is_told(hall: Hall) -> None:
     await hall.jobs.record_delivery(last.id, 1, 2)
     await hall.pass_time()
     assert [summary.videos for summary, _ in hall.discord.closed] == [2]
-    assert await hall.service.standings() == []
+    assert await hall.service.statuses() == []
 
 
 async def test_unconfirmed_job_does_not_hold_up_the_summary(hall: Hall) -> None:
@@ -172,8 +172,8 @@ async def test_unconfirmed_job_does_not_hold_up_the_summary(hall: Hall) -> None:
 
 async def test_end_wakes_those_who_waited_for_a_moderator(hall: Hall) -> None:
     session = await hall.opened()
-    asker = Asker(80_001, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
-    job, _ = await hall.jobs.take(asker, TEXT_REQUEST, 55, TERMS, is_asked=True)
+    requester = Requester(80_001, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
+    job, _ = await hall.jobs.take(requester, TEXT_REQUEST, 55, TERMS, is_asked=True)
     await hall.keeper.end(session.id, GUILD, MANAGER)
     assert [(each.id, each.awaits_delivery) for each in hall.woken] == [(job.id, True)]
 
@@ -253,7 +253,7 @@ async def test_step_that_fails_is_tried_again_with_longer_and_longer_pauses(hall
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps == sorted(gaps)
     assert len(set(gaps)) > 2
-    assert await hall.service.standings() == []
+    assert await hall.service.statuses() == []
 
 
 async def test_one_session_in_trouble_holds_up_no_other(hall: Hall) -> None:
@@ -271,14 +271,14 @@ async def test_without_sessions_nothing_is_read(hall: Hall, monkeypatch: pytest.
     await hall.keeper.end(session.id, GUILD, MANAGER)
     await hall.pass_time(0)
     await hall.pass_time(0)
-    monkeypatch.setattr(hall.service, "standings", refuse)
+    monkeypatch.setattr(hall.service, "statuses", refuse)
     await hall.pass_time(3600)
 
 
 async def test_sessions_that_can_not_be_read_are_read_later(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     session = await hall.opened(minutes=1)
     with monkeypatch.context() as patched:
-        patched.setattr(hall.service, "standings", refuse)
+        patched.setattr(hall.service, "statuses", refuse)
         await hall.pass_time(60)
     await hall.pass_time(3)
     assert [summary.session.id for summary, _ in hall.discord.closed] == [session.id]

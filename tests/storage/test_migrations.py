@@ -16,13 +16,13 @@ from sqlalchemy import create_engine
 from bot.jobs.models import JobState
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import Funds, Pool, Terms
+from bot.pools.models import Funds, Pool, PoolSettings
 from bot.pools.reconciliation.service import reconcile
 from bot.pools.service import PoolService
 from bot.storage.database import Database
 from bot.storage.migrations import HEAD
 from bot.storage.upgrade import alembic_config
-from tests.builders import GUILD, UNLIMITED, asker, take
+from tests.builders import GUILD, UNLIMITED, requester, take
 from tests.clock import FakeClock
 from tests.storage.test_database import url_of
 
@@ -98,10 +98,13 @@ def contents(path: Path, table: str, columns: str = "*") -> list[dict[str, Any]]
         return [dict(row) for row in connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1")]  # noqa: S608 - ours
 
 
+_RENAMED = {"share": "publish"}
+
+
 def without_new_columns(rows: list[dict[str, Any]], old_rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows with what they had before."""
+    """The rows with what they had before, under the names of then."""
     for row, old_row in zip(rows, old_rows, strict=False):
-        yield {name: row[name] for name in old_row}
+        yield {name: row[_RENAMED.get(name, name)] for name in old_row}
 
 
 async def test_every_job_and_entry_is_kept_as_it_was(old: Path) -> None:
@@ -131,7 +134,7 @@ async def test_a_pool_opens_once_with_the_starting_credits(old: Path) -> None:
     for _ in range(2):
         async with Database.open(url_of(old)) as database:
             for _ in range(2):
-                pool: Pool = await PoolService(database, clock, Terms(UNLIMITED, 1000)).pool(GUILD)
+                pool: Pool = await PoolService(database, clock, PoolSettings(UNLIMITED, 1000)).pool(GUILD)
             assert pool.funds == Funds(available=1000, held=BEFORE.held, spent=BEFORE.spent)
             assert (pool.last_deposit, pool.opened_at) == (1000, clock.now())
     deposits = [row for row in contents(old, "ledger_entries") if row["kind"] == "deposit"]
@@ -149,7 +152,7 @@ async def test_old_jobs_go_on_and_new_ones_are_taken(old: Path) -> None:
             assert (await ledger.recount(connection))[GUILD] == Funds(
                 available=HELD + CHARGED, held=2 * HELD, spent=BEFORE.spent - CHARGED
             )
-        new = await take(repository, asker(GUILD))
+        new = await take(repository, requester(GUILD))
         assert new.id == len(JOBS) + 2
     assert reconcile(old).is_sound
 

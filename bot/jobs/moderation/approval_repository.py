@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import RefusedError, RightsError, TransitionError
-from bot.jobs.models import ApprovalDecision, Case, Job, JobState
+from bot.jobs.models import ApprovalCase, ApprovalDecision, Job, JobState
 from bot.jobs.store.approval_queries import (
     AWAITING,
     approval_of,
@@ -43,7 +43,7 @@ class ApprovalRepository:
         self._database = database
         self._clock = clock
 
-    async def approve(self, job_id: int, guild_id: int, moderator_id: int) -> Case:
+    async def approve(self, job_id: int, guild_id: int, moderator_id: int) -> ApprovalCase:
         """`awaiting_approval -> queued`: it is made as it was asked for."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -51,7 +51,7 @@ class ApprovalRepository:
             job = await move(connection, job_id, AWAITING, JobState.QUEUED)
             return await _decided(connection, job, ApprovalDecision.APPROVED, moderator_id, now)
 
-    async def approve_cheaper(self, job_id: int, guild_id: int, moderator_id: int) -> Case:
+    async def approve_cheaper(self, job_id: int, guild_id: int, moderator_id: int) -> ApprovalCase:
         """`awaiting_approval -> queued`, as the next cheaper kind of video; the difference of the hold comes back.
 
         Raises:
@@ -69,7 +69,7 @@ class ApprovalRepository:
             await ledger.release(connection, account_of(job), asked.held_credits - price, now)
             return await _decided(connection, job, ApprovalDecision.CHEAPER, moderator_id, now)
 
-    async def deny(self, job_id: int, guild_id: int, moderator_id: int, reason: str | None) -> Case:
+    async def deny(self, job_id: int, guild_id: int, moderator_id: int, reason: str | None) -> ApprovalCase:
         """`awaiting_approval -> denied`: it is not made, and the hold comes back."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -102,23 +102,23 @@ class ApprovalRepository:
         async with self._database.transaction() as connection:
             await connection.execute(query)
 
-    async def get(self, job_id: int) -> Case | None:
+    async def get(self, job_id: int) -> ApprovalCase | None:
         """Return a job that moderators were asked about; None: there is no such job, or they were not."""
         async with self._database.reading() as connection:
             approval = await read_approval(connection, job_id)
             if approval is None:
                 return None
             row = (await connection.execute(select(jobs).where(jobs.c.id == job_id))).mappings().one()
-            return Case(job_of(row), approval)
+            return ApprovalCase(job_of(row), approval)
 
-    async def waiting(self, guild_id: int) -> list[Case]:
+    async def waiting(self, guild_id: int) -> list[ApprovalCase]:
         """Return the jobs of a server that wait for a moderator, oldest first."""
         query = select(jobs).where(jobs.c.guild_id == guild_id, jobs.c.state == JobState.AWAITING_APPROVAL.value)
         async with self._database.reading() as connection:
             found = [job_of(row) for row in (await connection.execute(query.order_by(jobs.c.id))).mappings()]
             asked = select(approvals).where(approvals.c.job_id.in_([job.id for job in found]))
             by_job = {row["job_id"]: approval_of(row) for row in (await connection.execute(asked)).mappings()}
-            return [Case(job, by_job[job.id]) for job in found]
+            return [ApprovalCase(job, by_job[job.id]) for job in found]
 
     async def unclosed_cards(self) -> Collection[int]:
         """Return the jobs that are decided, but whose card may still ask."""
@@ -136,7 +136,7 @@ class ApprovalRepository:
 
 async def _decidable(connection: AsyncConnection, job_id: int, guild_id: int, moderator_id: int) -> Job:
     job = await read_waiting(connection, job_id, guild_id)
-    if job.asker.member_id == moderator_id:
+    if job.requester.member_id == moderator_id:
         raise RightsError("This is your own request, so another moderator has to decide. `/cancel` takes it back.")
     return job
 
@@ -148,11 +148,11 @@ async def _decided(
     moderator_id: int,
     now: datetime,
     reason: str | None = None,
-) -> Case:
+) -> ApprovalCase:
     approval = await close_approval(connection, job.id, decision, now, decided_by=moderator_id, reason=reason)
     if approval is None:
         raise TransitionError(job.id, decision)
-    detail = f"job {job.id} of <@{job.asker.member_id}>, {job.held_credits} credits"
+    detail = f"job {job.id} of <@{job.requester.member_id}>, {job.held_credits} credits"
     detail = f"{detail}: {reason}" if reason else detail
-    await write_audit(connection, job.asker.guild_id, moderator_id, _ACTIONS[decision], detail, now)
-    return Case(job, approval)
+    await write_audit(connection, job.requester.guild_id, moderator_id, _ACTIONS[decision], detail, now)
+    return ApprovalCase(job, approval)

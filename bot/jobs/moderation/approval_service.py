@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.errors import RefusedError, TransitionError
-from bot.jobs.models import Approval, ApprovalDecision, Case, Job
+from bot.jobs.models import Approval, ApprovalCase, ApprovalDecision, Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.pools.rules.input_checks import clean_reason
 from bot.pools.rules.quota import relative
@@ -13,7 +13,7 @@ from bot.pools.rules.quota import relative
 _T = TypeVar("_T")
 
 
-class ModerationService:
+class ApprovalService:
     """The moderators' side of waiting jobs. Of two decisions the first one counts."""
 
     def __init__(self, approvals: ApprovalRepository, *, approval_after: timedelta) -> None:
@@ -24,7 +24,7 @@ class ModerationService:
         """Return until when moderators can decide about a job."""
         return job.created_at + self._approval_after
 
-    async def approve(self, job_id: int, guild_id: int, moderator_id: int) -> Case:
+    async def approve(self, job_id: int, guild_id: int, moderator_id: int) -> ApprovalCase:
         """Let a job be made as it was asked for.
 
         Raises:
@@ -32,7 +32,7 @@ class ModerationService:
         """
         return await self._first(self._approvals.approve(job_id, guild_id, moderator_id), job_id, guild_id)
 
-    async def approve_cheaper(self, job_id: int, guild_id: int, moderator_id: int) -> Case:
+    async def approve_cheaper(self, job_id: int, guild_id: int, moderator_id: int) -> ApprovalCase:
         """Let the next cheaper kind of the video be made.
 
         Raises:
@@ -40,7 +40,7 @@ class ModerationService:
         """
         return await self._first(self._approvals.approve_cheaper(job_id, guild_id, moderator_id), job_id, guild_id)
 
-    async def deny(self, job_id: int, guild_id: int, moderator_id: int, reason: str) -> Case:
+    async def deny(self, job_id: int, guild_id: int, moderator_id: int, reason: str) -> ApprovalCase:
         """Deny a job, and give its credits back; the member is told the reason, if there is one.
 
         Raises:
@@ -57,11 +57,11 @@ class ModerationService:
         """
         await self._first(self._approvals.check(job_id, guild_id, moderator_id), job_id, guild_id)
 
-    async def waiting(self, guild_id: int) -> list[Case]:
+    async def waiting(self, guild_id: int) -> list[ApprovalCase]:
         """Return the jobs of a server that wait for a moderator, oldest first."""
         return await self._approvals.waiting(guild_id)
 
-    async def case(self, job_id: int) -> Case | None:
+    async def case(self, job_id: int) -> ApprovalCase | None:
         """Return a job that moderators were asked about; None: there is none."""
         return await self._approvals.get(job_id)
 
@@ -74,7 +74,7 @@ class ModerationService:
             return await decision
         except TransitionError:
             case = await self._approvals.get(job_id)
-        if case is None or case.job.asker.guild_id != guild_id:
+        if case is None or case.job.requester.guild_id != guild_id:
             raise RefusedError("There is no such request in this server.")
         raise RefusedError(_too_late(case.approval))
 

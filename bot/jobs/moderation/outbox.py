@@ -1,6 +1,6 @@
-"""The moderators' desk: cards of decided requests are closed, and the brakes of the pools are announced.
+"""The moderators' desk: cards of decided requests are closed, and the low_balance of the pools are announced.
 
-Each errand is carried out until it has worked or its place is gone. Errands live in memory; at start they are made
+Each task is carried out until it has worked or its place is gone. Errands live in memory; at start they are made
 anew from the rows.
 """
 
@@ -14,10 +14,10 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
-from bot.jobs.models import Case
+from bot.jobs.models import ApprovalCase
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.pools.low_balance_repository import BrakeRepository
-from bot.pools.models import BrakeNews
+from bot.pools.low_balance_repository import LowBalanceRepository
+from bot.pools.models import LowBalanceNotice
 
 _log = structlog.get_logger(__name__)
 
@@ -29,10 +29,10 @@ _LONGEST_PAUSE_SECONDS = 300.0
 _LONGEST_SLEEP_SECONDS = 30.0
 
 
-class ModeratorsNotifier(Protocol):
+class ModerationNotifier(Protocol):
     """The side of Discord: what moderators see."""
 
-    async def close_card(self, case: Case) -> None:
+    async def close_card(self, case: ApprovalCase) -> None:
         """Edit the card of a decided job, so that it shows the decision and asks no more.
 
         Raises:
@@ -41,8 +41,8 @@ class ModeratorsNotifier(Protocol):
         """
         ...
 
-    async def announce_brake(self, news: BrakeNews) -> None:
-        """Tell the moderators' channel of a step of the brakes, under `news.nonce`.
+    async def announce_low_balance(self, news: LowBalanceNotice) -> None:
+        """Tell the moderators' channel of a step of the low_balance, under `news.nonce`.
 
         Raises:
             PlaceRefusedError: the channel does not take it.
@@ -51,57 +51,57 @@ class ModeratorsNotifier(Protocol):
         ...
 
 
-class _Kind(StrEnum):
+class _TaskKind(StrEnum):
     CARD = "card"
-    BRAKE = "brake"
+    LOW_BALANCE = "low_balance"
 
 
-class _Errand(NamedTuple):
-    """What is to be done for a job (its card) or for a server (its brakes)."""
+class _Task(NamedTuple):
+    """What is to be done for a job (its card) or for a server (its low_balance)."""
 
-    kind: _Kind
+    kind: _TaskKind
     number: int
 
 
-class Desk:
-    """Carries out errands, each until it has worked. `run_once` never raises."""
+class ModerationOutbox:
+    """Carries out tasks, each until it has worked. `run_once` never raises."""
 
-    def __init__(self, approvals: ApprovalRepository, brakes: BrakeRepository, clock: Clock) -> None:
+    def __init__(self, approvals: ApprovalRepository, low_balance: LowBalanceRepository, clock: Clock) -> None:
         self._approvals = approvals
-        self._brakes = brakes
+        self._low_balance = low_balance
         self._clock = clock
-        self._due: dict[_Errand, datetime] = {}
-        self._failures: Counter[_Errand] = Counter()
+        self._due: dict[_Task, datetime] = {}
+        self._failures: Counter[_Task] = Counter()
         self._changed = asyncio.Event()
-        self._notifier: ModeratorsNotifier | None = None
+        self._notifier: ModerationNotifier | None = None
 
     def __len__(self) -> int:
         return len(self._due)
 
-    def attach(self, notifier: ModeratorsNotifier) -> None:
-        """Say through whom moderators hear of things; needed before the first errand."""
+    def attach(self, notifier: ModerationNotifier) -> None:
+        """Say through whom moderators hear of things; needed before the first task."""
         self._notifier = notifier
 
     async def recover(self) -> None:
         """Take up what an earlier process left undone."""
         for job_id in await self._approvals.unclosed_cards():
             self.close_card(job_id)
-        for guild_id in await self._brakes.stale():
-            self.check_brakes(guild_id)
+        for guild_id in await self._low_balance.stale():
+            self.check_low_balance(guild_id)
 
     def close_card(self, job_id: int) -> None:
         """Have the card of a job show its decision, soon."""
-        self._put(_Errand(_Kind.CARD, job_id), self._clock.now())
+        self._put(_Task(_TaskKind.CARD, job_id), self._clock.now())
 
-    def check_brakes(self, guild_id: int) -> None:
-        """Look at once whether moderators have to be told of a step of the brakes."""
-        self._put(_Errand(_Kind.BRAKE, guild_id), self._clock.now())
+    def check_low_balance(self, guild_id: int) -> None:
+        """Look at once whether moderators have to be told of a step of the low_balance."""
+        self._put(_Task(_TaskKind.LOW_BALANCE, guild_id), self._clock.now())
 
     def credits_moved(self, guild_id: int) -> None:
-        """Look soon at the brakes of a server whose pool has changed: once for all the jobs of some seconds."""
-        errand = _Errand(_Kind.BRAKE, guild_id)
-        if errand not in self._due:
-            self._put(errand, self._clock.now() + _BETWEEN_CHECKS)
+        """Look soon at the low_balance of a server whose pool has changed: once for all the jobs of some seconds."""
+        task = _Task(_TaskKind.LOW_BALANCE, guild_id)
+        if task not in self._due:
+            self._put(task, self._clock.now() + _BETWEEN_CHECKS)
 
     async def wait_until_due(self) -> None:
         """Sleep until there is something to do."""
@@ -120,22 +120,22 @@ class Desk:
     async def run_once(self) -> None:
         """Carry out what is due. Never raises."""
         now = self._clock.now()
-        due = [errand for errand, at in self._due.items() if at <= now][:_AT_ONCE]
-        for errand in due:
-            del self._due[errand]
+        due = [task for task, at in self._due.items() if at <= now][:_AT_ONCE]
+        for task in due:
+            del self._due[task]
         await asyncio.gather(*map(self._carry_out, due))
 
-    async def _carry_out(self, errand: _Errand) -> None:
+    async def _carry_out(self, task: _Task) -> None:
         try:
-            await (self._close(errand.number) if errand.kind is _Kind.CARD else self._announce(errand.number))
+            await (self._close(task.number) if task.kind is _TaskKind.CARD else self._announce(task.number))
         except (DeliveryDelayedError, StorageError) as error:
-            _log.warning("moderators are told later", kind=errand.kind.value, number=errand.number, error=str(error))
-            self._later(errand)
-        except Exception:  # noqa: BLE001 - an errand fails alone, whatever it is
-            _log.exception("moderators are told later", kind=errand.kind.value, number=errand.number)
-            self._later(errand)
+            _log.warning("moderators are told later", kind=task.kind.value, number=task.number, error=str(error))
+            self._later(task)
+        except Exception:  # noqa: BLE001 - an task fails alone, whatever it is
+            _log.exception("moderators are told later", kind=task.kind.value, number=task.number)
+            self._later(task)
         else:
-            del self._failures[errand]
+            del self._failures[task]
 
     async def _close(self, job_id: int) -> None:
         case = await self._approvals.get(job_id)
@@ -148,30 +148,30 @@ class Desk:
         await self._approvals.record_closed_card(job_id)
 
     async def _announce(self, guild_id: int) -> None:
-        news = await self._brakes.news(guild_id)
+        news = await self._low_balance.news(guild_id)
         if news is None:
             return
         try:
-            await self._discord().announce_brake(news)
+            await self._discord().announce_low_balance(news)
         except PlaceRefusedError as error:
             # It is told when the channel takes it, and the pool changes again.
             _log.warning("the moderators' channel refused a message", guild_id=guild_id, error=str(error))
             return
-        _log.info("moderators told of the brakes", guild_id=guild_id, step=news.step.value)
-        await self._brakes.record(guild_id, news.step)
+        _log.info("moderators told of the low_balance", guild_id=guild_id, step=news.step.value)
+        await self._low_balance.record(guild_id, news.step)
 
-    def _put(self, errand: _Errand, due: datetime) -> None:
-        self._due[errand] = due
+    def _put(self, task: _Task, due: datetime) -> None:
+        self._due[task] = due
         self._changed.set()
 
-    def _later(self, errand: _Errand) -> None:
-        self._failures[errand] += 1
-        pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(self._failures[errand], 20), _LONGEST_PAUSE_SECONDS)
+    def _later(self, task: _Task) -> None:
+        self._failures[task] += 1
+        pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(self._failures[task], 20), _LONGEST_PAUSE_SECONDS)
         due = self._clock.now() + timedelta(seconds=pause)
         # Asked for anew in the meantime? Then it is tried sooner.
-        self._put(errand, min(due, self._due.get(errand, due)))
+        self._put(task, min(due, self._due.get(task, due)))
 
-    def _discord(self) -> ModeratorsNotifier:
+    def _discord(self) -> ModerationNotifier:
         if self._notifier is None:
-            raise RuntimeError("attach a notifier before the first errand")
+            raise RuntimeError("attach a notifier before the first task")
         return self._notifier

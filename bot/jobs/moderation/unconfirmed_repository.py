@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import TransitionError
-from bot.jobs.models import Job, JobState, Readings
+from bot.jobs.models import Job, JobState, SurroundingBalances
 from bot.jobs.store.queries import NOT_TOLD, account_of, job_of, move, unique_task
 from bot.pools.ledger import entries as ledger
 from bot.storage.database import Database
@@ -15,7 +15,7 @@ _UNCONFIRMED = {JobState.UNCONFIRMED}
 _NO_OUTCOME: dict[str, object] = {**NOT_TOLD, "finished_at": None, "failure": None}
 
 
-class DecisionRepository:
+class UnconfirmedRepository:
     """The ways out of `unconfirmed`. Every transition is for one server's moderators.
 
     Each raises `TransitionError` where the job is not unconfirmed any more, or is another server's.
@@ -68,7 +68,7 @@ class DecisionRepository:
         async with self._database.reading() as connection:
             return [job_of(row) for row in (await connection.execute(query.order_by(jobs.c.id))).mappings()]
 
-    async def readings_around(self, job: Job) -> Readings | None:
+    async def readings_around(self, job: Job) -> SurroundingBalances | None:
         """Return the account's balance before and after an unconfirmed job; None where one is missing."""
         known = jobs.c.account_credits.is_not(None)
         columns = select(jobs.c.account_credits, jobs.c.charged_credits)
@@ -79,7 +79,7 @@ class DecisionRepository:
             after = (await connection.execute(since.limit(1))).one_or_none()
         if before is None or after is None:
             return None
-        return Readings(before.account_credits, after.account_credits, after.charged_credits)
+        return SurroundingBalances(before.account_credits, after.account_credits, after.charged_credits)
 
 
 async def _undecided(connection: AsyncConnection, job_id: int, guild_id: int) -> Job:

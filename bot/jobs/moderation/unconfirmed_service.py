@@ -1,8 +1,8 @@
 """What moderators decide about a job of which nobody knows whether it was made and paid."""
 
 from bot.errors import ProviderError, ProviderNotFoundError, RefusedError, TransitionError
-from bot.jobs.models import Job, Readings
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.models import Job, SurroundingBalances
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.provider.ports import VideoProvider
 
 _NOTHING_MADE = "A moderator found that UlazAI made nothing of it."
@@ -10,7 +10,7 @@ _DECIDED = "This has been decided already."
 _MAX_TASK_ID = 200
 
 
-def hint(job: Job, readings: Readings | None) -> str:
+def hint(job: Job, readings: SurroundingBalances | None) -> str:
     """Say what the account's arithmetic suggests; it decides nothing, for others may use the account too."""
     if readings is None:
         return "There is no later balance of the account yet to compare with."
@@ -25,7 +25,7 @@ def hint(job: Job, readings: Readings | None) -> str:
 class UnconfirmedService:
     """The moderators' side of unconfirmed jobs; each decision is one guarded transition, so the first one wins."""
 
-    def __init__(self, repository: DecisionRepository, provider: VideoProvider) -> None:
+    def __init__(self, repository: UnconfirmedRepository, provider: VideoProvider) -> None:
         self._repository = repository
         self._provider = provider
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import neg
 
 from bot.jobs.polling.duration_model import AGES, running_shares
-from bot.jobs.polling.inspection_schedule import Plan, best_plan
+from bot.jobs.polling.inspection_schedule import InspectionPlan, best_plan
 from bot.provider.models import Estimate
 
 LOOKS_PER_JOB = 10.5
@@ -23,7 +23,7 @@ _EARLY_SHARE = 0.9987
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Forecast:
     """What is to be expected of a job before anything is seen of it.
 
     Attributes:
@@ -32,7 +32,7 @@ class Outlook:
         running: the share of jobs that run longer than each of the plan's ages.
     """
 
-    plan: Plan
+    plan: InspectionPlan
     early_age: float
     running: tuple[float, ...]
 
@@ -49,7 +49,7 @@ class Outlook:
 
 
 @lru_cache(maxsize=64)
-def outlook_for(durations: tuple[float, ...], estimate: Estimate, gap_seconds: float) -> Outlook:
+def forecast_for(durations: tuple[float, ...], estimate: Estimate, gap_seconds: float) -> Forecast:
     """Return the outlook for jobs of which these durations, newest first, are known."""
     running = running_shares(durations, estimate)
     begin = next((place for place, share in enumerate(running) if share < 1 - _ALL_BUT), len(running) - 2)
@@ -57,7 +57,7 @@ def outlook_for(durations: tuple[float, ...], estimate: Estimate, gap_seconds: f
     ages = (0.0, *AGES[begin : end + 1])
     shares = (1.0, *running[begin : end + 1])
     early = next(age for age, share in zip(ages, shares, strict=True) if share < _EARLY_SHARE or age == ages[-1])
-    return Outlook(best_plan(ages, shares, look_budget(ages, shares), gap_seconds), early, shares)
+    return Forecast(best_plan(ages, shares, look_budget(ages, shares), gap_seconds), early, shares)
 
 
 def look_budget(ages: tuple[float, ...], running: tuple[float, ...]) -> float:

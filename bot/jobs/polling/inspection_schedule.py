@@ -37,7 +37,7 @@ _MOST_ROUNDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class InspectionPlan:
     """The best next look for every age of a grid.
 
     Attributes:
@@ -67,7 +67,7 @@ class Plan:
         return self.ages[place]
 
 
-def best_plan(ages: Sequence[float], running: Sequence[float], budget: float, gap_seconds: float) -> Plan:
+def best_plan(ages: Sequence[float], running: Sequence[float], budget: float, gap_seconds: float) -> InspectionPlan:
     """Return the schedule that waits least with at most `budget` expected looks.
 
     Args:
@@ -79,7 +79,7 @@ def best_plan(ages: Sequence[float], running: Sequence[float], budget: float, ga
     """
     areas = _areas(ages, running)
     cost = _DISCRETE * (_spread(ages, running) / (budget - 0.5)) ** 2 / 2 + 1e-9
-    best: Plan | None = None
+    best: InspectionPlan | None = None
     for round_ in range(_MOST_ROUNDS):
         plan = _solve(ages, running, areas, cost, gap_seconds)
         gained = plan.looks - (best.looks if best else 0.0)
@@ -108,7 +108,7 @@ def _spread(ages: Sequence[float], running: Sequence[float]) -> float:
 
 def _solve(
     ages: Sequence[float], running: Sequence[float], areas: Sequence[float], cost: float, gap_seconds: float
-) -> Plan:
+) -> InspectionPlan:
     """Run the dynamic program of the module's docstring for one cost of a look."""
     last = len(ages) - 1
     value, looks, following = [0.0] * (last + 1), [0.0] * (last + 1), [last] * (last + 1)
@@ -124,7 +124,7 @@ def _solve(
         value[place] = cost * share + least - ages[place] * share + areas[place]
         looks[place] = share + looks[chosen]
         following[place] = chosen
-    return Plan(tuple(ages), tuple(following), looks[0], value[0] - cost * looks[0])
+    return InspectionPlan(tuple(ages), tuple(following), looks[0], value[0] - cost * looks[0])
 
 
 class _Envelope:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.progress_model import CUTS, Sighting, end_between
+from bot.jobs.polling.progress_model import CUTS, ProgressSample, end_between
 
 # What a job taught about figures counts this much less with each one after it: trust grows slowly and goes fast.
 _FADING = 0.995
@@ -16,7 +16,7 @@ _KEPT_WITHIN = 0.015
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ProgressReliability:
     """How far progress figures kept their word.
 
     Attributes:
@@ -39,7 +39,9 @@ class Figures:
         """The way of cutting figures that fitted best."""
         return CUTS[self.misfits.index(min(self.misfits))]
 
-    def after(self, sightings: Sequence[Sighting], unfinished_age: float, finished_age: float) -> "Figures":
+    def after(
+        self, sightings: Sequence[ProgressSample], unfinished_age: float, finished_age: float
+    ) -> "ProgressReliability":
         """Return what is known after one more job.
 
         Args:
@@ -52,7 +54,7 @@ class Figures:
             return self
         kept = bool(telling) and all(_keeps_word(sighting, unfinished_age, finished_age) for sighting in telling)
         fading = _FADING if kept else _FADING_WHEN_BROKEN
-        return Figures(
+        return ProgressReliability(
             kept=self.kept * fading + kept,
             judged=self.judged * fading + 1,
             misfits=tuple(
@@ -65,7 +67,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class JobStatistics:
     """What is known of jobs of one kind.
 
     Attributes:
@@ -74,28 +76,28 @@ class Learned:
     """
 
     durations: tuple[float, ...] = ()
-    figures: Figures = Figures()
+    figures: ProgressReliability = ProgressReliability()
 
-    def with_durations(self, durations: Sequence[float]) -> "Learned":
+    def with_durations(self, durations: Sequence[float]) -> "JobStatistics":
         """Return what is known after more jobs, given newest first."""
         return replace(self, durations=(*durations, *self.durations)[:MEMORY])
 
-    def with_figures(self, figures: Figures) -> "Learned":
+    def with_figures(self, figures: ProgressReliability) -> "JobStatistics":
         """Return this with what is known of progress figures now."""
         return replace(self, figures=figures)
 
 
-NOTHING = Learned()
+NO_STATISTICS = JobStatistics()
 
 
-def _keeps_word(sighting: Sighting, unfinished_age: float, finished_age: float) -> bool:
+def _keeps_word(sighting: ProgressSample, unfinished_age: float, finished_age: float) -> bool:
     """Whether the end came when the figure said, give or take one and a half points."""
     most = sighting.age_seconds / max(unfinished_age, sighting.age_seconds)
     least = sighting.age_seconds / finished_age if finished_age else 1.0
     return least - _KEPT_WITHIN <= sighting.progress <= most + _KEPT_WITHIN
 
 
-def _misfits(sightings: Sequence[Sighting], cut: float, unfinished_age: float, finished_age: float) -> bool:
+def _misfits(sightings: Sequence[ProgressSample], cut: float, unfinished_age: float, finished_age: float) -> bool:
     """Whether no end between the two ages fits all figures if they are cut this way."""
     ends = [end_between(sighting, cut) for sighting in sightings]
     earliest = max(unfinished_age, *(begin for begin, _ in ends))

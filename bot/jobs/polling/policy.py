@@ -1,10 +1,10 @@
 """When to look at a job next, and how far it probably is. Pure.
 
 Without progress, looks follow the best schedule for what is known of such jobs: the distribution of their durations
-(`bot.jobs.polling.duration_model`) and the optimal inspection of something that ends at such a time (`bot.jobs.polling.inspection_schedule`, after
+(`duration_model`) and the optimal inspection of something that ends at such a time (`inspection_schedule`, after
 Barlow, Hunter and Proschan), with as many looks as the documented ten-second loop would make.
 
-With progress (`bot.jobs.polling.progress_model`), an early look reads the figure, the next ones narrow the end down, the last one
+With progress (`progress_model`), an early look reads the figure, the next ones narrow the end down, the last one
 falls just after it. Figures are believed as far as they kept their word with jobs of the kind and as they fit
 together for this one. They are never believed alone: where they are honest with probability q, and the share S of
 jobs runs this long, the doubt that is left is d = (1 - q) S / ((1 - q) S + q) by Bayes' rule. The hazard of an end
@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.jobs.models import Job
-from bot.jobs.polling.forecast import outlook_for
+from bot.jobs.polling.forecast import forecast_for
 from bot.jobs.polling.inspection_schedule import LATE_SHARE
-from bot.jobs.polling.job_statistics import NOTHING, Learned
-from bot.jobs.polling.progress_model import Reading, Sighting, read, sharpest_look
+from bot.jobs.polling.job_statistics import NO_STATISTICS, JobStatistics
+from bot.jobs.polling.progress_model import EndEstimate, ProgressSample, read, sharpest_look
 from bot.provider.models import Estimate
 
 TYPICAL = Estimate(60.0, 90.0)
@@ -39,7 +39,7 @@ _FULLEST_BAR = 0.96
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class PollState:
     """What is known of a job that the provider is working on.
 
     Attributes:
@@ -52,21 +52,21 @@ class Watch:
 
     sent_at: datetime
     estimate: Estimate
-    sightings: tuple[Sighting, ...] = ()
+    sightings: tuple[ProgressSample, ...] = ()
     unfinished_age: float = 0.0
     looks: int = 0
 
-    def seen(self, now: datetime, progress: float | None) -> "Watch":
+    def seen(self, now: datetime, progress: float | None) -> "PollState":
         """Return the watch after a look at `now` that found the job unfinished and showed `progress`."""
         age, sightings = age_seconds(self.sent_at, now), self.sightings
         if progress is not None:
-            sightings = (*sightings, Sighting(age, progress))[-_MOST_SIGHTINGS:]
+            sightings = (*sightings, ProgressSample(age, progress))[-_MOST_SIGHTINGS:]
         return replace(self, sightings=sightings, unfinished_age=age, looks=self.looks + 1)
 
 
-def watch_of(job: Job) -> Watch:
+def initial_poll_state(job: Job) -> PollState:
     """Begin to watch a job, also one that was sent by an earlier process."""
-    return Watch(sent_at=job.submitted_at or job.created_at, estimate=job.estimate or TYPICAL)
+    return PollState(sent_at=job.submitted_at or job.created_at, estimate=job.estimate or TYPICAL)
 
 
 def age_seconds(since: datetime, now: datetime) -> float:
@@ -74,7 +74,9 @@ def age_seconds(since: datetime, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds())
 
 
-def next_look(watch: Watch, now: datetime, min_interval_seconds: float, learned: Learned = NOTHING) -> datetime:
+def next_poll(
+    watch: PollState, now: datetime, min_interval_seconds: float, learned: JobStatistics = NO_STATISTICS
+) -> datetime:
     """Return when to look next: at least `min_interval_seconds` from now, at most five minutes.
 
     Args:
@@ -90,8 +92,8 @@ def next_look(watch: Watch, now: datetime, min_interval_seconds: float, learned:
     return now + timedelta(seconds=max(min_interval_seconds, min(pause, LONGEST_PAUSE_SECONDS)))
 
 
-def _next_age(watch: Watch, learned: Learned, age: float, gap_seconds: float) -> float:
-    outlook = outlook_for(learned.durations, watch.estimate, gap_seconds)
+def _next_age(watch: PollState, learned: JobStatistics, age: float, gap_seconds: float) -> float:
+    outlook = forecast_for(learned.durations, watch.estimate, gap_seconds)
     figures = learned.figures
     reading = read(watch.sightings, figures.cut, watch.unfinished_age)
     honesty = figures.trust * reading.honesty
@@ -105,20 +107,22 @@ def _next_age(watch: Watch, learned: Learned, age: float, gap_seconds: float) ->
     return min(fallback, sharpest_look(reading, figures.cut, age, gap_seconds))
 
 
-def expected_wait(watch: Watch, now: datetime, min_interval_seconds: float, learned: Learned = NOTHING) -> float:
+def expected_wait(
+    watch: PollState, now: datetime, min_interval_seconds: float, learned: JobStatistics = NO_STATISTICS
+) -> float:
     """Return how long, in seconds, the member of this job is expected to have waited for a look by now.
 
     With the share S of jobs that run longer than an age, the chance that a job last found unfinished at age u has
     ended by age t is 1 - S(t) / S(u); if it has, then halfway between the two, as far as is known.
     """
     age = age_seconds(watch.sent_at, now)
-    outlook = outlook_for(learned.durations, watch.estimate, min_interval_seconds)
+    outlook = forecast_for(learned.durations, watch.estimate, min_interval_seconds)
     running = outlook.running_at(watch.unfinished_age)
     ended = 1 - outlook.running_at(age) / running if running else 1.0
     return ended * max(0.0, age - watch.unfinished_age) / 2
 
 
-def progress_now(watch: Watch, now: datetime) -> float:
+def progress_now(watch: PollState, now: datetime) -> float:
     """Return how far the job probably is, from 0 to 0.96: by its last sighting, and the time since."""
     age = age_seconds(watch.sent_at, now)
     seen = watch.sightings[-1].progress if watch.sightings else 0.0
@@ -126,7 +130,7 @@ def progress_now(watch: Watch, now: datetime) -> float:
     return min(_FULLEST_BAR, max(seen, age / end if end else 0.0))
 
 
-def _likely_end(watch: Watch, reading: Reading) -> float:
+def _likely_end(watch: PollState, reading: EndEstimate) -> float:
     low, high = watch.estimate.low_seconds, watch.estimate.high_seconds
     if reading.honesty == 1 and 0 < reading.latest_seconds <= 2 * high:
         return (reading.earliest_seconds + reading.latest_seconds) / 2

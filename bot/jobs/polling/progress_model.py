@@ -38,7 +38,7 @@ _SHARP_ENOUGH_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class ProgressSample:
     """What one look showed: how old the job was, in seconds, and its progress from 0 to 1."""
 
     age_seconds: float
@@ -46,7 +46,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EndEstimate:
     """When a job should end by its figures.
 
     Attributes:
@@ -60,7 +60,7 @@ class Reading:
     honesty: float = 1.0
 
 
-def end_between(sighting: Sighting, cut: float) -> tuple[float, float]:
+def end_between(sighting: ProgressSample, cut: float) -> tuple[float, float]:
     """Return the ages between which a job ends if this figure is true."""
     middle = sighting.progress + cut
     # 99 percent is where figures stop until the video is there: it may stand for anything up to the end.
@@ -69,7 +69,7 @@ def end_between(sighting: Sighting, cut: float) -> tuple[float, float]:
     return sighting.age_seconds / most, sighting.age_seconds / least if least > 0 else math.inf
 
 
-def read(sightings: Sequence[Sighting], cut: float, unfinished_age: float) -> Reading:
+def read(sightings: Sequence[ProgressSample], cut: float, unfinished_age: float) -> EndEstimate:
     """Put a job's figures together; where they don't fit, the newest counts.
 
     Args:
@@ -88,10 +88,10 @@ def read(sightings: Sequence[Sighting], cut: float, unfinished_age: float) -> Re
         earliest, latest = begin, end
     if unfinished_age >= latest:
         honesty *= _BREAK_WEIGHT
-    return Reading(earliest, latest, honesty)
+    return EndEstimate(earliest, latest, honesty)
 
 
-def sharpest_look(reading: Reading, cut: float, age: float, gap_seconds: float) -> float:
+def sharpest_look(reading: EndEstimate, cut: float, age: float, gap_seconds: float) -> float:
     """Return the age for the next look at a job whose figures are believed.
 
     Args:

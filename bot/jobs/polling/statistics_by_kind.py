@@ -6,9 +6,9 @@ from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
-from bot.jobs.polling.forecast import outlook_for
-from bot.jobs.polling.job_statistics import NOTHING, Learned
-from bot.jobs.polling.policy import TYPICAL, Watch, age_seconds
+from bot.jobs.polling.forecast import forecast_for
+from bot.jobs.polling.job_statistics import NO_STATISTICS, JobStatistics
+from bot.jobs.polling.policy import TYPICAL, PollState, age_seconds
 from bot.provider.models import GenerationMode, GenerationRequest
 
 # New durations are taken in by so many parts of what is known, since each time a new plan must be made.
@@ -17,7 +17,7 @@ _BATCHES = 12
 _GOLDEN = 0.6180339887498949
 
 
-class Kind(NamedTuple):
+class VideoKind(NamedTuple):
     """Jobs that take about the same time."""
 
     mode: GenerationMode
@@ -25,12 +25,12 @@ class Kind(NamedTuple):
     sound: bool
 
     @classmethod
-    def of(cls, request: GenerationRequest) -> "Kind":
+    def of(cls, request: GenerationRequest) -> "VideoKind":
         """Return the kind of job that a request makes."""
         return cls(request.mode, request.duration_seconds, request.sound)
 
 
-class Experience:
+class StatisticsByKind:
     """What is known of each kind of job.
 
     Args:
@@ -39,26 +39,26 @@ class Experience:
 
     def __init__(self, gap_seconds: float) -> None:
         self._gap_seconds = gap_seconds
-        self._learned: dict[Kind, Learned] = {}
-        self._fresh: dict[Kind, list[float]] = {}
+        self._learned: dict[VideoKind, JobStatistics] = {}
+        self._fresh: dict[VideoKind, list[float]] = {}
         self._jobs = 0
 
-    def of(self, request: GenerationRequest) -> Learned:
+    def of(self, request: GenerationRequest) -> JobStatistics:
         """Return what is known of jobs such as this."""
-        return self._learned.get(Kind.of(request), NOTHING)
+        return self._learned.get(VideoKind.of(request), NO_STATISTICS)
 
     def typical_seconds(self, request: GenerationRequest) -> float:
         """Return how long a job such as this usually takes."""
         return _median(self.of(request).durations)
 
-    def recall(self, durations: Mapping[Kind, Sequence[float]]) -> None:
+    def recall(self, durations: Mapping[VideoKind, Sequence[float]]) -> None:
         """Begin with the durations of earlier jobs, in seconds, newest first."""
-        self._learned = {kind: NOTHING.with_durations(seconds) for kind, seconds in durations.items()}
+        self._learned = {kind: NO_STATISTICS.with_durations(seconds) for kind, seconds in durations.items()}
 
-    def learn(self, request: GenerationRequest, watch: Watch, now: datetime) -> None:
+    def learn(self, request: GenerationRequest, watch: PollState, now: datetime) -> None:
         """Take in a job that a look at `now` found finished."""
-        kind = Kind.of(request)
-        learned = self._learned.get(kind, NOTHING)
+        kind = VideoKind.of(request)
+        learned = self._learned.get(kind, NO_STATISTICS)
         age = age_seconds(watch.sent_at, now)
         fresh = self._fresh.setdefault(kind, [])
         fresh.insert(0, self._duration(learned, watch, age))
@@ -68,14 +68,14 @@ class Experience:
             fresh.clear()
         self._learned[kind] = learned
 
-    def _duration(self, learned: Learned, watch: Watch, age: float) -> float:
+    def _duration(self, learned: JobStatistics, watch: PollState, age: float) -> float:
         """Return when the job may have ended since it was last seen unfinished.
 
         Were it taken to have ended when it was seen, looks would never learn that they come too late. So a place
         between the two looks is drawn from what is known of such jobs, evenly over many jobs.
         """
         self._jobs += 1
-        outlook = outlook_for(learned.durations, watch.estimate, self._gap_seconds)
+        outlook = forecast_for(learned.durations, watch.estimate, self._gap_seconds)
         return outlook.likely_end(watch.unfinished_age, age, self._jobs * _GOLDEN % 1)
 
 

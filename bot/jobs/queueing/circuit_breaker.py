@@ -7,7 +7,7 @@ _LONGEST_PAUSE_SECONDS = 300.0
 _LONGEST_WISH_SECONDS = 3600.0
 
 
-class Gate:
+class CircuitBreaker:
     """Is closed for a while by a refusal, longer by each one that follows, and opened by a success."""
 
     def __init__(self, first_pause_seconds: float = 2.0) -> None:

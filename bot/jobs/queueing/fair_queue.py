@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bot.jobs.queueing.priority_map import Ranking
+from bot.jobs.queueing.priority_map import PriorityMap
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -33,7 +33,7 @@ Member = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class QueuedJob:
     """A job that waits for its turn, or has had it and is at the provider.
 
     Attributes:
@@ -55,7 +55,7 @@ class _Member:
     at_provider: int = 0
     used: int = 0
     is_known: bool = False
-    waiting: Ranking[int] = field(default_factory=Ranking)
+    waiting: PriorityMap[int] = field(default_factory=PriorityMap)
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -67,8 +67,8 @@ class _Guild:
     at_provider: int = 0
     served_at: datetime = _NEVER
     members: defaultdict[int, _Member] = field(default_factory=lambda: defaultdict(_Member))
-    moved: Ranking[float] = field(default_factory=Ranking)
-    ranking: Ranking[tuple[bool, int, int]] = field(default_factory=Ranking)
+    moved: PriorityMap[float] = field(default_factory=PriorityMap)
+    ranking: PriorityMap[tuple[bool, int, int]] = field(default_factory=PriorityMap)
 
     @property
     def next_job_id(self) -> int:
@@ -78,15 +78,15 @@ class _Guild:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _InFlight:
     """A job at the provider, and when its server was served with it and before it."""
 
-    turn: Turn
+    turn: QueuedJob
     served_at: datetime
     served_before: datetime
 
 
-class Turns:
+class FairQueue:
     """The jobs that wait, those that are at the provider, and whose turn is next.
 
     A turn costs O(log n), however many wait; the whole order costs a sort.
@@ -94,9 +94,9 @@ class Turns:
 
     def __init__(self) -> None:
         self._guilds: defaultdict[int, _Guild] = defaultdict(_Guild)
-        self._ranking: Ranking[tuple[int, datetime]] = Ranking()
-        self._waiting: dict[int, Turn] = {}
-        self._taken: dict[int, _Taken] = {}
+        self._ranking: PriorityMap[tuple[int, datetime]] = PriorityMap()
+        self._waiting: dict[int, QueuedJob] = {}
+        self._taken: dict[int, _InFlight] = {}
         self._unknown: set[Member] = set()
         self._served_at = _NEVER
 
@@ -127,7 +127,7 @@ class Turns:
         lines = {guild_id: guild.ranking.keys() for guild_id, guild in self._guilds.items() if len(guild.ranking) > 1}
         return {(guild_id, member_id) for guild_id, member_ids in lines.items() for member_id in member_ids}
 
-    def join(self, turn: Turn) -> None:
+    def join(self, turn: QueuedJob) -> None:
         """Let a job wait, also in place of what was known of it before."""
         self.free(turn.job_id)
         if before := self._waiting.get(turn.job_id):
@@ -150,7 +150,7 @@ class Turns:
             self._withdraw(turn)
             self._rank(turn)
 
-    def take(self, now: datetime) -> Turn:
+    def take(self, now: datetime) -> QueuedJob:
         """Give the next turn: its job is at the provider from now on.
 
         Raises:
@@ -176,7 +176,7 @@ class Turns:
         self._member(taken.turn).used -= taken.turn.credits
         self.free(job_id)
 
-    def occupy(self, turn: Turn, sent_at: datetime) -> None:
+    def occupy(self, turn: QueuedJob, sent_at: datetime) -> None:
         """A job is at the provider since then, though its turn was not given here."""
         if turn.job_id in self._taken:
             return
@@ -210,7 +210,7 @@ class Turns:
                 if member.waiting:
                     guild.ranking.put(member_id, member.rank)
 
-    def order(self) -> list[Turn]:
+    def order(self) -> list[QueuedJob]:
         """Return all who wait in the order of their turns, if nothing else happens."""
         keyed = []
         for guild_id, guild in self._guilds.items():
@@ -220,7 +220,7 @@ class Turns:
         keyed.sort(key=lambda pair: pair[0])
         return [turn for _, turn in keyed]
 
-    def _order_of(self, guild: _Guild) -> Iterator[Turn]:
+    def _order_of(self, guild: _Guild) -> Iterator[QueuedJob]:
         added: dict[int, int] = {}
         for job_id in guild.moved.in_order():
             turn = self._waiting[job_id]
@@ -236,25 +236,25 @@ class Turns:
         ranks.sort()
         yield from (self._waiting[job_id] for _, _, job_id in ranks)
 
-    def _guild(self, turn: Turn) -> _Guild:
+    def _guild(self, turn: QueuedJob) -> _Guild:
         return self._guilds[turn.guild_id]
 
-    def _member(self, turn: Turn) -> _Member:
+    def _member(self, turn: QueuedJob) -> _Member:
         return self._guild(turn).members[turn.member_id]
 
-    def _occupy(self, turn: Turn, served_at: datetime) -> None:
+    def _occupy(self, turn: QueuedJob, served_at: datetime) -> None:
         guild = self._guild(turn)
-        self._taken[turn.job_id] = _Taken(turn, served_at, guild.served_at)
+        self._taken[turn.job_id] = _InFlight(turn, served_at, guild.served_at)
         guild.served_at = max(guild.served_at, served_at)
         guild.at_provider += 1
         self._member(turn).at_provider += 1
 
-    def _withdraw(self, turn: Turn) -> None:
+    def _withdraw(self, turn: QueuedJob) -> None:
         del self._waiting[turn.job_id]
         self._guild(turn).moved.drop(turn.job_id)
         self._member(turn).waiting.drop(turn.job_id)
 
-    def _rank(self, turn: Turn) -> None:
+    def _rank(self, turn: QueuedJob) -> None:
         """Put a job's member and server in their places after a change."""
         guild, member = self._guild(turn), self._member(turn)
         if member.waiting:

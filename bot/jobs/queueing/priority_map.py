@@ -18,7 +18,7 @@ class Comparable(Protocol):
 R = TypeVar("R", bound=Comparable)
 
 
-class Ranking(Generic[R]):
+class PriorityMap(Generic[R]):
     """Keys by rank, the lowest first, and among equals the lowest key.
 
     A change of rank pushes a new entry on a heap; the old one is passed over when it comes up. So each change costs

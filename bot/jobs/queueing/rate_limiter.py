@@ -42,7 +42,7 @@ class TokenBucket:
         self._filled_at = now
 
 
-class Share:
+class AlternatingSplit:
     """Shares requests between jobs that are to be sent and looks: in turn, while both wait.
 
     To send goes first, for nothing becomes of a job before. But each job that is sent needs a look at least, so more

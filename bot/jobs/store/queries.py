@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import DuplicateRequestError, TransitionError
-from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Asker, Job, JobState
+from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Job, JobState, Requester
 from bot.jobs.polling.policy import expected_end
 from bot.pools.models import JobAccount, Limits, Spend, Usage
 from bot.pools.rules.quota import has_window, window_start
@@ -71,7 +71,7 @@ def new_outcome(now: datetime) -> dict[str, object]:
 
 async def insert_job(
     connection: AsyncConnection,
-    asker: Asker,
+    requester: Requester,
     request: GenerationRequest,
     price_credits: int,
     now: datetime,
@@ -85,24 +85,24 @@ async def insert_job(
         DuplicateRequestError: this interaction was taken already.
     """
     values = {
-        "interaction_id": asker.interaction_id,
-        "guild_id": asker.guild_id,
-        "channel_id": asker.channel_id,
-        "in_thread": asker.in_thread,
-        "member_id": asker.member_id,
+        "interaction_id": requester.interaction_id,
+        "guild_id": requester.guild_id,
+        "channel_id": requester.channel_id,
+        "in_thread": requester.in_thread,
+        "member_id": requester.member_id,
         "mode": request.mode.value,
         "prompt": request.prompt,
         "image_url": request.image_url,
         "duration_seconds": request.duration_seconds,
         "aspect_ratio": request.aspect_ratio,
         "sound": request.sound,
-        "share": request.share,
+        "publish": request.publish,
         "state": state.value,
         "held_credits": price_credits,
         "created_at": now,
         "session_id": session_id,
-        "role_ids": json.dumps(sorted(asker.role_ids)),
-        "thread_id": asker.channel_id if asker.in_thread else None,
+        "role_ids": json.dumps(sorted(requester.role_ids)),
+        "thread_id": requester.channel_id if requester.in_thread else None,
     }
     try:
         row = (await connection.execute(_INSERT, values)).mappings().one()
@@ -172,7 +172,7 @@ async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: 
 
 def account_of(job: Job) -> JobAccount:
     """Return whose books a job is kept in."""
-    return JobAccount(job.id, job.asker.guild_id, job.asker.member_id, job.session_id)
+    return JobAccount(job.id, job.requester.guild_id, job.requester.member_id, job.session_id)
 
 
 @lru_cache
@@ -185,7 +185,7 @@ def job_of(row: RowMapping) -> Job:
     """Return the job that a row describes."""
     low, high = row["estimate_low_seconds"], row["estimate_high_seconds"]
     return Job(
-        asker=Asker(
+        requester=Requester(
             interaction_id=row["interaction_id"],
             guild_id=row["guild_id"],
             channel_id=row["channel_id"],
@@ -198,7 +198,7 @@ def job_of(row: RowMapping) -> Job:
             prompt=row["prompt"],
             duration_seconds=row["duration_seconds"],
             sound=row["sound"],
-            share=row["share"],
+            publish=row["publish"],
             aspect_ratio=row["aspect_ratio"],
             image_url=row["image_url"],
         ),

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import TransitionError
-from bot.jobs.models import OPEN_STATES, ApprovalDecision, Asker, Job, JobState, Overview
+from bot.jobs.models import OPEN_STATES, ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.statistics_by_kind import Kind
+from bot.jobs.polling.statistics_by_kind import VideoKind
 from bot.jobs.queueing.fair_queue import Member
 from bot.jobs.store.approval_queries import close_approval
 from bot.jobs.store.fair_queue_queries import read_last_served, read_used
@@ -28,7 +28,7 @@ from bot.jobs.store.queries import (
 )
 from bot.jobs.store.submission import take_job
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import Terms
+from bot.pools.models import PoolSettings
 from bot.pools.policy import Policy
 from bot.pools.queries import read_pool, read_session
 from bot.pools.rules.limits import limits_for
@@ -57,17 +57,17 @@ class JobRepository:
 
     async def take(
         self,
-        asker: Asker,
+        requester: Requester,
         request: GenerationRequest,
         price_credits: int,
-        terms: Terms,
+        terms: PoolSettings,
         *,
         is_asked: bool = False,
-    ) -> tuple[Job, Overview]:
+    ) -> tuple[Job, MemberUsage]:
         """Check rules, limits and pool, insert the job and hold its price, in one transaction.
 
         Args:
-            asker: who asks, and where.
+            requester: who asks, and where.
             request: for what.
             price_credits: its list price.
             terms: the operator's.
@@ -82,7 +82,7 @@ class JobRepository:
         """
         async with self._database.transaction(is_urgent=True) as connection:
             return await take_job(
-                connection, asker, request, price_credits, terms, self._clock.now(), is_asked=is_asked
+                connection, requester, request, price_credits, terms, self._clock.now(), is_asked=is_asked
             )
 
     async def begin_submission(self, job_id: int) -> Job:
@@ -175,7 +175,7 @@ class JobRepository:
         waiting = {JobState.AWAITING_APPROVAL, JobState.QUEUED}
         async with self._database.transaction() as connection:
             job = await move(connection, job_id, waiting, JobState.CANCELLED, finished_at=now, delivered_at=now)
-            if (job.asker.guild_id, job.asker.member_id) != (guild_id, member_id):
+            if (job.requester.guild_id, job.requester.member_id) != (guild_id, member_id):
                 raise TransitionError(job_id, JobState.CANCELLED)
             await close_approval(connection, job_id, ApprovalDecision.CANCELLED, now, decided_by=member_id)
             await ledger.release(connection, account_of(job), job.held_credits, now)
@@ -221,15 +221,15 @@ class JobRepository:
         states = values_of((*OPEN_STATES, JobState.UNCONFIRMED))
         return await self._select(or_(jobs.c.state.in_(states), undelivered))
 
-    async def durations(self) -> dict[Kind, list[float]]:
+    async def durations(self) -> dict[VideoKind, list[float]]:
         """Return how long the last jobs of each kind took until they were found finished, in seconds, newest first."""
         columns = (jobs.c.mode, jobs.c.duration_seconds, jobs.c.sound, jobs.c.submitted_at, jobs.c.finished_at)
         succeeded = and_(jobs.c.state == JobState.SUCCEEDED.value, jobs.c.submitted_at.is_not(None))
         query = select(*columns).where(succeeded).order_by(jobs.c.id.desc()).limit(_REMEMBERED_JOBS)
-        found: dict[Kind, list[float]] = {}
+        found: dict[VideoKind, list[float]] = {}
         async with self._database.reading() as connection:
             for mode, duration_seconds, sound, submitted_at, finished_at in await connection.execute(query):
-                ages = found.setdefault(Kind(GenerationMode(mode), duration_seconds, sound), [])
+                ages = found.setdefault(VideoKind(GenerationMode(mode), duration_seconds, sound), [])
                 if len(ages) < MEMORY:
                     ages.append((finished_at - submitted_at).total_seconds())
         return found
@@ -327,27 +327,31 @@ class JobRepository:
         async with self._database.reading() as connection:
             return [job_of(row) for row in (await connection.execute(query)).mappings()]
 
-    async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int], terms: Terms) -> Overview:
+    async def overview(
+        self, guild_id: int, member_id: int, role_ids: Collection[int], terms: PoolSettings
+    ) -> MemberUsage:
         """Return what a member may use and uses, with their open jobs, at one moment."""
         async with self._database.reading() as connection:
             overview = await self._spending(connection, guild_id, member_id, role_ids, terms)
             open_jobs = await read_open_jobs(connection, guild_id, member_id)
             return replace(overview, open_jobs=tuple(open_jobs))
 
-    async def spending_after(self, job: Job, terms: Terms) -> Overview:
+    async def spending_after(self, job: Job, terms: PoolSettings) -> MemberUsage:
         """Return what the member of a job may use and uses; for a session's job, with the session."""
-        asker = job.asker
+        requester = job.requester
         async with self._database.reading() as connection:
-            overview = await self._spending(connection, asker.guild_id, asker.member_id, asker.role_ids, terms)
+            overview = await self._spending(
+                connection, requester.guild_id, requester.member_id, requester.role_ids, terms
+            )
             session = await read_session(connection, job.session_id) if job.session_id else None
             return replace(overview, session=session)
 
     async def _spending(
-        self, connection: AsyncConnection, guild_id: int, member_id: int, role_ids: Collection[int], terms: Terms
-    ) -> Overview:
+        self, connection: AsyncConnection, guild_id: int, member_id: int, role_ids: Collection[int], terms: PoolSettings
+    ) -> MemberUsage:
         pool = await read_pool(connection, guild_id)
         limits = limits_for(pool.policy if pool else Policy(), member_id, role_ids, terms.limits)
-        return Overview(limits, await read_usage(connection, guild_id, member_id, limits, self._clock.now()))
+        return MemberUsage(limits, await read_usage(connection, guild_id, member_id, limits, self._clock.now()))
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Job]:
         async with self._database.reading() as connection:

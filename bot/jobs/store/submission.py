@@ -6,40 +6,40 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import NotAllowedError
-from bot.jobs.models import Asker, Job, JobState, Overview
+from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.policy import expected_finish
 from bot.jobs.store.approval_queries import insert_approval
 from bot.jobs.store.queries import account_of, insert_job, read_usage
 from bot.jobs.validation import is_cheapest
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import Session, Spend, Terms
+from bot.pools.models import PoolSettings, Session, Spend
 from bot.pools.queries import open_pool, read_session_in
-from bot.pools.rules.admission import Wish, admit, check_allowance
+from bot.pools.rules.admission import AdmissionRequest, admit, check_allowance
 from bot.pools.rules.limits import limits_for
 from bot.provider.models import GenerationRequest
 
 
 async def take_job(
     connection: AsyncConnection,
-    asker: Asker,
+    requester: Requester,
     request: GenerationRequest,
     price_credits: int,
-    terms: Terms,
+    terms: PoolSettings,
     now: datetime,
     *,
     is_asked: bool,
-) -> tuple[Job, Overview]:
+) -> tuple[Job, MemberUsage]:
     """See `JobRepository.take`."""
-    pool = await open_pool(connection, asker.guild_id, terms.starting_credits, now)
-    session = await _session_at(connection, asker, now)
-    cause = admit(pool, session, _wish(asker, request, price_credits, is_asked=is_asked), now)
-    limits = limits_for(pool.policy, asker.member_id, asker.role_ids, terms.limits)
-    usage = await read_usage(connection, asker.guild_id, asker.member_id, limits, now)
+    pool = await open_pool(connection, requester.guild_id, terms.starting_credits, now)
+    session = await _session_at(connection, requester, now)
+    cause = admit(pool, session, _wish(requester, request, price_credits, is_asked=is_asked), now)
+    limits = limits_for(pool.policy, requester.member_id, requester.role_ids, terms.limits)
+    usage = await read_usage(connection, requester.guild_id, requester.member_id, limits, now)
     if session is None:
         check_allowance(limits, usage, price_credits, now)
     job = await insert_job(
         connection,
-        replace(asker, role_ids=asker.role_ids & pool.policy.roles.keys()),
+        replace(requester, role_ids=requester.role_ids & pool.policy.roles.keys()),
         request,
         price_credits,
         now,
@@ -50,23 +50,23 @@ async def take_job(
         await insert_approval(connection, job.id, cause)
     await ledger.hold(connection, account_of(job), price_credits, now)
     if session:
-        return job, Overview(limits, usage, session=session.after_hold(price_credits))
-    return job, Overview(limits, usage.with_job(expected_finish(job), Spend(now, price_credits)))
+        return job, MemberUsage(limits, usage, session=session.after_hold(price_credits))
+    return job, MemberUsage(limits, usage.with_job(expected_finish(job), Spend(now, price_credits)))
 
 
-async def _session_at(connection: AsyncConnection, asker: Asker, now: datetime) -> Session | None:
+async def _session_at(connection: AsyncConnection, requester: Requester, now: datetime) -> Session | None:
     """Return the session in whose thread this is asked for."""
-    session = await read_session_in(connection, asker.channel_id) if asker.in_thread else None
+    session = await read_session_in(connection, requester.channel_id) if requester.in_thread else None
     if session is not None and not session.is_open(now):
         raise NotAllowedError("This session is over. Please use the command in another channel.")
     return session
 
 
-def _wish(asker: Asker, request: GenerationRequest, price_credits: int, *, is_asked: bool) -> Wish:
-    return Wish(
-        member_id=asker.member_id,
-        role_ids=asker.role_ids,
-        channel_ids=(asker.channel_id, asker.parent_id or asker.channel_id),
+def _wish(requester: Requester, request: GenerationRequest, price_credits: int, *, is_asked: bool) -> AdmissionRequest:
+    return AdmissionRequest(
+        member_id=requester.member_id,
+        role_ids=requester.role_ids,
+        channel_ids=(requester.channel_id, requester.parent_id or requester.channel_id),
         prompt=request.prompt,
         price=price_credits,
         is_cheapest=is_cheapest(request),

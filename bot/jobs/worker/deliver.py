@@ -14,9 +14,9 @@ import structlog
 from bot.clock import Clock
 from bot.errors import PlaceRefusedError
 from bot.jobs.models import Job
-from bot.jobs.ports import Notifier, Posted, places
+from bot.jobs.ports import JobNotifier, Posted, delivery_targets
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.tracked_job import Entry, Next
+from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 
 _log = structlog.get_logger(__name__)
 
@@ -24,14 +24,14 @@ _log = structlog.get_logger(__name__)
 _NONCE_LIFE = timedelta(minutes=1)
 
 
-class Teller:
+class Deliverer:
     """Posts outcomes, and settles what moderators left undecided."""
 
     def __init__(
         self,
         repository: JobRepository,
         clock: Clock,
-        notifier: Callable[[], Notifier],
+        notifier: Callable[[], JobNotifier],
         *,
         unconfirmed_after: timedelta,
     ) -> None:
@@ -40,7 +40,7 @@ class Teller:
         self._notifier = notifier
         self._unconfirmed_after = unconfirmed_after
 
-    async def step(self, entry: Entry) -> Next:
+    async def step(self, entry: TrackedJob) -> StepResult:
         """Post the job's outcome in the first place that takes it.
 
         Raises:
@@ -59,7 +59,7 @@ class Teller:
         """Return until when moderators can decide about an unconfirmed job."""
         return (job.finished_at or job.created_at) + self._unconfirmed_after
 
-    async def undecided_step(self, entry: Entry) -> Next:
+    async def undecided_step(self, entry: TrackedJob) -> StepResult:
         """Count an unconfirmed job as charged when nobody has decided in time."""
         repository, job = self._repository, entry.job
         if entry.wants_hint:
@@ -74,14 +74,14 @@ class Teller:
         return lambda: repository.settle_undecided(job.id, reason)
 
     async def _post(self, job: Job) -> Posted | None:
-        for place in places(job):
+        for place in delivery_targets(job):
             try:
                 return await self._notifier().post_outcome(job, place)
             except PlaceRefusedError as error:
                 _log.warning("a place refused the outcome", job_id=job.id, place=place.value, error=str(error))
         return None
 
-    def _note(self, job: Job, posted: Posted | None) -> Next:
+    def _note(self, job: Job, posted: Posted | None) -> StepResult:
         repository = self._repository
         if posted is None:
             _log.error("no place takes the outcome; it is kept for /history", job_id=job.id)

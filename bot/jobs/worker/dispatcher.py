@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 
 from bot.clock import Clock
 from bot.jobs.models import Job
-from bot.jobs.ports import Standing
-from bot.jobs.queueing.rate_limiter import Share, TokenBucket
+from bot.jobs.ports import JobStatus
+from bot.jobs.queueing.rate_limiter import AlternatingSplit, TokenBucket
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.pending_jobs import Line, Prospect, Wait
-from bot.jobs.worker.poll import Watcher
-from bot.jobs.worker.submit import BUSY, Sender
-from bot.jobs.worker.tracked_job import Entry
+from bot.jobs.worker.pending_jobs import PendingJobs, ProviderCapacity, QueuePosition
+from bot.jobs.worker.poll import Poller
+from bot.jobs.worker.submit import BUSY, Submitter
+from bot.jobs.worker.tracked_job import TrackedJob
 
 _SENDS_AT_ONCE = 32
 
 
-class Turnstile:
+class Dispatcher:
     """Gives turns to jobs that wait to be sent, and to looks.
 
     Args:
@@ -33,25 +33,25 @@ class Turnstile:
         self,
         repository: JobRepository,
         clock: Clock,
-        sender: Sender,
-        watcher: Watcher,
+        sender: Submitter,
+        watcher: Poller,
         *,
         per_second: float,
         active_jobs: int,
         window: timedelta,
     ) -> None:
-        self.line = Line(repository, active_jobs=active_jobs, window=window)
+        self.line = PendingJobs(repository, active_jobs=active_jobs, window=window)
         self._clock = clock
         self._sender = sender
         self._watcher = watcher
         self._per_second = per_second
         self._bucket = TokenBucket(per_second, clock.now())
-        self._share = Share()
-        self._looks: dict[int, Entry] = {}
+        self._share = AlternatingSplit()
+        self._looks: dict[int, TrackedJob] = {}
         self._sending: set[int] = set()
         self._is_learning = False
 
-    def add_look(self, entry: Entry) -> None:
+    def add_look(self, entry: TrackedJob) -> None:
         """Let a look wait for its turn."""
         self._looks[entry.job.id] = entry
 
@@ -68,7 +68,7 @@ class Turnstile:
             self._sender.enter(now)
         return jobs
 
-    def looks(self, now: datetime) -> list[Entry]:
+    def looks(self, now: datetime) -> list[TrackedJob]:
         """Return the looks that are made now: those that save most waiting, where not all can be."""
         tokens = self._bucket.available(now)
         chosen = list(self._looks.values())
@@ -118,17 +118,17 @@ class Turnstile:
             moments.append(self._bucket.next_at(now))
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def news(self, now: datetime, entries: dict[int, Entry]) -> list[Standing]:
+    def news(self, now: datetime, entries: dict[int, TrackedJob]) -> list[JobStatus]:
         """Return what there is new to tell the members who wait, seldom enough to be cheap."""
         look_at = self.line.looks_at(now)
         if look_at is None or look_at > now:
             return []
         news = self.line.news(now, self._prospect(now, entries))
-        return [_standing_of(entries[job_id].job, wait) for job_id, wait in news]
+        return [_status_of(entries[job_id].job, wait) for job_id, wait in news]
 
-    def _prospect(self, now: datetime, entries: dict[int, Entry]) -> Prospect:
+    def _prospect(self, now: datetime, entries: dict[int, TrackedJob]) -> ProviderCapacity:
         at_provider = self.line.at_provider if self.line.active_jobs else ()
-        return Prospect(
+        return ProviderCapacity(
             reason=self._sender.reason or BUSY,
             opens_at=self._sender.opens_at(now) or now,
             ends=[self._watcher.expected_end(entries[job_id].job, now) for job_id in at_provider],
@@ -138,8 +138,8 @@ class Turnstile:
         )
 
 
-def _standing_of(job: Job, wait: Wait) -> Standing:
+def _status_of(job: Job, wait: QueuePosition) -> JobStatus:
     # Nobody knows when trouble ends: then there is only a next try.
     if wait.reason == BUSY:
-        return Standing(job, waiting=wait.reason, place=wait.place, expected_at=wait.start_at)
-    return Standing(job, waiting=wait.reason, place=wait.place, retry_at=wait.start_at)
+        return JobStatus(job, waiting=wait.reason, place=wait.place, expected_at=wait.start_at)
+    return JobStatus(job, waiting=wait.reason, place=wait.place, retry_at=wait.start_at)

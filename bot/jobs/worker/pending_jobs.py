@@ -13,7 +13,7 @@ import structlog
 
 from bot.errors import StorageError
 from bot.jobs.models import Job, JobState
-from bot.jobs.queueing.fair_queue import Turn, Turns, expected_starts
+from bot.jobs.queueing.fair_queue import FairQueue, QueuedJob, expected_starts
 from bot.jobs.store.repository import JobRepository
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ _ABOUT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class QueuePosition:
     """What is to be said of a job that waits.
 
     Attributes:
@@ -42,7 +42,7 @@ class Wait:
     place: int
     start_at: datetime
 
-    def is_about(self, other: "Wait | None", now: datetime) -> bool:
+    def is_about(self, other: "QueuePosition | None", now: datetime) -> bool:
         """Tell whether both say the same to a reader."""
         if other is None or (self.reason, self.place) != (other.reason, other.place):
             return False
@@ -50,7 +50,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
+class ProviderCapacity:
     """What the line goes by when it says how long it takes.
 
     Attributes:
@@ -68,7 +68,7 @@ class Prospect:
     per_second: float
 
 
-class Line:
+class PendingJobs:
     """The jobs that wait to be sent.
 
     Args:
@@ -81,9 +81,9 @@ class Line:
         self.active_jobs = active_jobs
         self._repository = repository
         self._window = window
-        self._turns = Turns()
+        self._turns = FairQueue()
         self._jobs: dict[int, Job] = {}
-        self._shown: dict[int, Wait] = {}
+        self._shown: dict[int, QueuePosition] = {}
         self._learned_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._changed = False
@@ -185,7 +185,7 @@ class Line:
             return now
         return self._looked_at + pause
 
-    def news(self, now: datetime, prospect: Prospect) -> Iterator[tuple[int, Wait]]:
+    def news(self, now: datetime, prospect: ProviderCapacity) -> Iterator[tuple[int, QueuePosition]]:
         """Yield the jobs of whose waiting there is something new to say."""
         self._looked_at, self._changed = now, False
         order = [self._jobs[turn.job_id] for turn in self._turns.order()]
@@ -193,12 +193,12 @@ class Line:
         starts = expected_starts(seconds, prospect.opens_at, prospect.ends, self.active_jobs, prospect.per_second)
         places: Counter[int] = Counter()
         for job, start_at in zip(order, starts, strict=True):
-            places[job.asker.guild_id] += 1
-            wait = Wait(prospect.reason, places[job.asker.guild_id], start_at)
+            places[job.requester.guild_id] += 1
+            wait = QueuePosition(prospect.reason, places[job.requester.guild_id], start_at)
             if not wait.is_about(self._shown.get(job.id), now):
                 self._shown[job.id] = wait
                 yield job.id, wait
 
 
-def _turn_of(job: Job) -> Turn:
-    return Turn(job.id, job.asker.guild_id, job.asker.member_id, job.held_credits, job.moved_to_front_at)
+def _turn_of(job: Job) -> QueuedJob:
+    return QueuedJob(job.id, job.requester.guild_id, job.requester.member_id, job.held_credits, job.moved_to_front_at)

@@ -13,12 +13,12 @@ import structlog
 from bot.clock import Clock
 from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
 from bot.jobs.models import Job
-from bot.jobs.polling.policy import age_seconds, expected_wait, next_look
-from bot.jobs.polling.statistics_by_kind import Experience, Kind
-from bot.jobs.ports import Notifier, Standing
-from bot.jobs.queueing.circuit_breaker import Gate
+from bot.jobs.polling.policy import age_seconds, expected_wait, next_poll
+from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
+from bot.jobs.ports import JobNotifier, JobStatus
+from bot.jobs.queueing.circuit_breaker import CircuitBreaker
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.tracked_job import Entry, Next
+from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 from bot.provider.models import TaskState, TaskStatus
 from bot.provider.ports import VideoProvider
 
@@ -35,7 +35,7 @@ _NO_VIDEO = "UlazAI says that this video is done, but gives no link to it."
 _TOO_LATE = "UlazAI is still not done with this video, so a moderator has to look."
 
 
-class Watcher:
+class Poller:
     """Looks at processing jobs."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Watcher:
         repository: JobRepository,
         provider: VideoProvider,
         clock: Clock,
-        notifier: Callable[[], Notifier],
+        notifier: Callable[[], JobNotifier],
         *,
         min_interval_seconds: float,
         job_max: timedelta,
@@ -54,21 +54,21 @@ class Watcher:
         self._notifier = notifier
         self._min_interval = min_interval_seconds
         self._job_max = job_max
-        self._gate = Gate()
-        self._experience = Experience(min_interval_seconds)
+        self._breaker = CircuitBreaker()
+        self._experience = StatisticsByKind(min_interval_seconds)
 
-    def recall(self, durations: Mapping[Kind, Sequence[float]]) -> None:
+    def recall(self, durations: Mapping[VideoKind, Sequence[float]]) -> None:
         """Go by how long earlier jobs took, in seconds, newest first."""
         self._experience.recall(durations)
 
-    def first_look(self, entry: Entry) -> datetime:
+    def first_look(self, entry: TrackedJob) -> datetime:
         """Return when to look at a job that was just sent."""
         return self._next_look(entry, self._clock.now())
 
-    def _next_look(self, entry: Entry, now: datetime) -> datetime:
-        return next_look(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
+    def _next_look(self, entry: TrackedJob, now: datetime) -> datetime:
+        return next_poll(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
 
-    def resumed_look(self, entry: Entry) -> datetime:
+    def resumed_look(self, entry: TrackedJob) -> datetime:
         """Return when to look at a job that an earlier process sent: at once, if it may be done by now."""
         now = self._clock.now()
         if age_seconds(entry.watch.sent_at, now) >= entry.watch.estimate.low_seconds:
@@ -86,16 +86,16 @@ class Watcher:
 
     def would_ask(self, now: datetime) -> bool:
         """Tell whether a step would send a request now."""
-        return self._gate.is_free(now)
+        return self._breaker.is_free(now)
 
-    def urgency(self, entry: Entry, now: datetime) -> float:
+    def urgency(self, entry: TrackedJob, now: datetime) -> float:
         """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
         return expected_wait(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
 
-    async def step(self, entry: Entry) -> Next:
+    async def step(self, entry: TrackedJob) -> StepResult:
         """Look at the job."""
         now = self._clock.now()
-        if come_back := self._gate.enter(now):
+        if come_back := self._breaker.enter(now):
             return come_back
         try:
             status = await self._provider.status(entry.job.task_id or "")
@@ -107,19 +107,19 @@ class Watcher:
             _log.warning("look failed; it will be tried again", job_id=entry.job.id, error=str(error))
             return self._too_late(entry) or entry.later(self._clock.now(), self._min_interval)
         finally:
-            self._gate.left()
-        self._gate.opened()
+            self._breaker.left()
+        self._breaker.opened()
         entry.failures = 0
         return self._judge(entry, status)
 
-    def _refused(self, entry: Entry, error: ProviderBusyError | ProviderKeyError) -> Next:
+    def _refused(self, entry: TrackedJob, error: ProviderBusyError | ProviderKeyError) -> StepResult:
         now = self._clock.now()
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
-        if self._gate.refused(now, str(error), wish):
+        if self._breaker.refused(now, str(error), wish):
             _log.error("provider answers no looks for now", job_id=entry.job.id, error=str(error))
-        return self._not_too_soon(self._gate.enter(now) or now)
+        return self._not_too_soon(self._breaker.enter(now) or now)
 
-    def _judge(self, entry: Entry, status: TaskStatus) -> Next:
+    def _judge(self, entry: TrackedJob, status: TaskStatus) -> StepResult:
         repository, job_id = self._repository, entry.job.id
         if status.state is TaskState.FAILED:
             reason, refunded = status.error_message or _FAILED, status.credits_refunded is not False
@@ -134,21 +134,21 @@ class Watcher:
             return lambda: repository.succeed(job_id, url)
         return self._still_processing(entry, status)
 
-    def _still_processing(self, entry: Entry, status: TaskStatus) -> Next:
+    def _still_processing(self, entry: TrackedJob, status: TaskStatus) -> StepResult:
         now = self._clock.now()
         entry.odd_looks, entry.odd_since = 0, None
         entry.watch = entry.watch.seen(now, status.progress)
-        self._notifier().show(Standing(entry.job, entry.watch))
+        self._notifier().show(JobStatus(entry.job, entry.watch))
         return self._too_late(entry) or self._next_look(entry, now)
 
-    def _too_late(self, entry: Entry) -> Next | None:
+    def _too_late(self, entry: TrackedJob) -> StepResult | None:
         if self._clock.now() - entry.watch.sent_at < self._job_max:
             return None
         repository, job_id = self._repository, entry.job.id
         _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=entry.job.task_id)
         return lambda: repository.mark_unconfirmed(job_id, _TOO_LATE)
 
-    def _odd(self, entry: Entry, reason: str) -> Next:
+    def _odd(self, entry: TrackedJob, reason: str) -> StepResult:
         repository, job_id, now = self._repository, entry.job.id, self._clock.now()
         entry.odd_looks += 1
         entry.odd_since = entry.odd_since or now

@@ -12,10 +12,10 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import PlaceRefusedError, TransitionError
-from bot.jobs.models import Case, Job, JobState
+from bot.jobs.models import ApprovalCase, Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.ports import Notifier, Posted, card_places
-from bot.jobs.worker.tracked_job import Entry, Next
+from bot.jobs.ports import JobNotifier, Posted, approval_card_channels
+from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 
 _log = structlog.get_logger(__name__)
 
@@ -25,14 +25,14 @@ _NONCE_LIFE = timedelta(minutes=1)
 _PAUSE = timedelta(hours=1)
 
 
-class Approver:
+class ApprovalRequester:
     """Posts the cards on which moderators decide, and expires what nobody decided."""
 
     def __init__(
         self,
         approvals: ApprovalRepository,
         clock: Clock,
-        notifier: Callable[[], Notifier],
+        notifier: Callable[[], JobNotifier],
         *,
         approval_after: timedelta,
     ) -> None:
@@ -41,7 +41,7 @@ class Approver:
         self._notifier = notifier
         self._approval_after = approval_after
 
-    async def step(self, entry: Entry) -> Next:
+    async def step(self, entry: TrackedJob) -> StepResult:
         """Post the job's card, or wait for the decision, or expire the job.
 
         Raises:
@@ -62,13 +62,15 @@ class Approver:
             return min(deadline, now + _PAUSE)
         return lambda: self._record(job, posted)
 
-    def _expiry(self, job: Job) -> Next:
+    def _expiry(self, job: Job) -> StepResult:
         hours = self._approval_after / timedelta(hours=1)
         _log.info("nobody decided: the job expires", job_id=job.id)
         return lambda: self._approvals.expire(job.id, f"No moderator decided within {hours:g} hours.")
 
-    async def _find_or_post(self, entry: Entry, case: Case) -> Posted | None:
-        channels = card_places(case.job, await self._approvals.moderators_channel(case.job.asker.guild_id))
+    async def _find_or_post(self, entry: TrackedJob, case: ApprovalCase) -> Posted | None:
+        channels = approval_card_channels(
+            case.job, await self._approvals.moderators_channel(case.job.requester.guild_id)
+        )
         is_forgotten = self._clock.now() - case.job.created_at > _NONCE_LIFE
         if entry.may_be_posted and is_forgotten and (found := await self._find(case.job, channels)):
             return found
@@ -82,7 +84,7 @@ class Approver:
                     return found
         return None
 
-    async def _post(self, case: Case, channels: list[int]) -> Posted | None:
+    async def _post(self, case: ApprovalCase, channels: list[int]) -> Posted | None:
         job = case.job
         for channel_id in channels:
             try:

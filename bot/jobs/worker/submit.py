@@ -21,11 +21,11 @@ from bot.errors import (
     ProviderUnclearError,
 )
 from bot.jobs.models import Job
-from bot.jobs.ports import Notifier, Standing
-from bot.jobs.queueing.circuit_breaker import Gate
+from bot.jobs.ports import JobNotifier, JobStatus
+from bot.jobs.queueing.circuit_breaker import CircuitBreaker
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import picture_expires_at
-from bot.jobs.worker.tracked_job import Entry, Next
+from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ UNCLEAR = "UlazAI did not say whether it started this video, so I won't send it 
 INTERRUPTED = "I was stopped while I was sending this video to UlazAI, so I won't send it again by itself."
 
 
-class Sender:
+class Submitter:
     """Sends queued jobs, one at a time while the provider refuses them.
 
     Each step is to be announced with `enter` when `room` says that there is room.
@@ -51,7 +51,7 @@ class Sender:
         repository: JobRepository,
         provider: VideoProvider,
         clock: Clock,
-        notifier: Callable[[], Notifier],
+        notifier: Callable[[], JobNotifier],
         *,
         wait_for_credits: bool,
     ) -> None:
@@ -60,38 +60,38 @@ class Sender:
         self._clock = clock
         self._notifier = notifier
         self._wait_for_credits = wait_for_credits
-        self._gate = Gate()
+        self._breaker = CircuitBreaker()
 
     @property
     def reason(self) -> str | None:
         """Why the provider takes no jobs, in words for members; None: it does."""
-        return self._gate.reason
+        return self._breaker.reason
 
     def room(self, now: datetime) -> int | None:
         """Return how many jobs the provider seems to take now; None: any number."""
-        return self._gate.room(now)
+        return self._breaker.room(now)
 
     def opens_at(self, now: datetime) -> datetime | None:
         """Return when it is tried again with a provider that takes none; None: now."""
-        return self._gate.opens_at(now)
+        return self._breaker.opens_at(now)
 
     def enter(self, now: datetime) -> None:
         """Announce a step."""
-        self._gate.enter(now)
+        self._breaker.enter(now)
 
-    async def step(self, entry: Entry) -> Next:
+    async def step(self, entry: TrackedJob) -> StepResult:
         """Send the job."""
         repository, job_id = self._repository, entry.job.id
         try:
             if await self._picture_is_gone(entry):
                 return lambda: repository.fail(job_id, _PICTURE_GONE)
             entry.update(await repository.begin_submission(job_id))
-            self._notifier().show(Standing(entry.job))
+            self._notifier().show(JobStatus(entry.job))
             return await self._send(entry)
         finally:
-            self._gate.left()
+            self._breaker.left()
 
-    async def _send(self, entry: Entry) -> Next:
+    async def _send(self, entry: TrackedJob) -> StepResult:
         job, repository = entry.job, self._repository
         try:
             submission = await self._provider.submit(job.request)
@@ -99,23 +99,23 @@ class Sender:
             return self._not_started(job, error)
         except ProviderUnclearError as error:
             # A provider in trouble is tried with one job at a time: each may end like this one.
-            self._gate.refused(self._clock.now(), "UlazAI is in trouble")
+            self._breaker.refused(self._clock.now(), "UlazAI is in trouble")
             _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
             return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
         except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out
             _log.exception("submission went wrong: unconfirmed", job_id=job.id)
             return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
-        self._gate.opened()
+        self._breaker.opened()
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
         return lambda: repository.accept(job.id, submission, entry.job.thread_id)
 
-    def _not_started(self, job: Job, error: NotStartedError) -> Next:
+    def _not_started(self, job: Job, error: NotStartedError) -> StepResult:
         repository = self._repository
         if self._is_final(error):
             _log.warning("provider refused the job", job_id=job.id, error=str(error))
             return lambda: repository.fail(job.id, error.user_text)
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
-        if self._gate.refused(self._clock.now(), _waiting_reason(error), wish):
+        if self._breaker.refused(self._clock.now(), _waiting_reason(error), wish):
             _log.error("provider takes no jobs for now; they stay queued", job_id=job.id, error=str(error))
         return lambda: repository.requeue(job.id)
 
@@ -124,7 +124,7 @@ class Sender:
             return not self._wait_for_credits
         return isinstance(error, ProviderRejectedError)
 
-    async def _picture_is_gone(self, entry: Entry) -> bool:
+    async def _picture_is_gone(self, entry: TrackedJob) -> bool:
         """Make sure that the provider will find the picture, by a fresh address if the old one expires soon."""
         url = entry.job.request.image_url
         expires_at = picture_expires_at(url) if url else None

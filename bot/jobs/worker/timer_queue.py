@@ -10,7 +10,7 @@ from bot.clock import Clock
 _LONGEST_SLEEP_SECONDS = 30.0
 
 
-class Schedule:
+class TimerQueue:
     """Holds at most one time per job; the earliest comes first, and at the same time the oldest job."""
 
     def __init__(self, clock: Clock) -> None:

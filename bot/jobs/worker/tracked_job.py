@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.jobs.models import Job
-from bot.jobs.polling.policy import Watch
+from bot.jobs.polling.policy import PollState
 
 _LONGEST_PAUSE_SECONDS = 300.0
 
-Write = Callable[[], Awaitable[Job]]
+PendingWrite = Callable[[], Awaitable[Job]]
 """Writes down what happened. It may be called again until the database takes it."""
 
-Next = datetime | Write
+StepResult = datetime | PendingWrite
 """What follows a step: come back then, or write this down."""
 
 
 @dataclass(slots=True)
-class Entry:
+class TrackedJob:
     """What the worker knows of a job beyond its row.
 
     Attributes:
@@ -29,11 +29,11 @@ class Entry:
     """
 
     job: Job
-    watch: Watch
+    watch: PollState
     failures: int = 0
     odd_looks: int = 0
     odd_since: datetime | None = None
-    unwritten: Write | None = None
+    unwritten: PendingWrite | None = None
     wants_hint: bool = False
     may_be_posted: bool = False
 

@@ -1,7 +1,7 @@
 """Takes each open job one step further when its time has come.
 
     awaiting     approving.py  asks moderators, and waits -> queued, denied; undecided in time -> expired
-    queued       turnstile.py  waits for its turn, then
+    queued       dispatcher.py  waits for its turn, then
                  sending.py    -> processing, or back to queued, failed, unconfirmed
     processing   watching.py   -> processing, succeeded, failed, unconfirmed
     any outcome  telling.py    -> delivered; an undecided unconfirmed one -> failed, as charged
@@ -21,28 +21,28 @@ from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.polling.policy import watch_of
-from bot.jobs.ports import Notifier, Standing
+from bot.jobs.polling.policy import initial_poll_state
+from bot.jobs.ports import JobNotifier, JobStatus
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.deliver import Teller
-from bot.jobs.worker.dispatcher import Turnstile
-from bot.jobs.worker.poll import Watcher
-from bot.jobs.worker.request_approval import Approver
-from bot.jobs.worker.submit import INTERRUPTED, UNCLEAR, Sender
-from bot.jobs.worker.timer_queue import Schedule
-from bot.jobs.worker.tracked_job import Entry, Next, Write
+from bot.jobs.worker.deliver import Deliverer
+from bot.jobs.worker.dispatcher import Dispatcher
+from bot.jobs.worker.poll import Poller
+from bot.jobs.worker.request_approval import ApprovalRequester
+from bot.jobs.worker.submit import INTERRUPTED, UNCLEAR, Submitter
+from bot.jobs.worker.timer_queue import TimerQueue
+from bot.jobs.worker.tracked_job import PendingWrite, StepResult, TrackedJob
 from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)
 
-TURN_WINDOW = timedelta(hours=24)
+FAIRNESS_WINDOW = timedelta(hours=24)
 """For how long what a member used counts when turns are given, where no other window is set."""
 
 _CONCURRENCY = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class WorkerSettings:
     """How long the worker waits for what.
 
     Attributes:
@@ -63,7 +63,7 @@ class Patience:
     wait_for_credits: bool = False
     requests_per_second: float = 0.0
     active_jobs: int = 0
-    turn_window: timedelta = TURN_WINDOW
+    turn_window: timedelta = FAIRNESS_WINDOW
 
 
 class Worker:
@@ -75,15 +75,15 @@ class Worker:
         approvals: ApprovalRepository,
         provider: VideoProvider,
         clock: Clock,
-        patience: Patience | None = None,
+        patience: WorkerSettings | None = None,
     ) -> None:
-        patience = patience or Patience()
+        patience = patience or WorkerSettings()
         self._repository = repository
         self._clock = clock
         self._min_interval = patience.min_interval_seconds
-        self._approver = Approver(approvals, clock, self._discord, approval_after=patience.approval_after)
-        self._sender = Sender(repository, provider, clock, self._discord, wait_for_credits=patience.wait_for_credits)
-        self._watcher = Watcher(
+        self._approver = ApprovalRequester(approvals, clock, self._discord, approval_after=patience.approval_after)
+        self._sender = Submitter(repository, provider, clock, self._discord, wait_for_credits=patience.wait_for_credits)
+        self._watcher = Poller(
             repository,
             provider,
             clock,
@@ -91,11 +91,11 @@ class Worker:
             min_interval_seconds=patience.min_interval_seconds,
             job_max=patience.job_max,
         )
-        self._teller = Teller(repository, clock, self._discord, unconfirmed_after=patience.unconfirmed_after)
-        self._turnstile = self._make_turnstile(patience)
-        self._line = self._turnstile.line
-        self._schedule = Schedule(clock)
-        self._entries: dict[int, Entry] = {}
+        self._teller = Deliverer(repository, clock, self._discord, unconfirmed_after=patience.unconfirmed_after)
+        self._dispatcher = self._make_dispatcher(patience)
+        self._line = self._dispatcher.line
+        self._schedule = TimerQueue(clock)
+        self._entries: dict[int, TrackedJob] = {}
         # Unconfirmed jobs whose post has no hint from the account's balance yet.
         self._undecided: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,11 +103,11 @@ class Worker:
         self._sends = asyncio.Semaphore(_CONCURRENCY)
         self._looks = asyncio.Semaphore(_CONCURRENCY)
         self._posts = asyncio.Semaphore(_CONCURRENCY)
-        self._notifier: Notifier | None = None
+        self._notifier: JobNotifier | None = None
         self._stopping = False
 
-    def _make_turnstile(self, patience: Patience) -> Turnstile:
-        return Turnstile(
+    def _make_dispatcher(self, patience: WorkerSettings) -> Dispatcher:
+        return Dispatcher(
             self._repository,
             self._clock,
             self._sender,
@@ -120,7 +120,7 @@ class Worker:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def attach(self, notifier: Notifier) -> None:
+    def attach(self, notifier: JobNotifier) -> None:
         """Say through whom members hear of their jobs; needed before the first step."""
         self._notifier = notifier
 
@@ -136,7 +136,7 @@ class Worker:
             # Of an outcome as well as of a card for moderators.
             self._entries[job.id].may_be_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
             if job.awaits_delivery:
-                self._discord().show(Standing(job))
+                self._discord().show(JobStatus(job))
             if job.state is JobState.PROCESSING:
                 self._schedule.put(job.id, self._watcher.resumed_look(self._entries[job.id]))
         _log.info("jobs recovered", jobs=len(self._entries))
@@ -179,7 +179,7 @@ class Worker:
 
     async def wait_until_due(self) -> None:
         """Sleep until a job wants a step, or may."""
-        await self._schedule.wait(None if self._stopping else self._turnstile.next_at(self._clock.now()))
+        await self._schedule.wait(None if self._stopping else self._dispatcher.next_at(self._clock.now()))
 
     async def run_once(self) -> None:
         """Start the step of every job that is due. Never raises, and waits for none of them."""
@@ -190,32 +190,32 @@ class Worker:
         if not self._stopping:
             self._give_turns(now)
 
-    def _take_up(self, entry: Entry, now: datetime) -> None:
+    def _take_up(self, entry: TrackedJob, now: datetime) -> None:
         """Let a job whose time has come wait for its turn, if its step asks the provider; else start the step."""
         job, is_told = entry.job, entry.unwritten is not None or entry.job.awaits_delivery
         if job.state is JobState.QUEUED and not is_told:
             self._line.join(job)
         elif job.state is JobState.PROCESSING and not is_told and self._watcher.would_ask(now):
-            self._turnstile.add_look(entry)
+            self._dispatcher.add_look(entry)
         else:
             self._start(entry)
 
     def _give_turns(self, now: datetime) -> None:
-        turnstile = self._turnstile
-        if turnstile.wants_to_learn(now):
+        dispatcher = self._dispatcher
+        if dispatcher.wants_to_learn(now):
             self._spawn(self._learn(), "turns")
-        for job_id in turnstile.sends(now):
+        for job_id in dispatcher.sends(now):
             self._start(self._entries[job_id])
-        for entry in turnstile.looks(now):
+        for entry in dispatcher.looks(now):
             self._start(entry)
-        for standing in turnstile.news(now, self._entries):
-            self._discord().show(standing)
+        for status in dispatcher.news(now, self._entries):
+            self._discord().show(status)
 
     async def _learn(self) -> None:
-        await self._turnstile.learn()
+        await self._dispatcher.learn()
         self._schedule.nudge()
 
-    def _start(self, entry: Entry) -> None:
+    def _start(self, entry: TrackedJob) -> None:
         if not self._stopping and self._entries.get(entry.job.id) is entry:
             self._spawn(self._step(entry), f"job {entry.job.id}")
 
@@ -246,12 +246,12 @@ class Worker:
                 _log.error("job's outcome could not be written", job_id=entry.job.id, task_id=entry.job.task_id)
 
     def _watch(self, job: Job, due: datetime) -> None:
-        self._entries[job.id] = Entry(job, watch_of(job))
+        self._entries[job.id] = TrackedJob(job, initial_poll_state(job))
         self._line.leave(job.id)
         self._line.note(job)
         self._schedule.put(job.id, due)
 
-    async def _step(self, entry: Entry) -> None:
+    async def _step(self, entry: TrackedJob) -> None:
         async with self._queue_of(entry.job):
             try:
                 due = await self._advance(entry)
@@ -266,7 +266,7 @@ class Worker:
             except Exception:  # noqa: BLE001 - a job fails alone, whatever it is
                 _log.exception("job's step failed; it will be tried again", job_id=entry.job.id)
                 due = self._later(entry)
-        self._turnstile.sent(entry.job.id)
+        self._dispatcher.sent(entry.job.id)
         # Woken anew in the meantime, as by a moderator's decision? Then that plan counts.
         if self._entries.get(entry.job.id) is not entry:
             return
@@ -283,7 +283,7 @@ class Worker:
         is_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
         return self._posts if is_posted else self._sends
 
-    async def _read_again(self, entry: Entry) -> datetime | None:
+    async def _read_again(self, entry: TrackedJob) -> datetime | None:
         """Somebody else moved the job, such as a member who cancelled it: go by what its row says."""
         try:
             job = await self._repository.get(entry.job.id)
@@ -296,7 +296,7 @@ class Worker:
         entry.job = job
         return self._later(entry)
 
-    async def _advance(self, entry: Entry) -> datetime | None:
+    async def _advance(self, entry: TrackedJob) -> datetime | None:
         """Do the job's next step and return when the one after it is due; None: there is none."""
         if entry.unwritten is None:
             following = await self._next(entry)
@@ -305,7 +305,7 @@ class Worker:
             entry.unwritten = following
         return await self._write(entry, entry.unwritten)
 
-    async def _next(self, entry: Entry) -> Next | None:
+    async def _next(self, entry: TrackedJob) -> StepResult | None:
         if entry.job.awaits_delivery:
             return await self._teller.step(entry)
         if entry.job.state is JobState.SUBMITTING:
@@ -315,7 +315,7 @@ class Worker:
         step = self._step_of(entry.job.state)
         return await step(entry) if step else None
 
-    def _step_of(self, state: JobState) -> Callable[[Entry], Awaitable[Next]] | None:
+    def _step_of(self, state: JobState) -> Callable[[TrackedJob], Awaitable[StepResult]] | None:
         return {
             JobState.AWAITING_APPROVAL: self._approver.step,
             JobState.QUEUED: self._sender.step,
@@ -323,8 +323,8 @@ class Worker:
             JobState.UNCONFIRMED: self._teller.undecided_step,
         }.get(state)
 
-    async def _write(self, entry: Entry, write: Write) -> datetime | None:
-        """Write down what happened. What can't be written now stays in memory, and is written later."""
+    async def _write(self, entry: TrackedJob, write: PendingWrite) -> datetime | None:
+        """PendingWrite down what happened. What can't be written now stays in memory, and is written later."""
         entry.update(await write())
         entry.unwritten, entry.failures, entry.may_be_posted = None, 0, False
         if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
@@ -332,10 +332,10 @@ class Worker:
         if entry.job.state is JobState.QUEUED:
             return self._clock.now()
         if entry.job.state is not JobState.PROCESSING:
-            self._discord().show(Standing(entry.job))
+            self._discord().show(JobStatus(entry.job))
             return self._clock.now() if entry.job.wants_work else None
-        entry.watch = watch_of(entry.job)
-        self._discord().show(Standing(entry.job, entry.watch))
+        entry.watch = initial_poll_state(entry.job)
+        self._discord().show(JobStatus(entry.job, entry.watch))
         self._reconsider_undecided()
         return self._watcher.first_look(entry)
 
@@ -346,10 +346,10 @@ class Worker:
             self._schedule.put(job_id, self._clock.now())
         self._undecided.clear()
 
-    def _discord(self) -> Notifier:
+    def _discord(self) -> JobNotifier:
         if self._notifier is None:
             raise RuntimeError("attach a notifier before the first step")
         return self._notifier
 
-    def _later(self, entry: Entry) -> datetime:
+    def _later(self, entry: TrackedJob) -> datetime:
         return entry.later(self._clock.now(), self._min_interval)

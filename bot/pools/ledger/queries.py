@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, case, func, or_, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pools.ledger.pagination import read_page
-from bot.pools.ledger.reports import AccountReading, AuditEntry, Cursor, LedgerEntry, Page, Spender
+from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, Page, ProviderBalance, Spender
 from bot.pools.models import EntryKind
 from bot.storage.schema import audit_entries, jobs, ledger_entries
 
@@ -75,7 +75,7 @@ async def top_spenders(connection: AsyncConnection, guild_id: int, since: dateti
     return [Spender(member_id, amount) for member_id, amount in await connection.execute(query)]
 
 
-async def newest_account(connection: AsyncConnection) -> AccountReading | None:
+async def newest_account(connection: AsyncConnection) -> ProviderBalance | None:
     """Return the provider account's balance as its newest answer told it, to whichever server's job."""
     recent = (
         select(jobs.c.account_credits, jobs.c.submitted_at)
@@ -85,7 +85,7 @@ async def newest_account(connection: AsyncConnection) -> AccountReading | None:
         .subquery()
     )
     row = (await connection.execute(select(recent).order_by(recent.c.submitted_at.desc()).limit(1))).one_or_none()
-    return AccountReading(row.account_credits, row.submitted_at) if row else None
+    return ProviderBalance(row.account_credits, row.submitted_at) if row else None
 
 
 def entry_of(row: RowMapping) -> LedgerEntry:

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from bot.pools.models import EntryKind, Limits, Pool, Session
-from bot.pools.policy import BrakeStep
-from bot.pools.rules.limits import Origin
+from bot.pools.policy import LowBalanceLevel
+from bot.pools.rules.limits import AppliedLimit
 
 _Item = TypeVar("_Item")
 
@@ -95,7 +95,7 @@ class Spender:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountReading:
+class ProviderBalance:
     """The provider account's balance, as its newest answer told it."""
 
     credits: int
@@ -116,7 +116,7 @@ class Statement:
     spending: Spending
     top: tuple[Spender, ...] = ()
     empty_at: datetime | None = None
-    account: AccountReading | None = None
+    account: ProviderBalance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class MemberRules:
     role_ids: Collection[int]
     channel_ids: Collection[int]
     limits: Limits
-    origins: tuple[Origin, ...]
-    step: BrakeStep
+    origins: tuple[AppliedLimit, ...]
+    step: LowBalanceLevel
     session: Session | None
     now: datetime

@@ -20,20 +20,20 @@ from itertools import accumulate, pairwise
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DriftSpan:
     """A number of credits between `low` and `high`, both included."""
 
     low: int
     high: int
 
-    def overlap(self, other: "Span") -> "Span | None":
+    def overlap(self, other: "DriftSpan") -> "DriftSpan | None":
         """Return what is in both; None: nothing."""
         low, high = max(self.low, other.low), min(self.high, other.high)
-        return Span(low, high) if low <= high else None
+        return DriftSpan(low, high) if low <= high else None
 
-    def since(self, other: "Span") -> "Span":
+    def since(self, other: "DriftSpan") -> "DriftSpan":
         """Return the difference to an earlier number."""
-        return Span(self.low - other.high, self.high - other.low)
+        return DriftSpan(self.low - other.high, self.high - other.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BalanceReading:
     """What the provider said with a job that it took.
 
     Attributes:
@@ -74,7 +74,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BalanceStep:
     """One time at which account and books drifted apart.
 
     Attributes:
@@ -84,9 +84,9 @@ class Step:
         job_ids: of the jobs with charges or refunds booked in between, that of `after` included.
     """
 
-    before: Reading
-    after: Reading
-    credits: Span
+    before: BalanceReading
+    after: BalanceReading
+    credits: DriftSpan
     job_ids: tuple[int, ...]
 
 
@@ -103,11 +103,11 @@ class Drift:
     """
 
     readings: int = 0
-    first: Reading | None = None
-    newest: Reading | None = None
-    agreeing: tuple[Reading, Reading] | None = None
-    credits: Span = Span(0, 0)
-    steps: tuple[Step, ...] = ()
+    first: BalanceReading | None = None
+    newest: BalanceReading | None = None
+    agreeing: tuple[BalanceReading, BalanceReading] | None = None
+    credits: DriftSpan = DriftSpan(0, 0)
+    steps: tuple[BalanceStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,10 @@ class _Run:
 
     first: int
     end: int
-    level: Span
+    level: DriftSpan
 
 
-def find_drift(readings: Sequence[Reading], movements: Sequence[Movement]) -> Drift:
+def find_drift(readings: Sequence[BalanceReading], movements: Sequence[Movement]) -> Drift:
     """Compare every reading with what was booked.
 
     Args:
@@ -136,28 +136,28 @@ def find_drift(readings: Sequence[Reading], movements: Sequence[Movement]) -> Dr
         first=readings[0],
         newest=readings[-1],
         agreeing=(readings[pairs[-1] - 1], readings[pairs[-1]]) if pairs else None,
-        credits=runs[-1].level.since(runs[0].level) if len(runs) > 1 else Span(0, 0),
+        credits=runs[-1].level.since(runs[0].level) if len(runs) > 1 else DriftSpan(0, 0),
         steps=tuple(_step(old, new, levels, readings, movements) for old, new in pairwise(runs)),
     )
 
 
-def _levels(readings: Sequence[Reading], movements: Sequence[Movement]) -> list[Span]:
+def _levels(readings: Sequence[BalanceReading], movements: Sequence[Movement]) -> list[DriftSpan]:
     charges = _Sums(movement for movement in movements if movement.credits > 0)
     refunds = _Sums(movement for movement in movements if movement.credits < 0)
     return [_level(reading, charges, refunds) for reading in readings]
 
 
-def _level(reading: Reading, charges: "_Sums", refunds: "_Sums") -> Span:
+def _level(reading: BalanceReading, charges: "_Sums", refunds: "_Sums") -> DriftSpan:
     charged, refunded = charges.booked_before(reading.sent_at), refunds.booked_before(reading.sent_at)
     certain = reading.account + charged + refunded
     # The job's own charge is in the balance; its own refund, begun when the charge was booked, is not.
     perhaps_charged = charges.begun_until(reading.booked_at) - charged - reading.charged
     perhaps_refunded = refunds.begun_before(reading.booked_at) - refunded
-    return Span(certain + reading.charged + perhaps_refunded, certain + reading.charged + perhaps_charged)
+    return DriftSpan(certain + reading.charged + perhaps_refunded, certain + reading.charged + perhaps_charged)
 
 
-def _runs(levels: Sequence[Span], readings: Sequence[Reading]) -> Iterator[_Run]:
-    old: Span | None = None
+def _runs(levels: Sequence[DriftSpan], readings: Sequence[BalanceReading]) -> Iterator[_Run]:
+    old: DriftSpan | None = None
     first, common = 0, levels[0]
     for number, level in enumerate(levels):
         if old and old.overlap(level) and readings[number].sent_at <= readings[first].booked_at:
@@ -172,14 +172,14 @@ def _runs(levels: Sequence[Span], readings: Sequence[Reading]) -> Iterator[_Run]
 
 
 def _step(
-    old: _Run, new: _Run, levels: Sequence[Span], readings: Sequence[Reading], movements: Sequence[Movement]
-) -> Step:
+    old: _Run, new: _Run, levels: Sequence[DriftSpan], readings: Sequence[BalanceReading], movements: Sequence[Movement]
+) -> BalanceStep:
     # There is one: were the new level in each span of the old run, it would be in what they have in common.
     last = next(number for number in reversed(range(old.first, old.end)) if not levels[number].overlap(new.level))
     before, after = readings[last], readings[new.first]
     between = (each for each in movements if each.entry_id and before.entry_id < each.entry_id <= after.entry_id)
     job_ids = tuple(dict.fromkeys(movement.job_id for movement in between))
-    return Step(before, after, new.level.since(old.level), job_ids)
+    return BalanceStep(before, after, new.level.since(old.level), job_ids)
 
 
 class _Sums:

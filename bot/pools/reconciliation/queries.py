@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 
 from bot.pools.ledger.entries import job_recount_query, recount_query, session_recount_query
 from bot.pools.models import Balance, EntryKind, Funds
-from bot.pools.reconciliation.drift import Movement, Reading
-from bot.pools.reconciliation.report import JobFault, Purse, ServerBooks, SessionFault
+from bot.pools.reconciliation.drift import BalanceReading, Movement
+from bot.pools.reconciliation.report import BudgetBooks, JobFault, ServerBooks, SessionFault
 from bot.storage.schema import jobs, ledger_entries, pools, sessions
 
 UNPAID_STATES = ("failed", "cancelled", "denied", "expired")
@@ -38,12 +38,12 @@ def read_servers(connection: Connection) -> tuple[ServerBooks, ...]:
 
 def read_session_faults(connection: Connection) -> tuple[SessionFault, ...]:
     """Read the sessions whose rows and entries differ."""
-    counted = {row.session_id: Purse(*row[1:]) for row in connection.execute(session_recount_query())}
+    counted = {row.session_id: BudgetBooks(*row[1:]) for row in connection.execute(session_recount_query())}
     found = []
     for row in connection.execute(select(sessions).order_by(sessions.c.id)):
-        told = Purse(row.available_credits, row.held_credits, row.spent_credits)
-        if told != counted.get(row.id, Purse()):
-            found.append(SessionFault(row.id, row.guild_id, told, counted.get(row.id, Purse())))
+        told = BudgetBooks(row.available_credits, row.held_credits, row.spent_credits)
+        if told != counted.get(row.id, BudgetBooks()):
+            found.append(SessionFault(row.id, row.guild_id, told, counted.get(row.id, BudgetBooks())))
     return tuple(found)
 
 
@@ -75,10 +75,10 @@ def read_unconfirmed(connection: Connection) -> tuple[int, int]:
     return count, amount
 
 
-def read_account(connection: Connection) -> tuple[list[Reading], list[Movement]]:
+def read_account(connection: Connection) -> tuple[list[BalanceReading], list[Movement]]:
     """Read what the provider said of its account, and what it took and gave back, in the order of the books."""
     movements: list[Movement] = []
-    readings: dict[int, Reading] = {}
+    readings: dict[int, BalanceReading] = {}
     charges: dict[int, datetime] = {}
     for row in _moving_entries(connection):
         if row.kind == EntryKind.REFUND:
@@ -91,7 +91,7 @@ def read_account(connection: Connection) -> tuple[list[Reading], list[Movement]]
         charges[row.job_id] = row.created_at
         if row.account_credits is not None:
             # If a job was charged twice, its row tells of the last time.
-            readings[row.job_id] = Reading(
+            readings[row.job_id] = BalanceReading(
                 row.job_id, row.account_credits, row.credits, sent_at, row.created_at, row.id
             )
     movements += _open_movements(connection, charges)

@@ -34,7 +34,7 @@ class ServerBooks:
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
+class BudgetBooks:
     """A session's credits: left for jobs, held for them, and spent."""
 
     available: int = 0
@@ -48,8 +48,8 @@ class SessionFault:
 
     session_id: int
     guild_id: int
-    told: Purse
-    counted: Purse
+    told: BudgetBooks
+    counted: BudgetBooks
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from bot.errors import NotAllowedError, PlaceError, PoolEmptyError, PromptRefusedError
 from bot.pools.models import Limits, Pool, Session, Usage
-from bot.pools.policy import ApprovalCause, BrakeStep, Policy
-from bot.pools.rules.low_balance import brake_step
+from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
+from bot.pools.rules.low_balance import low_balance_level
 from bot.pools.rules.quota import check_limits, relative
 from bot.wordlist.matcher import first_match
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AdmissionRequest:
     """What a member asks for, as far as the rules look at it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Wish:
     is_asked: bool = False
 
 
-def admit(pool: Pool, session: Session | None, wish: Wish, now: datetime) -> ApprovalCause | None:
+def admit(pool: Pool, session: Session | None, wish: AdmissionRequest, now: datetime) -> ApprovalCause | None:
     """Let a wish pass as far as the pool and the server's rules go.
 
     Args:
@@ -76,7 +76,7 @@ def check_allowance(limits: Limits, usage: Usage, price: int, now: datetime) -> 
     check_limits(limits, usage, price, now)
 
 
-def _check_member(policy: Policy, wish: Wish, now: datetime) -> None:
+def _check_member(policy: Policy, wish: AdmissionRequest, now: datetime) -> None:
     if policy.paused is not None:
         reason = f": {policy.paused}" if policy.paused else "."
         raise NotAllowedError(f"The moderators have paused videos here{reason}")
@@ -88,13 +88,13 @@ def _check_member(policy: Policy, wish: Wish, now: datetime) -> None:
     raise NotAllowedError(f"A moderator has blocked you from making videos here{until}{reason}")
 
 
-def _check_channel(policy: Policy, wish: Wish) -> None:
+def _check_channel(policy: Policy, wish: AdmissionRequest) -> None:
     if policy.channels and not policy.channels.intersection(wish.channel_ids):
         places = ", ".join(f"<#{channel_id}>" for channel_id in sorted(policy.channels))
         raise PlaceError(f"Videos are made in {places}. Please use the command there.")
 
 
-def _check_session(session: Session, wish: Wish) -> None:
+def _check_session(session: Session, wish: AdmissionRequest) -> None:
     if session.role_id and session.role_id not in wish.role_ids and session.role_id != session.guild_id:
         raise NotAllowedError(f"This session is for <@&{session.role_id}>. Other channels are open to you.")
     if session.available < wish.price:
@@ -106,7 +106,7 @@ def _check_session(session: Session, wish: Wish) -> None:
         )
 
 
-def _check_pool(pool: Pool, wish: Wish) -> None:
+def _check_pool(pool: Pool, wish: AdmissionRequest) -> None:
     available = pool.funds.available
     if available < wish.price:
         raise PoolEmptyError(
@@ -115,20 +115,20 @@ def _check_pool(pool: Pool, wish: Wish) -> None:
             needed=wish.price,
             available=available,
         )
-    if _step(pool) is BrakeStep.CHEAPEST and not wish.is_cheapest:
+    if _step(pool) is LowBalanceLevel.CHEAPEST and not wish.is_cheapest:
         raise NotAllowedError(
             f"This server's pool is low ({available} credits), so only 5-second silent videos are made now."
         )
 
 
-def _approval_cause(pool: Pool, wish: Wish) -> ApprovalCause | None:
+def _approval_cause(pool: Pool, wish: AdmissionRequest) -> ApprovalCause | None:
     if wish.is_asked:
         return ApprovalCause.WORDS
-    if _step(pool) is BrakeStep.APPROVAL:
-        return ApprovalCause.BRAKE
+    if _step(pool) is LowBalanceLevel.APPROVAL:
+        return ApprovalCause.LOW_BALANCE
     threshold = pool.policy.approval_price
     return ApprovalCause.PRICE if threshold is not None and wish.price >= threshold else None
 
 
-def _step(pool: Pool) -> BrakeStep:
-    return brake_step(pool.funds.available, pool.last_deposit, pool.policy.brakes)
+def _step(pool: Pool) -> LowBalanceLevel:
+    return low_balance_level(pool.funds.available, pool.last_deposit, pool.policy.low_balance)

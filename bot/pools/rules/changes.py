@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from bot.errors import ChangeRefusedError, WordsError
-from bot.pools.policy import Allowance, Block, Brakes, Policy
+from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
 from bot.pools.rules.input_checks import check_credits, check_whole, clean_reason
 from bot.wordlist.matcher import add_words, remove_words
 
@@ -211,7 +211,7 @@ def forget(policy: Policy, target: Target) -> Policy:
     return _with_rule(policy, target, Allowance())
 
 
-def set_brakes(policy: Policy, cheapest_percent: int, approval_percent: int) -> Policy:
+def set_low_balance_limits(policy: Policy, cheapest_percent: int, approval_percent: int) -> Policy:
     """Set below which share of its last deposit, in per cent, the pool is braked; 0: never.
 
     Raises:
@@ -224,7 +224,7 @@ def set_brakes(policy: Policy, cheapest_percent: int, approval_percent: int) -> 
             f"With approval under {approval_percent} %, the brake under {cheapest_percent} % would never count. "
             "Give approval the smaller number, or switch one off with 0."
         )
-    return replace(policy, brakes=Brakes(cheapest_percent, approval_percent))
+    return replace(policy, low_balance=LowBalanceLimits(cheapest_percent, approval_percent))
 
 
 def _check_numbers(numbers: Allowance) -> None:

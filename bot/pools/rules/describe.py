@@ -5,7 +5,7 @@ Ids are written as Discord writes them in messages, so that it shows the names.
 
 from collections.abc import Iterable
 
-from bot.pools.policy import Allowance, Block, Brakes, Policy
+from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
 from bot.pools.rules.changes import Target, TargetKind
 from bot.pools.rules.quota import relative
 
@@ -58,7 +58,7 @@ def allowance(found: Allowance) -> str:
     return _listed(told, "no rule")
 
 
-def brakes(found: Brakes) -> str:
+def brakes(found: LowBalanceLimits) -> str:
     """When a pool is braked."""
     return f"only 5-second silent videos {_below(found.cheapest_percent)}, approval {_below(found.approval_percent)}"
 

@@ -15,7 +15,7 @@ from bot.pools.rules.quota import has_window
 _DAY_HOURS = 24.0
 
 
-class Number(StrEnum):
+class LimitKind(StrEnum):
     """What an allowance limits."""
 
     WINDOW_CREDITS = "window_credits"
@@ -23,7 +23,7 @@ class Number(StrEnum):
     MAX_PRICE = "max_price"
 
 
-class Source(StrEnum):
+class LimitSource(StrEnum):
     """Where a limit comes from, the strongest first."""
 
     MEMBER = "member"
@@ -33,7 +33,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class AppliedLimit:
     """One number that applies to a member.
 
     Attributes:
@@ -42,9 +42,9 @@ class Origin:
         is_in_force: whether it is the one that counts, of all that apply.
     """
 
-    number: Number
+    number: LimitKind
     value: int
-    source: Source
+    source: LimitSource
     role_id: int | None = None
     is_in_force: bool = False
 
@@ -54,44 +54,44 @@ def limits_for(policy: Policy, member_id: int, role_ids: Collection[int], settin
     applying = origins(policy, member_id, role_ids, settings)
     values = {origin.number: origin.value for origin in applying if origin.is_in_force}
     # Where the operator set no window, but moderators limit credits, they mean a day.
-    hours = settings.window_hours or (_DAY_HOURS if values[Number.WINDOW_CREDITS] else 0.0)
-    return Limits(values[Number.ACTIVE_JOBS], values[Number.WINDOW_CREDITS], hours, values[Number.MAX_PRICE])
+    hours = settings.window_hours or (_DAY_HOURS if values[LimitKind.WINDOW_CREDITS] else 0.0)
+    return Limits(values[LimitKind.ACTIVE_JOBS], values[LimitKind.WINDOW_CREDITS], hours, values[LimitKind.MAX_PRICE])
 
 
-def origins(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> list[Origin]:
+def origins(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> list[AppliedLimit]:
     """Return every number that applies to a member: for each what is in force first, then what it overrules."""
     found = []
-    for number in Number:
+    for number in LimitKind:
         applying = list(_applying(number, policy, member_id, role_ids, settings))
         found += [replace(applying[0], is_in_force=True), *applying[1:]]
     return found
 
 
 def _applying(
-    number: Number, policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits
-) -> Iterator[Origin]:
+    number: LimitKind, policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits
+) -> Iterator[AppliedLimit]:
     own = _value(policy.members.get(member_id), number)
     if own is not None:
-        yield Origin(number, own, Source.MEMBER)
+        yield AppliedLimit(number, own, LimitSource.MEMBER)
     by_role = {role_id: _value(policy.roles.get(role_id), number) for role_id in role_ids}
     # 0 is no limit, which is better than any.
     best_first = sorted(
         ((value == 0, value, role_id) for role_id, value in by_role.items() if value is not None), reverse=True
     )
-    yield from (Origin(number, value, Source.ROLE, role_id) for _, value, role_id in best_first)
+    yield from (AppliedLimit(number, value, LimitSource.ROLE, role_id) for _, value, role_id in best_first)
     general = _value(policy.everyone, number)
     if general is not None:
-        yield Origin(number, general, Source.EVERYONE)
-    yield Origin(number, _setting(settings, number), Source.SETTINGS)
+        yield AppliedLimit(number, general, LimitSource.EVERYONE)
+    yield AppliedLimit(number, _setting(settings, number), LimitSource.SETTINGS)
 
 
-def _setting(settings: Limits, number: Number) -> int:
-    if number is Number.WINDOW_CREDITS and not has_window(settings):
+def _setting(settings: Limits, number: LimitKind) -> int:
+    if number is LimitKind.WINDOW_CREDITS and not has_window(settings):
         return 0
     value: int = getattr(settings, number.value)
     return value
 
 
-def _value(allowance: Allowance | None, number: Number) -> int | None:
+def _value(allowance: Allowance | None, number: LimitKind) -> int | None:
     value: int | None = getattr(allowance, number.value) if allowance else None
     return value

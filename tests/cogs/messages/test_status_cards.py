@@ -8,9 +8,9 @@ import pytest
 
 from bot.client import VideoBot
 from bot.jobs.models import Job, JobState
-from bot.jobs.ports import Standing
-from cogs.messages.status_cards import ROUND_SECONDS, CardBoard
-from tests.builders import TEXT_REQUEST, asker
+from bot.jobs.ports import JobStatus
+from cogs.messages.status_cards import ROUND_SECONDS, StatusCards
+from tests.builders import TEXT_REQUEST, requester
 from tests.clock import FakeClock
 
 
@@ -42,16 +42,16 @@ def channels() -> Channels:
 
 
 @pytest.fixture
-def board(channels: Channels, clock: FakeClock) -> CardBoard:
-    return CardBoard(cast(VideoBot, channels), clock)
+def board(channels: Channels, clock: FakeClock) -> StatusCards:
+    return StatusCards(cast(VideoBot, channels), clock)
 
 
 def ended(clock: FakeClock, job_id: int) -> Job:
-    job = Job(job_id, asker(), TEXT_REQUEST, JobState.SUCCEEDED, 55, clock.now(), charged_credits=55)
+    job = Job(job_id, requester(), TEXT_REQUEST, JobState.SUCCEEDED, 55, clock.now(), charged_credits=55)
     return replace(job, card_message_id=5000 + job_id, finished_at=clock.now(), thread_id=5000 + job_id)
 
 
-async def edits_in_each_second(board: CardBoard, clock: FakeClock, channels: Channels, seconds: int) -> list[int]:
+async def edits_in_each_second(board: StatusCards, clock: FakeClock, channels: Channels, seconds: int) -> list[int]:
     found = []
     for _ in range(seconds):
         before = len(channels.edits)
@@ -63,20 +63,22 @@ async def edits_in_each_second(board: CardBoard, clock: FakeClock, channels: Cha
 
 
 async def test_edits_that_count_keep_to_the_limit_and_all_are_made(
-    board: CardBoard, clock: FakeClock, channels: Channels
+    board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     for job_id in range(150):
-        board.show(Standing(ended(clock, job_id)))
+        board.show(JobStatus(ended(clock, job_id)))
     found = await edits_in_each_second(board, clock, channels, 8)
     assert max(found) <= 45
     assert sum(found) == 150
     assert len(board) == 0
 
 
-async def test_edits_make_way_for_what_goes_before_them(board: CardBoard, clock: FakeClock, channels: Channels) -> None:
+async def test_edits_make_way_for_what_goes_before_them(
+    board: StatusCards, clock: FakeClock, channels: Channels
+) -> None:
     await edits_in_each_second(board, clock, channels, 2)
     for job_id in range(30):
-        board.show(Standing(ended(clock, job_id)))
+        board.show(JobStatus(ended(clock, job_id)))
     for _ in range(45 * 3):
         board.make_way()
     assert sum(await edits_in_each_second(board, clock, channels, 1)) == 0
@@ -84,10 +86,10 @@ async def test_edits_make_way_for_what_goes_before_them(board: CardBoard, clock:
 
 
 async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it(
-    board: CardBoard, clock: FakeClock, channels: Channels
+    board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     job = ended(clock, 1)
-    board.show(Standing(replace(job, thread_id=None)))
+    board.show(JobStatus(replace(job, thread_id=None)))
     await board.refresh()
     board.located(job)
     await edits_in_each_second(board, clock, channels, 5)
@@ -96,11 +98,11 @@ async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it
 
 
 async def test_what_a_quiet_second_leaves_does_not_come_on_top_of_the_next(
-    board: CardBoard, clock: FakeClock, channels: Channels
+    board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     await edits_in_each_second(board, clock, channels, 5)
     for job_id in range(200):
-        board.show(Standing(ended(clock, job_id)))
+        board.show(JobStatus(ended(clock, job_id)))
     for _ in range(8):
         clock.advance(ROUND_SECONDS)
         before = len(channels.edits)
@@ -109,18 +111,18 @@ async def test_what_a_quiet_second_leaves_does_not_come_on_top_of_the_next(
 
 
 async def test_many_cards_that_count_are_left_alone_and_shown_when_they_are_fewer(
-    board: CardBoard, clock: FakeClock, channels: Channels
+    board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     jobs = [
         replace(ended(clock, job_id), state=JobState.PROCESSING, charged_credits=None, finished_at=None)
         for job_id in range(60)
     ]
     for job in jobs:
-        board.show(Standing(job))
+        board.show(JobStatus(job))
     assert sum(await edits_in_each_second(board, clock, channels, 5)) == 0
     for job in jobs[20:]:
-        board.show(Standing(ended(clock, job.id)))
+        board.show(JobStatus(ended(clock, job.id)))
     assert sum(await edits_in_each_second(board, clock, channels, 5)) == 40
     for job in jobs[:20]:
-        board.show(Standing(job))
+        board.show(JobStatus(job))
     assert sum(await edits_in_each_second(board, clock, channels, 5)) == 20

@@ -9,7 +9,7 @@ import pytest
 
 from bot.client import VideoBot
 from bot.errors import RefusedError
-from bot.jobs.models import Approval, ApprovalDecision, Asker, Case, Job, JobState, Overview
+from bot.jobs.models import Approval, ApprovalCase, ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.pools.models import Funds, Limits, Pool, Usage
 from bot.pools.policy import ApprovalCause
 from cogs.interactions.refused_requests import RefusedRequests
@@ -19,15 +19,15 @@ from tests.clock import START, FakeClock
 
 ASKED = Approval(7, ApprovalCause.PRICE)
 DENIED = replace(ASKED, decision=ApprovalDecision.DENIED, decided_by=1, decided_at=START)
-OVERVIEW = Overview(Limits(3, 550, 24), Usage((START,), ()))
+OVERVIEW = MemberUsage(Limits(3, 550, 24), Usage((START,), ()))
 POOL = Pool(GUILD, Funds(available=890, held=110), last_deposit=1000)
 
 
-def case(prompt: str = TEXT_REQUEST.prompt, approval: Approval = ASKED) -> Case:
+def case(prompt: str = TEXT_REQUEST.prompt, approval: Approval = ASKED) -> ApprovalCase:
     """A job that waits, or is decided."""
     request = replace(picture_request(), prompt=prompt)
-    job = Job(7, Asker(1, GUILD, CHANNEL, MEMBER), request, JobState.AWAITING_APPROVAL, 55, START)
-    return Case(job, approval)
+    job = Job(7, Requester(1, GUILD, CHANNEL, MEMBER), request, JobState.AWAITING_APPROVAL, 55, START)
+    return ApprovalCase(job, approval)
 
 
 @pytest.mark.parametrize("letter", ["a", "*", "@everyone ", "\n*", "a\n\n", "😀"])

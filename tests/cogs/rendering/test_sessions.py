@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.models import Asker, Job, JobState
+from bot.jobs.models import Job, JobState, Requester
 from bot.pools.models import Session, SessionEnd
 from bot.provider.models import GenerationMode, GenerationRequest
-from bot.sessions.models import Ending, SessionStanding, Summary
+from bot.sessions.models import EndedSession, SessionStatus, Summary
 from cogs.rendering import sessions as _session_render
 from tests.properties import PROPERTY
 
@@ -58,7 +58,7 @@ def job(
 ) -> Job:
     return Job(
         id=number,
-        asker=Asker(number, 100, 201, member_id, in_thread=True),
+        requester=Requester(number, 100, 201, member_id, in_thread=True),
         request=GenerationRequest(GenerationMode.TEXT, prompt),
         state=state,
         held_credits=55,
@@ -144,7 +144,7 @@ def test_summary_says_what_it_cost_and_what_went_back() -> None:
 
 
 def test_titles_and_prompts_are_shown_and_do_nothing() -> None:
-    card = _session_render.card(SessionStanding(session(title="**@everyone**")), role_is_gone=False)
+    card = _session_render.card(SessionStatus(session(title="**@everyone**")), role_is_gone=False)
     assert card.title == "\\*\\*@\u200beveryone\\*\\*"
     (page,) = _session_render.pages(Summary(session(), (job(1, prompt="<@1> [x](https://evil)"),)))
     assert "\\[x](https://evil)" in (page.description or "")
@@ -155,13 +155,13 @@ def test_titles_and_prompts_are_shown_and_do_nothing() -> None:
     [(None, False, "Everyone"), (5, False, "<@&5>"), (5, True, "Nobody any more: its role is gone.")],
 )
 def test_card_says_for_whom_it_is(role_id: int | None, role_is_gone: bool, words: str) -> None:
-    card = _session_render.card(SessionStanding(session(role_id=role_id, end=None)), role_is_gone=role_is_gone)
+    card = _session_render.card(SessionStatus(session(role_id=role_id, end=None)), role_is_gone=role_is_gone)
     assert words in str(card.to_dict())
 
 
 def test_manager_who_ends_it_is_told_what_goes_on_and_what_has_expired() -> None:
-    standing = SessionStanding(session(300, spent=55, held=55), ready=1, making=1)
-    text = _session_render.ended(Ending(standing, (job(2, JobState.EXPIRED),))).description or ""
+    status = SessionStatus(session(300, spent=55, held=55), ready=1, making=1)
+    text = _session_render.ended(EndedSession(status, (job(2, JobState.EXPIRED),))).description or ""
     assert "190 of 300 credits went back to the pool." in text
     assert "Still in the making, and paid by it: 1 video. The summary follows in <#201>." in text
     assert "Expired, as no moderator had decided: 1 request." in text

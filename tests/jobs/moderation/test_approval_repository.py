@@ -15,11 +15,11 @@ from bot.jobs.store.approval_queries import expire_of_session
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import Balance, Funds, JobAccount, Terms
+from bot.pools.models import Balance, Funds, JobAccount, PoolSettings
 from bot.pools.policy import ApprovalCause
 from bot.provider.models import GenerationRequest
 from bot.storage.schema import audit_entries, jobs, sessions
-from tests.builders import GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, asker, take
+from tests.builders import GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, requester, take
 from tests.clock import FakeClock
 
 MODERATOR, OTHER = 901, 902
@@ -52,8 +52,8 @@ async def waiting(
     repository: JobRepository, request: GenerationRequest = DEAR, member_id: int = MEMBER, guild_id: int = GUILD
 ) -> Job:
     """A job that waits for a moderator."""
-    terms = Terms(UNLIMITED, PLENTY)
-    who = asker(guild_id, member_id)
+    terms = PoolSettings(UNLIMITED, PLENTY)
+    who = requester(guild_id, member_id)
     job, _ = await repository.take(who, request, list_price(request), terms, is_asked=True)
     assert job.state is JobState.AWAITING_APPROVAL
     return job
@@ -316,4 +316,4 @@ def test_a_cheaper_kind_is_silent_else_shorter() -> None:
     assert cheaper_variant(silent) == short
     assert cheaper_variant(replace(short, sound=True)) == short
     assert cheaper_variant(short) is None
-    assert cheaper_variant(replace(silent, share=True)) == replace(short, share=True)
+    assert cheaper_variant(replace(silent, publish=True)) == replace(short, publish=True)

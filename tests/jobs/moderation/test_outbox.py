@@ -1,4 +1,4 @@
-"""The moderators' desk: errands are carried out once, later when Discord is away, and anew after a restart."""
+"""The moderators' outbox: errands are carried out once, later when Discord is away, and anew after a restart."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from bot.errors import DeliveryDelayedError, PlaceRefusedError
-from bot.jobs.models import Case, Job
+from bot.jobs.models import ApprovalCase, Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.moderation.outbox import Desk
+from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.store.repository import JobRepository
-from bot.pools.low_balance_repository import BrakeRepository
-from bot.pools.models import BrakeNews, Terms
-from bot.pools.policy import BrakeStep
+from bot.pools.low_balance_repository import LowBalanceRepository
+from bot.pools.models import LowBalanceNotice, PoolSettings
+from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules.approval_rules import set_moderators_channel
 from bot.pools.service import PoolService
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, asker, repository_at
+from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, repository_at, requester
 from tests.clock import FakeClock
 
 MODERATOR = 901
@@ -27,15 +27,15 @@ class ScriptedModerators:
 
     def __init__(self) -> None:
         self.closed: list[int] = []
-        self.told: list[BrakeNews] = []
+        self.told: list[LowBalanceNotice] = []
         self.tries = 0
         self.trouble: Exception | None = None
 
-    async def close_card(self, case: Case) -> None:
+    async def close_card(self, case: ApprovalCase) -> None:
         self._try()
         self.closed.append(case.job.id)
 
-    async def announce_brake(self, news: BrakeNews) -> None:
+    async def announce_low_balance(self, news: LowBalanceNotice) -> None:
         self._try()
         self.told.append(news)
 
@@ -45,26 +45,26 @@ class ScriptedModerators:
             raise self.trouble
 
 
-class DeskStage:
-    """A desk with all that it needs, and a pool of 1000 credits."""
+class OutboxStage:
+    """A outbox with all that it needs, and a pool of 1000 credits."""
 
     def __init__(self, repository: JobRepository, clock: FakeClock) -> None:
         database = repository._database
         self.repository, self.clock = repository, clock
-        self.approvals, self.brakes = ApprovalRepository(database, clock), BrakeRepository(database)
-        self.pools = PoolService(database, clock, Terms(UNLIMITED, 1000))
+        self.approvals, self.brakes = ApprovalRepository(database, clock), LowBalanceRepository(database)
+        self.pools = PoolService(database, clock, PoolSettings(UNLIMITED, 1000))
         self.moderators = ScriptedModerators()
-        self.desk = self.new_desk()
+        self.outbox = self.new_desk()
 
-    def new_desk(self) -> Desk:
-        """Make the desk of a process that has just been started."""
-        self.desk = Desk(self.approvals, self.brakes, self.clock)
-        self.desk.attach(self.moderators)
-        return self.desk
+    def new_desk(self) -> ModerationOutbox:
+        """Make the outbox of a process that has just been started."""
+        self.outbox = ModerationOutbox(self.approvals, self.brakes, self.clock)
+        self.outbox.attach(self.moderators)
+        return self.outbox
 
     async def waiting(self) -> Job:
         """A job that waits, with a card."""
-        job, _ = await self.repository.take(asker(), TEXT_REQUEST, 55, Terms(UNLIMITED, 1000), is_asked=True)
+        job, _ = await self.repository.take(requester(), TEXT_REQUEST, 55, PoolSettings(UNLIMITED, 1000), is_asked=True)
         return await self.approvals.record_card(job.id, CHANNEL, 8000 + job.id)
 
     async def name_channel(self, channel_id: int | None = CHANNEL) -> None:
@@ -80,27 +80,27 @@ class DeskStage:
         await self.look()
 
     async def look(self) -> None:
-        self.desk.check_brakes(GUILD)
-        await self.desk.run_once()
+        self.outbox.check_low_balance(GUILD)
+        await self.outbox.run_once()
 
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds)):
             self.clock.advance(1)
-            await self.desk.run_once()
+            await self.outbox.run_once()
 
     @property
-    def steps(self) -> list[BrakeStep]:
+    def steps(self) -> list[LowBalanceLevel]:
         return [news.step for news in self.moderators.told]
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[DeskStage]:
+async def stage(tmp_path: Path) -> AsyncIterator[OutboxStage]:
     clock = FakeClock()
-    async with repository_at(tmp_path / "desk.db", clock) as repository:
-        yield DeskStage(repository, clock)
+    async with repository_at(tmp_path / "outbox.db", clock) as repository:
+        yield OutboxStage(repository, clock)
 
 
-async def is_closed(stage: DeskStage, job: Job) -> bool:
+async def is_closed(stage: OutboxStage, job: Job) -> bool:
     case = await stage.approvals.get(job.id)
     assert case
     return not case.approval.has_open_card
@@ -109,43 +109,43 @@ async def is_closed(stage: DeskStage, job: Job) -> bool:
 # Cards
 
 
-async def test_the_card_of_a_decided_job_is_closed_once(stage: DeskStage) -> None:
+async def test_the_card_of_a_decided_job_is_closed_once(stage: OutboxStage) -> None:
     job = await stage.waiting()
     await stage.approvals.approve(job.id, GUILD, MODERATOR)
     for _ in range(2):
-        stage.desk.close_card(job.id)
-        await stage.desk.run_once()
+        stage.outbox.close_card(job.id)
+        await stage.outbox.run_once()
     assert stage.moderators.closed == [job.id]
     assert await is_closed(stage, job)
-    assert len(stage.desk) == 0
+    assert len(stage.outbox) == 0
 
 
-async def test_the_card_of_a_waiting_job_stays(stage: DeskStage) -> None:
+async def test_the_card_of_a_waiting_job_stays(stage: OutboxStage) -> None:
     job = await stage.waiting()
     for job_id in (job.id, 12345):
-        stage.desk.close_card(job_id)
-    await stage.desk.run_once()
+        stage.outbox.close_card(job_id)
+    await stage.outbox.run_once()
     assert stage.moderators.closed == []
     assert not await is_closed(stage, job)
 
 
-async def test_a_card_that_is_gone_is_left_alone(stage: DeskStage) -> None:
+async def test_a_card_that_is_gone_is_left_alone(stage: OutboxStage) -> None:
     job = await stage.waiting()
     await stage.approvals.expire(job.id, "Nobody decided.")
     stage.moderators.trouble = PlaceRefusedError("unknown message")
-    stage.desk.close_card(job.id)
-    await stage.desk.run_once()
+    stage.outbox.close_card(job.id)
+    await stage.outbox.run_once()
     assert await is_closed(stage, job)
-    assert len(stage.desk) == 0
+    assert len(stage.outbox) == 0
 
 
 @pytest.mark.parametrize("trouble", [DeliveryDelayedError("status 503"), RuntimeError("a mistake")], ids=repr)
-async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: DeskStage, trouble: Exception) -> None:
+async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: OutboxStage, trouble: Exception) -> None:
     job = await stage.waiting()
     await stage.repository.cancel(job.id, GUILD, MEMBER)
     stage.moderators.trouble = trouble
-    stage.desk.close_card(job.id)
-    await stage.desk.run_once()
+    stage.outbox.close_card(job.id)
+    await stage.outbox.run_once()
     await stage.pass_time(60)
     assert 3 <= stage.moderators.tries <= 5
     stage.moderators.trouble = None
@@ -153,65 +153,65 @@ async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: DeskSta
     assert stage.moderators.closed == [job.id]
 
 
-async def test_after_a_restart_the_cards_that_still_ask_are_closed(stage: DeskStage) -> None:
+async def test_after_a_restart_the_cards_that_still_ask_are_closed(stage: OutboxStage) -> None:
     decided, undecided = await stage.waiting(), await stage.waiting()
     await stage.approvals.deny(decided.id, GUILD, MODERATOR, None)
-    desk = stage.new_desk()
-    await desk.recover()
-    await desk.run_once()
+    outbox = stage.new_desk()
+    await outbox.recover()
+    await outbox.run_once()
     assert stage.moderators.closed == [decided.id]
     assert not await is_closed(stage, undecided)
     await stage.new_desk().recover()
-    assert len(stage.desk) == 0
+    assert len(stage.outbox) == 0
 
 
 # Brakes
 
 
-async def test_each_step_is_told_once(stage: DeskStage) -> None:
+async def test_each_step_is_told_once(stage: OutboxStage) -> None:
     await stage.name_channel()
     for credits_left in (250, 249, 200, 100, 99, 98, 0):
         await stage.leave(credits_left)
         await stage.look()
-    assert stage.steps == [BrakeStep.CHEAPEST, BrakeStep.APPROVAL]
+    assert stage.steps == [LowBalanceLevel.CHEAPEST, LowBalanceLevel.APPROVAL]
     assert [news.pool.funds.available for news in stage.moderators.told] == [249, 99]
 
 
-async def test_what_comes_back_to_the_line_is_not_told_but_what_comes_well_above_is(stage: DeskStage) -> None:
+async def test_what_comes_back_to_the_line_is_not_told_but_what_comes_well_above_is(stage: OutboxStage) -> None:
     await stage.name_channel()
     job = await stage.waiting()
     await stage.leave(240)
-    assert stage.steps == [BrakeStep.CHEAPEST]
+    assert stage.steps == [LowBalanceLevel.CHEAPEST]
     await stage.repository.cancel(job.id, GUILD, MEMBER)
     assert (await stage.pools.pool(GUILD)).funds.available == 295
     await stage.look()
-    assert stage.steps == [BrakeStep.CHEAPEST]
+    assert stage.steps == [LowBalanceLevel.CHEAPEST]
     await stage.pools.deposit(GUILD, MODERATOR, 700, "more")
     await stage.look()
-    assert stage.steps == [BrakeStep.CHEAPEST, BrakeStep.NONE]
+    assert stage.steps == [LowBalanceLevel.CHEAPEST, LowBalanceLevel.NONE]
 
 
-async def test_after_a_new_deposit_a_step_is_new_again(stage: DeskStage) -> None:
+async def test_after_a_new_deposit_a_step_is_new_again(stage: OutboxStage) -> None:
     await stage.name_channel()
     await stage.leave(200)
     await stage.pools.deposit(GUILD, MODERATOR, 1000, "more")
     await stage.look()
     await stage.leave(200)
-    assert stage.steps == [BrakeStep.CHEAPEST, BrakeStep.NONE, BrakeStep.CHEAPEST]
+    assert stage.steps == [LowBalanceLevel.CHEAPEST, LowBalanceLevel.NONE, LowBalanceLevel.CHEAPEST]
     nonces = [news.nonce for news in stage.moderators.told]
     assert len(set(nonces)) == 3
     assert all(len(nonce) <= 25 for nonce in nonces)
 
 
-async def test_without_a_channel_nothing_is_told_until_there_is_one(stage: DeskStage) -> None:
+async def test_without_a_channel_nothing_is_told_until_there_is_one(stage: OutboxStage) -> None:
     await stage.leave(50)
     assert (stage.steps, await stage.brakes.stale()) == ([], [])
     await stage.name_channel()
     await stage.look()
-    assert stage.steps == [BrakeStep.APPROVAL]
+    assert stage.steps == [LowBalanceLevel.APPROVAL]
 
 
-async def test_a_channel_that_refuses_is_asked_again_with_the_next_change(stage: DeskStage) -> None:
+async def test_a_channel_that_refuses_is_asked_again_with_the_next_change(stage: OutboxStage) -> None:
     await stage.name_channel()
     stage.moderators.trouble = PlaceRefusedError("no permission")
     await stage.leave(200)
@@ -219,53 +219,53 @@ async def test_a_channel_that_refuses_is_asked_again_with_the_next_change(stage:
     assert stage.moderators.tries == 1
     stage.moderators.trouble = None
     await stage.leave(190)
-    assert stage.steps == [BrakeStep.CHEAPEST]
+    assert stage.steps == [LowBalanceLevel.CHEAPEST]
 
 
-async def test_what_could_not_be_told_is_told_under_the_same_nonce_after_a_restart(stage: DeskStage) -> None:
+async def test_what_could_not_be_told_is_told_under_the_same_nonce_after_a_restart(stage: OutboxStage) -> None:
     await stage.name_channel()
     stage.moderators.trouble = DeliveryDelayedError("the answer never came")
     await stage.leave(200)
     stage.moderators.trouble = None
     news = await stage.brakes.news(GUILD)
-    desk = stage.new_desk()
-    await desk.recover()
-    await desk.run_once()
+    outbox = stage.new_desk()
+    await outbox.recover()
+    await outbox.run_once()
     assert news
     assert [told.nonce for told in stage.moderators.told] == [news.nonce]
     assert await stage.brakes.stale() == []
 
 
-async def test_a_server_without_a_pool_has_no_news(stage: DeskStage) -> None:
+async def test_a_server_without_a_pool_has_no_news(stage: OutboxStage) -> None:
     await stage.look()
-    assert (stage.moderators.tries, len(stage.desk)) == (0, 0)
+    assert (stage.moderators.tries, len(stage.outbox)) == (0, 0)
 
 
-async def test_the_wait_ends_with_an_errand(stage: DeskStage) -> None:
-    waiting = asyncio.create_task(stage.desk.wait_until_due())
+async def test_the_wait_ends_with_an_errand(stage: OutboxStage) -> None:
+    waiting = asyncio.create_task(stage.outbox.wait_until_due())
     await asyncio.sleep(0)
     assert not waiting.done()
-    stage.desk.close_card(1)
+    stage.outbox.close_card(1)
     async with asyncio.timeout(5):
         await waiting
         # What is due already is not waited for.
-        await stage.desk.wait_until_due()
+        await stage.outbox.wait_until_due()
 
 
 async def test_the_brakes_are_looked_at_once_for_all_that_moves_in_some_seconds(
-    stage: DeskStage, monkeypatch: pytest.MonkeyPatch
+    stage: OutboxStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
     news = stage.brakes.news
 
-    async def count(guild_id: int) -> BrakeNews | None:
+    async def count(guild_id: int) -> LowBalanceNotice | None:
         looks.append(guild_id)
         return await news(guild_id)
 
     monkeypatch.setattr(stage.brakes, "news", count)
     for _ in range(10):
         for _ in range(5):
-            stage.desk.credits_moved(GUILD)
+            stage.outbox.credits_moved(GUILD)
         await stage.pass_time(1)
     assert looks == [GUILD] * 2
-    assert len(stage.desk) == 0
+    assert len(stage.outbox) == 0

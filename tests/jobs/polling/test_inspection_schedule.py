@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.jobs.polling import inspection_schedule as inspection
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.forecast import LOOKS_PER_JOB, outlook_for
+from bot.jobs.polling.forecast import LOOKS_PER_JOB, forecast_for
 from bot.jobs.polling.inspection_schedule import best_plan
 from bot.provider.models import Estimate
 from tests.properties import PROPERTY
@@ -60,7 +60,7 @@ def test_no_other_schedule_is_better(steps: list[tuple[float, float]], gap: floa
     st.floats(0.05, 60),
 )
 def test_plans_keep_to_their_budget_and_end(durations: tuple[float, ...], low: float, more: float, gap: float) -> None:
-    plan = outlook_for(durations, Estimate(low, low + more), gap).plan
+    plan = forecast_for(durations, Estimate(low, low + more), gap).plan
     assert 1 <= plan.looks <= LOOKS_PER_JOB
     assert plan.lateness_seconds >= 0
     age, looks = 0.0, 0
@@ -73,7 +73,7 @@ def test_plans_keep_to_their_budget_and_end(durations: tuple[float, ...], low: f
 
 
 def test_skipping_looks_is_looking_later() -> None:
-    plan = outlook_for((), Estimate(60, 90), 1.0).plan
+    plan = forecast_for((), Estimate(60, 90), 1.0).plan
     assert plan.after(plan.after(60)) == plan.after(60, steps=2)
     assert plan.after(60, steps=10_000) > plan.last_age
 

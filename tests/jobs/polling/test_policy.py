@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.job_statistics import Figures, Learned
-from bot.jobs.polling.policy import MOST_LOOKS, TYPICAL, Watch, next_look, progress_now
-from bot.jobs.polling.progress_model import Sighting
+from bot.jobs.polling.job_statistics import JobStatistics, ProgressReliability
+from bot.jobs.polling.policy import MOST_LOOKS, TYPICAL, PollState, next_poll, progress_now
+from bot.jobs.polling.progress_model import ProgressSample
 from bot.provider.models import Estimate
 from cogs.rendering.jobs import bar
 from tests.clock import START
@@ -25,18 +25,18 @@ estimates = st.builds(
     st.floats(0.001, 86_400),
 )
 watches = st.builds(
-    Watch,
+    PollState,
     sent_at=st.just(START),
     estimate=st.one_of(st.just(TYPICAL), estimates),
-    sightings=st.lists(st.builds(Sighting, st.floats(0, 86_400), fractions), max_size=4).map(tuple),
+    sightings=st.lists(st.builds(ProgressSample, st.floats(0, 86_400), fractions), max_size=4).map(tuple),
     unfinished_age=st.floats(0, 86_400),
 )
 counts = st.floats(0, 100)
 learnings = st.builds(
-    Learned,
+    JobStatistics,
     durations=st.lists(st.floats(0, 100_000), max_size=MEMORY).map(tuple),
     figures=st.builds(
-        lambda kept, broken, misfits: Figures(kept, kept + broken, misfits),
+        lambda kept, broken, misfits: ProgressReliability(kept, kept + broken, misfits),
         counts,
         counts,
         st.tuples(counts, counts, counts),
@@ -47,25 +47,25 @@ learnings = st.builds(
 @PROPERTY
 @given(watches, ages, intervals, learnings)
 def test_the_next_look_is_neither_too_soon_nor_too_late(
-    watch: Watch, age: float, interval: float, learned: Learned
+    watch: PollState, age: float, interval: float, learned: JobStatistics
 ) -> None:
     now = START + timedelta(seconds=age)
-    pause = next_look(watch, now, interval, learned) - now
+    pause = next_poll(watch, now, interval, learned) - now
     assert timedelta(seconds=interval) <= pause <= LONGEST
 
 
 @PROPERTY
 @given(watches, st.floats(0, 100_000), intervals, st.one_of(st.none(), fractions), learnings)
-@example(Watch(START, TYPICAL), 75.0, 2.0, None, Learned())
-@example(Watch(START, Estimate(0.0, 0.001)), 100_000.0, 0.05, 0.99, Learned())
+@example(PollState(START, TYPICAL), 75.0, 2.0, None, JobStatistics())
+@example(PollState(START, Estimate(0.0, 0.001)), 100_000.0, 0.05, 0.99, JobStatistics())
 def test_every_job_is_seen_to_end(
-    watch: Watch, duration: float, interval: float, progress: float | None, learned: Learned
+    watch: PollState, duration: float, interval: float, progress: float | None, learned: JobStatistics
 ) -> None:
     """Walk from look to look until one falls after the job's end: it follows soon, and after few looks."""
     ends_at = START + timedelta(seconds=duration)
     now, looks = START, 0
     while now < ends_at:
-        now = next_look(watch, now, interval, learned)
+        now = next_poll(watch, now, interval, learned)
         watch = watch.seen(now, progress)
         looks += 1
     assert now - ends_at <= LONGEST
@@ -78,9 +78,9 @@ def test_usual_jobs_are_seen_to_end_soon_and_as_cheaply_as_by_the_documented_loo
     durations = range(60, 91)
     counts = []
     for duration in durations:
-        watch, now, looks = Watch(START, TYPICAL), START, 0
+        watch, now, looks = PollState(START, TYPICAL), START, 0
         while now < START + timedelta(seconds=duration):
-            now = next_look(watch, now, 2.0)
+            now = next_poll(watch, now, 2.0)
             seconds = (now - START).total_seconds()
             watch = watch.seen(now, min(0.99, seconds / duration))
             looks += 1
@@ -94,7 +94,7 @@ def test_usual_jobs_are_seen_to_end_soon_and_as_cheaply_as_by_the_documented_loo
 
 @PROPERTY
 @given(watches, ages)
-def test_progress_is_within_bounds_and_the_bar_never_full(watch: Watch, age: float) -> None:
+def test_progress_is_within_bounds_and_the_bar_never_full(watch: PollState, age: float) -> None:
     fraction = progress_now(watch, START + timedelta(seconds=age))
     assert 0 <= fraction < 1
     assert "░" in bar(fraction)
@@ -104,19 +104,19 @@ def test_progress_is_within_bounds_and_the_bar_never_full(watch: Watch, age: flo
 @PROPERTY
 @given(st.one_of(st.none(), fractions), st.floats(0, 1000), st.floats(0, 1000))
 def test_the_bar_does_not_go_back_between_looks(progress: float | None, first: float, more: float) -> None:
-    watch = Watch(START, TYPICAL).seen(START + timedelta(seconds=first), progress)
+    watch = PollState(START, TYPICAL).seen(START + timedelta(seconds=first), progress)
     early, late = (progress_now(watch, START + timedelta(seconds=age)) for age in (first, first + more))
     assert early <= late
 
 
 @PROPERTY
 @given(watches, st.floats(1, 10**7), intervals)
-def test_a_clock_that_was_set_back_makes_a_job_young_again(watch: Watch, back: float, interval: float) -> None:
+def test_a_clock_that_was_set_back_makes_a_job_young_again(watch: PollState, back: float, interval: float) -> None:
     now = START - timedelta(seconds=back)
-    assert next_look(watch, now, interval) == next_look(watch, START, interval) - timedelta(seconds=back)
-    assert watch.seen(now, 0.5).sightings[-1] == Sighting(0.0, 0.5)
+    assert next_poll(watch, now, interval) == next_poll(watch, START, interval) - timedelta(seconds=back)
+    assert watch.seen(now, 0.5).sightings[-1] == ProgressSample(0.0, 0.5)
 
 
 def test_a_look_without_progress_tells_that_the_job_still_runs() -> None:
-    watch = Watch(START, TYPICAL, (Sighting(30, 0.4),), 30.0)
+    watch = PollState(START, TYPICAL, (ProgressSample(30, 0.4),), 30.0)
     assert watch.seen(START + timedelta(seconds=40), None) == replace(watch, unfinished_age=40.0, looks=1)

@@ -5,37 +5,37 @@ from datetime import timedelta
 import pytest
 
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.job_statistics import NOTHING
-from bot.jobs.polling.policy import TYPICAL, Watch, next_look
-from bot.jobs.polling.statistics_by_kind import Experience, Kind
+from bot.jobs.polling.job_statistics import NO_STATISTICS
+from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
+from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
 from bot.provider.models import GenerationMode, Submission
 from tests.builders import TEXT_REQUEST, picture_request, take
 from tests.clock import START
 from tests.jobs.scripted import COMPLETED, MIN_INTERVAL, VIDEO, Stage
 
-TEXT = Kind.of(TEXT_REQUEST)
+TEXT = VideoKind.of(TEXT_REQUEST)
 
 
-def finish(experience: Experience, unfinished_age: float, age: float) -> None:
-    watch = Watch(START, TYPICAL).seen(START + timedelta(seconds=unfinished_age), None)
+def finish(experience: StatisticsByKind, unfinished_age: float, age: float) -> None:
+    watch = PollState(START, TYPICAL).seen(START + timedelta(seconds=unfinished_age), None)
     experience.learn(TEXT_REQUEST, watch, START + timedelta(seconds=age))
 
 
 def test_kinds_are_told_apart_by_what_makes_jobs_slower() -> None:
-    assert Kind.of(TEXT_REQUEST) == Kind(GenerationMode.TEXT, 5, sound=False)
-    assert Kind.of(picture_request()) != TEXT
+    assert VideoKind.of(TEXT_REQUEST) == VideoKind(GenerationMode.TEXT, 5, sound=False)
+    assert VideoKind.of(picture_request()) != TEXT
 
 
 def test_a_finished_job_teaches_its_own_kind_only() -> None:
-    experience = Experience(1.0)
+    experience = StatisticsByKind(1.0)
     finish(experience, 70, 72)
-    assert experience.of(picture_request()) == NOTHING
+    assert experience.of(picture_request()) == NO_STATISTICS
     (duration,) = experience.of(TEXT_REQUEST).durations
     assert 70 <= duration <= 72
 
 
 def test_jobs_are_taken_to_have_ended_between_the_looks_not_at_the_last() -> None:
-    experience = Experience(1.0)
+    experience = StatisticsByKind(1.0)
     for _ in range(MEMORY):
         finish(experience, 70, 80)
     durations = experience.of(TEXT_REQUEST).durations
@@ -45,7 +45,7 @@ def test_jobs_are_taken_to_have_ended_between_the_looks_not_at_the_last() -> Non
 
 
 def test_memory_is_bounded_and_the_newest_comes_first() -> None:
-    experience = Experience(1.0)
+    experience = StatisticsByKind(1.0)
     experience.recall({TEXT: [100.0] * 1000})
     for _ in range(MEMORY // 2):
         finish(experience, 199.9, 200)
@@ -65,7 +65,7 @@ async def test_a_new_process_goes_by_the_jobs_in_the_database(stage: Stage) -> N
     assert await stage.repository.durations() == {TEXT: [300.0] * 10}
     await stage.new_worker().recover()
     await stage.settle()
-    assert next_look(Watch(START, TYPICAL), START, MIN_INTERVAL) - START < timedelta(seconds=100)
+    assert next_poll(PollState(START, TYPICAL), START, MIN_INTERVAL) - START < timedelta(seconds=100)
     await stage.ask()
     await stage.pass_time(200)
     assert not stage.provider.looked

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.jobs.queueing.circuit_breaker import Gate
+from bot.jobs.queueing.circuit_breaker import CircuitBreaker
 from tests.clock import START, FakeClock
 
 
@@ -12,11 +12,11 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate(first_pause_seconds=2.0)
+def gate() -> CircuitBreaker:
+    return CircuitBreaker(first_pause_seconds=2.0)
 
 
-def pauses(gate: Gate, clock: FakeClock, wishes: list[float | None]) -> list[float]:
+def pauses(gate: CircuitBreaker, clock: FakeClock, wishes: list[float | None]) -> list[float]:
     """How long the gate stays closed after each of several refusals in a row."""
     found = []
     for wish in wishes:
@@ -29,15 +29,15 @@ def pauses(gate: Gate, clock: FakeClock, wishes: list[float | None]) -> list[flo
     return found
 
 
-def test_an_open_gate_lets_everybody_through(gate: Gate, clock: FakeClock) -> None:
+def test_an_open_gate_lets_everybody_through(gate: CircuitBreaker, clock: FakeClock) -> None:
     assert [gate.enter(clock.now()) for _ in range(5)] == [None] * 5
 
 
-def test_each_refusal_in_a_row_closes_it_longer_up_to_five_minutes(gate: Gate, clock: FakeClock) -> None:
+def test_each_refusal_in_a_row_closes_it_longer_up_to_five_minutes(gate: CircuitBreaker, clock: FakeClock) -> None:
     assert pauses(gate, clock, [None] * 10) == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
-def test_a_success_opens_it(gate: Gate, clock: FakeClock) -> None:
+def test_a_success_opens_it(gate: CircuitBreaker, clock: FakeClock) -> None:
     pauses(gate, clock, [None] * 5)
     assert gate.enter(clock.now()) is None
     gate.opened()
@@ -47,16 +47,18 @@ def test_a_success_opens_it(gate: Gate, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(("wish", "pause"), [(60.0, 60), (3000.0, 3000), (1e9, 3600), (0.001, 2), (0.0, 2)])
-def test_the_providers_wish_is_honoured_within_reason(gate: Gate, clock: FakeClock, wish: float, pause: float) -> None:
+def test_the_providers_wish_is_honoured_within_reason(
+    gate: CircuitBreaker, clock: FakeClock, wish: float, pause: float
+) -> None:
     assert pauses(gate, clock, [wish]) == [pause]
 
 
-def test_no_wish_makes_it_knock_again_and_again(gate: Gate, clock: FakeClock) -> None:
+def test_no_wish_makes_it_knock_again_and_again(gate: CircuitBreaker, clock: FakeClock) -> None:
     assert pauses(gate, clock, [0.0] * 4) == [2, 4, 8, 16]
     assert all(pause >= 2 for pause in pauses(gate, clock, [0.001] * 4))
 
 
-def test_after_a_pause_one_tries_and_the_others_wait(gate: Gate, clock: FakeClock) -> None:
+def test_after_a_pause_one_tries_and_the_others_wait(gate: CircuitBreaker, clock: FakeClock) -> None:
     pauses(gate, clock, [None])
     assert gate.enter(clock.now()) is None
     assert gate.enter(clock.now()) == START + timedelta(seconds=3)
@@ -64,7 +66,7 @@ def test_after_a_pause_one_tries_and_the_others_wait(gate: Gate, clock: FakeCloc
     assert gate.enter(clock.now()) is None
 
 
-def test_a_burst_of_refusals_counts_once(gate: Gate, clock: FakeClock) -> None:
+def test_a_burst_of_refusals_counts_once(gate: CircuitBreaker, clock: FakeClock) -> None:
     for _ in range(30):
         assert gate.enter(clock.now()) is None
     news = [gate.refused(clock.now(), "busy") for _ in range(30)]
@@ -72,13 +74,13 @@ def test_a_burst_of_refusals_counts_once(gate: Gate, clock: FakeClock) -> None:
     assert gate.enter(clock.now()) == START + timedelta(seconds=2)
 
 
-def test_a_late_refusal_does_not_shorten_the_pause(gate: Gate, clock: FakeClock) -> None:
+def test_a_late_refusal_does_not_shorten_the_pause(gate: CircuitBreaker, clock: FakeClock) -> None:
     gate.refused(clock.now(), "busy", 600)
     gate.refused(clock.now(), "busy")
     assert gate.enter(clock.now()) == START + timedelta(seconds=600)
 
 
-def test_only_another_reason_is_news(gate: Gate, clock: FakeClock) -> None:
+def test_only_another_reason_is_news(gate: CircuitBreaker, clock: FakeClock) -> None:
     assert gate.refused(clock.now(), "busy")
     clock.advance(100)
     assert not gate.refused(clock.now(), "busy")
@@ -87,7 +89,7 @@ def test_only_another_reason_is_news(gate: Gate, clock: FakeClock) -> None:
     assert gate.refused(clock.now(), "no credits")
 
 
-def test_a_clock_that_is_set_back_does_not_keep_it_closed(gate: Gate, clock: FakeClock) -> None:
+def test_a_clock_that_is_set_back_does_not_keep_it_closed(gate: CircuitBreaker, clock: FakeClock) -> None:
     gate.refused(clock.now(), "busy", 60)
     clock.advance(-7200)
     assert gate.enter(clock.now()) is None
@@ -95,7 +97,7 @@ def test_a_clock_that_is_set_back_does_not_keep_it_closed(gate: Gate, clock: Fak
     assert gate.enter(clock.now()) == clock.now() + timedelta(seconds=60)
 
 
-def test_it_says_how_many_may_go_through_and_when_again(gate: Gate, clock: FakeClock) -> None:
+def test_it_says_how_many_may_go_through_and_when_again(gate: CircuitBreaker, clock: FakeClock) -> None:
     assert (gate.room(clock.now()), gate.opens_at(clock.now())) == (None, None)
     gate.refused(clock.now(), "busy", 60)
     assert (gate.room(clock.now()), gate.opens_at(clock.now())) == (0, START + timedelta(seconds=60))

@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.queueing.fair_queue import Turn, Turns, expected_starts
-from bot.jobs.queueing.priority_map import Ranking
+from bot.jobs.queueing.fair_queue import FairQueue, QueuedJob, expected_starts
+from bot.jobs.queueing.priority_map import PriorityMap
 from tests.clock import START
 from tests.properties import PROPERTY
 
@@ -16,19 +16,21 @@ RED, BLUE = 1, 2
 ANN, BEN, EVE = 10, 11, 12
 
 
-def turn(job_id: int, guild_id: int = RED, member_id: int = ANN, price: int = 55, moved: float | None = None) -> Turn:
+def turn(
+    job_id: int, guild_id: int = RED, member_id: int = ANN, price: int = 55, moved: float | None = None
+) -> QueuedJob:
     moved_at = None if moved is None else START + timedelta(seconds=moved)
-    return Turn(job_id, guild_id, member_id, price, moved_at)
+    return QueuedJob(job_id, guild_id, member_id, price, moved_at)
 
 
-def line(*turns: Turn) -> Turns:
-    made = Turns()
+def line(*turns: QueuedJob) -> FairQueue:
+    made = FairQueue()
     for each in turns:
         made.join(each)
     return made
 
 
-def taken(turns: Turns, count: int | None = None) -> list[int]:
+def taken(turns: FairQueue, count: int | None = None) -> list[int]:
     return [turns.take(START).job_id for _ in range(len(turns) if count is None else count)]
 
 
@@ -137,13 +139,13 @@ _served = st.dictionaries(st.integers(1, 4), st.integers(0, 5))
 
 
 def arranged(
-    waiting: Sequence[Turn], sent: Sequence[Turn], used: dict[tuple[int, int], int], served: dict[int, int]
-) -> Turns:
+    waiting: Sequence[QueuedJob], sent: Sequence[QueuedJob], used: dict[tuple[int, int], int], served: dict[int, int]
+) -> FairQueue:
     turns = line(*waiting)
     for guild_id, seconds in served.items():
         turns.serve(guild_id, START + timedelta(seconds=seconds))
     for number, each in enumerate(sent):
-        turns.occupy(Turn(1000 + number, each.guild_id, each.member_id, each.credits), START)
+        turns.occupy(QueuedJob(1000 + number, each.guild_id, each.member_id, each.credits), START)
     turns.learn(used)
     return turns
 
@@ -151,7 +153,7 @@ def arranged(
 @given(waiting=_lines, sent=_lines, used=_uses, served=_served)
 @PROPERTY
 def test_turns_are_given_in_the_order_that_was_told_and_each_once(
-    waiting: list[Turn], sent: list[Turn], used: dict[tuple[int, int], int], served: dict[int, int]
+    waiting: list[QueuedJob], sent: list[QueuedJob], used: dict[tuple[int, int], int], served: dict[int, int]
 ) -> None:
     turns = arranged(waiting, sent, used, served)
     told = [each.job_id for each in turns.order()]
@@ -162,7 +164,11 @@ def test_turns_are_given_in_the_order_that_was_told_and_each_once(
 @given(waiting=_lines, sent=_lines, used=_uses, served=_served, seed=st.randoms())
 @PROPERTY
 def test_the_order_does_not_depend_on_how_the_line_came_about(
-    waiting: list[Turn], sent: list[Turn], used: dict[tuple[int, int], int], served: dict[int, int], seed: Random
+    waiting: list[QueuedJob],
+    sent: list[QueuedJob],
+    used: dict[tuple[int, int], int],
+    served: dict[int, int],
+    seed: Random,
 ) -> None:
     shuffled = seed.sample(waiting, len(waiting))
     turns = arranged(shuffled, sent, used, served)
@@ -174,7 +180,7 @@ def test_the_order_does_not_depend_on_how_the_line_came_about(
 @given(waiting=_lines, flood=st.integers(1, 30), used=_uses)
 @PROPERTY
 def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
-    waiting: list[Turn], flood: int, used: dict[tuple[int, int], int]
+    waiting: list[QueuedJob], flood: int, used: dict[tuple[int, int], int]
 ) -> None:
     others = [each for each in waiting if each.moved_at is None]
     turns = arranged([*others, *(turn(-number, RED, EVE) for number in range(1, flood + 1))], [], used, {})
@@ -187,7 +193,7 @@ def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
 @PROPERTY
 def test_two_servers_share_the_turns_while_both_wait(red: int, blue: int, room: int) -> None:
     turns = line(*(turn(n, RED) for n in range(red)), *(turn(100 + n, BLUE) for n in range(blue)))
-    under_way: list[Turn] = []
+    under_way: list[QueuedJob] = []
     given_to: list[int] = []
     while len(turns):
         if len(under_way) == room:
@@ -258,7 +264,7 @@ def test_the_pace_of_requests_is_kept() -> None:
 @given(changes=st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 5)), max_size=200))
 @PROPERTY
 def test_a_ranking_is_what_sorting_would_give(changes: list[tuple[int, int | None]]) -> None:
-    ranking: Ranking[int] = Ranking()
+    ranking: PriorityMap[int] = PriorityMap()
     plain: dict[int, int] = {}
     for key, rank in changes:
         if rank is None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.queueing.rate_limiter import Share, TokenBucket
+from bot.jobs.queueing.rate_limiter import AlternatingSplit, TokenBucket
 from tests.clock import FakeClock
 
 
@@ -62,7 +62,7 @@ _counts = st.integers(0, 30)
 
 @given(room=_counts, sends=_counts, looks=_counts)
 def test_no_request_is_left_unused_and_none_is_made_up(room: int, sends: int, looks: int) -> None:
-    granted = Share().split(room, sends, looks)
+    granted = AlternatingSplit().split(room, sends, looks)
     assert sum(granted) == min(room, sends + looks)
     assert granted[0] <= sends
     assert granted[1] <= looks
@@ -70,7 +70,7 @@ def test_no_request_is_left_unused_and_none_is_made_up(room: int, sends: int, lo
 
 @given(rooms=st.lists(st.integers(0, 5), max_size=40))
 def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]) -> None:
-    share = Share()
+    share = AlternatingSplit()
     sends = looks = 0
     for room in rooms:
         granted = share.split(room, 100, 100)
@@ -79,7 +79,7 @@ def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]
 
 
 def test_nothing_is_owed_for_what_did_not_wait() -> None:
-    share = Share()
+    share = AlternatingSplit()
     assert [share.split(1, 5, 0) for _ in range(5)] == [(1, 0)] * 5
     assert share.split(1, 5, 5) == (1, 0)
     assert share.split(1, 5, 5) == (0, 1)

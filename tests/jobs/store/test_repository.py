@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import DuplicateRequestError, LimitReachedError, TransitionError
-from bot.jobs.models import Asker, Job, JobState, Overview
+from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.store.repository import JobRepository
-from bot.pools.models import Limits, Terms, Usage
+from bot.pools.models import Limits, PoolSettings, Usage
 from bot.provider.models import Estimate, Submission
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, asker, picture_request, take
+from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, picture_request, requester, take
 from tests.clock import START, FakeClock
 
 THREE_JOBS = Limits(active_jobs=3, window_credits=0, window_hours=0)
@@ -31,38 +31,38 @@ async def processing(repository: JobRepository, job: Job, credits_used: int | No
     return await repository.accept(job.id, Submission(f"task-{job.id}", credits_used))
 
 
-async def used(repository: JobRepository, limits: Limits = UNLIMITED) -> Overview:
-    return await repository.overview(GUILD, MEMBER, (), Terms(limits))
+async def used(repository: JobRepository, limits: Limits = UNLIMITED) -> MemberUsage:
+    return await repository.overview(GUILD, MEMBER, (), PoolSettings(limits))
 
 
 # Taking
 
 
 async def test_a_job_is_taken_with_all_it_was_asked_for(repository: JobRepository, clock: FakeClock) -> None:
-    who, request = asker(), picture_request()
-    job, overview = await repository.take(who, request, 55, Terms(UNLIMITED))
-    assert (job.asker, job.request, job.state, job.held_credits) == (who, request, JobState.QUEUED, 55)
+    who, request = requester(), picture_request()
+    job, overview = await repository.take(who, request, 55, PoolSettings(UNLIMITED))
+    assert (job.requester, job.request, job.state, job.held_credits) == (who, request, JobState.QUEUED, 55)
     assert (job.created_at, job.charged_credits, job.thread_id) == (clock.now(), None, None)
     assert job == await repository.get(job.id)
     assert len(overview.usage.open_jobs) == 1
 
 
 async def test_a_job_asked_for_in_a_thread_has_that_thread(repository: JobRepository) -> None:
-    assert (await take(repository, asker(in_thread=True))).thread_id == CHANNEL
+    assert (await take(repository, requester(in_thread=True))).thread_id == CHANNEL
 
 
 @pytest.mark.parametrize("limits", [THREE_JOBS, Limits(0, 3 * 55, 24)], ids=["jobs", "credits"])
 async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
     repository: JobRepository, limits: Limits
 ) -> None:
-    taken, refused = await outcomes([take(repository, asker(), limits=limits) for _ in range(100)])
+    taken, refused = await outcomes([take(repository, requester(), limits=limits) for _ in range(100)])
     assert len(taken) == 3
     assert {type(error) for error in refused} == {LimitReachedError}
     assert len((await used(repository)).open_jobs) == 3
 
 
 async def test_the_same_interaction_is_taken_once(repository: JobRepository) -> None:
-    who = asker()
+    who = requester()
     taken, refused = await outcomes([take(repository, who) for _ in range(10)])
     assert len(taken) == 1
     assert {type(error) for error in refused} == {DuplicateRequestError}
@@ -194,9 +194,9 @@ async def test_the_window_rolls(repository: JobRepository, clock: FakeClock) -> 
 
 async def test_other_servers_and_members_do_not_count(repository: JobRepository) -> None:
     limits = Limits(1, 55, 24)
-    for who in (asker(), asker(guild_id=GUILD + 1), asker(member_id=MEMBER + 1)):
+    for who in (requester(), requester(guild_id=GUILD + 1), requester(member_id=MEMBER + 1)):
         await take(repository, who, limits=limits)
-    for who in (asker(), asker(guild_id=GUILD + 1), asker(member_id=MEMBER + 1)):
+    for who in (requester(), requester(guild_id=GUILD + 1), requester(member_id=MEMBER + 1)):
         with pytest.raises(LimitReachedError):
             await take(repository, who, limits=limits)
 
@@ -208,8 +208,8 @@ async def test_history_is_ones_own_and_newest_first(repository: JobRepository, c
     mine = []
     for _ in range(4):
         mine.append((await take(repository)).id)
-        await take(repository, asker(member_id=MEMBER + 1))
-        await take(repository, asker(guild_id=GUILD + 1))
+        await take(repository, requester(member_id=MEMBER + 1))
+        await take(repository, requester(guild_id=GUILD + 1))
         clock.advance(1)
     assert [job.id for job in await repository.history(GUILD, MEMBER, 3)] == mine[:0:-1]
 
@@ -241,9 +241,9 @@ async def test_notes_are_kept(repository: JobRepository, clock: FakeClock) -> No
 
 async def test_ids_of_discord_s_size_and_any_prompt_come_back_whole(repository: JobRepository) -> None:
     largest = 2**63 - 1
-    who = Asker(largest, largest - 1, largest - 2, largest - 3)
+    who = Requester(largest, largest - 1, largest - 2, largest - 3)
     job = await take(repository, who, TEXT_REQUEST)
-    assert (job.asker, await repository.get(job.id)) == (who, job)
+    assert (job.requester, await repository.get(job.id)) == (who, job)
 
 
 async def test_no_such_job(repository: JobRepository) -> None:

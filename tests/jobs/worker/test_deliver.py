@@ -1,16 +1,16 @@
-"""Telling members: the ladder of places, delays, and pictures that have to be fetched anew."""
+"""Telling members: the ladder of delivery_targets, delays, and pictures that have to be fetched anew."""
 
 import pytest
 
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, ProviderUnclearError, StorageError
 from bot.jobs.models import Job, JobState
-from bot.jobs.ports import Place, nonce, places
+from bot.jobs.ports import DeliveryTarget, delivery_targets, nonce
 from bot.pools.models import Balance
-from tests.builders import asker, picture_request, take
+from tests.builders import picture_request, requester, take
 from tests.clock import START
 from tests.jobs.scripted import COMPLETED, Stage, break_for_a_while
 
-THREAD, CHANNEL, DIRECT = Place.THREAD, Place.CHANNEL, Place.DIRECT
+THREAD, CHANNEL, DIRECT = DeliveryTarget.THREAD, DeliveryTarget.CHANNEL, DeliveryTarget.DIRECT
 REFUSED = PlaceRefusedError("no permission")
 DELAYED = DeliveryDelayedError("status 503")
 SOON = f"{int(START.timestamp()) + 1800:x}"
@@ -34,7 +34,9 @@ async def finished(stage: Stage) -> Job:
 @pytest.mark.parametrize(
     ("refused", "place"), [((), THREAD), ((THREAD,), CHANNEL), ((THREAD, CHANNEL), DIRECT), ((CHANNEL,), THREAD)]
 )
-async def test_the_first_place_that_takes_it_gets_it(stage: Stage, refused: tuple[Place, ...], place: Place) -> None:
+async def test_the_first_place_that_takes_it_gets_it(
+    stage: Stage, refused: tuple[DeliveryTarget, ...], place: DeliveryTarget
+) -> None:
     stage.notifier.refusals = dict.fromkeys(refused, REFUSED)
     job = await finished(stage)
     await stage.settle()
@@ -45,7 +47,7 @@ async def test_the_first_place_that_takes_it_gets_it(stage: Stage, refused: tupl
 
 
 async def test_an_outcome_that_no_place_takes_is_kept(stage: Stage) -> None:
-    stage.notifier.refusals = dict.fromkeys(Place, REFUSED)
+    stage.notifier.refusals = dict.fromkeys(DeliveryTarget, REFUSED)
     job = await finished(stage)
     await stage.settle()
     kept = await stage.row(job)
@@ -79,16 +81,18 @@ async def test_a_discord_that_is_away_for_long_is_asked_seldom_and_not_given_up(
     assert len(stage.notifier.posts) == 1
 
 
-@pytest.mark.parametrize(("refusals", "method"), [({}, "record_delivery"), (dict.fromkeys(Place, REFUSED), "keep")])
+@pytest.mark.parametrize(
+    ("refusals", "method"), [({}, "record_delivery"), (dict.fromkeys(DeliveryTarget, REFUSED), "keep")]
+)
 async def test_a_post_that_cannot_be_noted_is_noted_later_and_not_made_again(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, refusals: dict[Place, Exception], method: str
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, refusals: dict[DeliveryTarget, Exception], method: str
 ) -> None:
     break_for_a_while(monkeypatch, stage.repository, method, times=3)
     stage.notifier.refusals = refusals
     job = await finished(stage)
     await stage.pass_time(60)
     assert not (await stage.row(job)).awaits_delivery
-    assert stage.notifier.tried == ([*Place] if refusals else [THREAD])
+    assert stage.notifier.tried == ([*DeliveryTarget] if refusals else [THREAD])
 
 
 async def test_a_post_whose_answer_was_lost_is_found_again_when_its_nonce_is_forgotten(stage: Stage) -> None:
@@ -143,9 +147,9 @@ async def test_a_card_that_comes_after_the_start_is_known(stage: Stage) -> None:
 
 async def test_where_there_is_no_card_the_channel_is_first(stage: Stage) -> None:
     job = await take(stage.repository)
-    assert list(places(job)) == [CHANNEL, DIRECT]
-    assert list(places(await stage.repository.record_card(job.id, 1))) == [THREAD, CHANNEL, DIRECT]
-    assert list(places(await take(stage.repository, asker(in_thread=True)))) == [THREAD, CHANNEL, DIRECT]
+    assert list(delivery_targets(job)) == [CHANNEL, DIRECT]
+    assert list(delivery_targets(await stage.repository.record_card(job.id, 1))) == [THREAD, CHANNEL, DIRECT]
+    assert list(delivery_targets(await take(stage.repository, requester(in_thread=True)))) == [THREAD, CHANNEL, DIRECT]
 
 
 async def test_the_nonce_is_fixed_per_job_and_outcome_and_short_enough(stage: Stage) -> None:

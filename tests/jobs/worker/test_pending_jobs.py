@@ -8,10 +8,10 @@ import pytest
 from bot.errors import ProviderBusyError, ProviderKeyError, ProviderUnclearError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.queueing.fair_queue import Member
-from bot.jobs.worker.pending_jobs import Line, Prospect
+from bot.jobs.worker.pending_jobs import PendingJobs, ProviderCapacity
 from bot.jobs.worker.submit import BUSY
 from bot.provider.models import GenerationMode, GenerationRequest
-from tests.builders import GUILD, MEMBER, asker
+from tests.builders import GUILD, MEMBER, requester
 from tests.jobs.scripted import COMPLETED, Stage, for_ever
 
 RED, BLUE = GUILD, GUILD + 1
@@ -22,7 +22,7 @@ QUEUED, PROCESSING = JobState.QUEUED, JobState.PROCESSING
 
 async def ask(stage: Stage, name: str, guild_id: int = RED, member_id: int = ANN) -> Job:
     request = GenerationRequest(GenerationMode.TEXT, name, aspect_ratio="16:9")
-    return await stage.ask(request, asker(guild_id, member_id))
+    return await stage.ask(request, requester(guild_id, member_id))
 
 
 def sent(stage: Stage) -> list[str]:
@@ -30,7 +30,7 @@ def sent(stage: Stage) -> list[str]:
 
 
 def places(stage: Stage, *jobs: Job) -> list[int | None]:
-    return [stage.standing(job).place for job in jobs]
+    return [stage.status(job).place for job in jobs]
 
 
 async def end_one(stage: Stage) -> None:
@@ -65,7 +65,7 @@ async def test_without_a_limit_all_are_sent_at_once_and_nothing_is_read(
     await stage.settle()
     assert {await stage.state(job) for job in jobs} == {PROCESSING}
     assert reads == []
-    assert all(standing.waiting is None for standing in stage.notifier.shown)
+    assert all(status.waiting is None for status in stage.notifier.shown)
 
 
 async def test_the_provider_has_no_more_jobs_than_it_may(stage: Stage) -> None:
@@ -112,9 +112,9 @@ async def test_cards_say_the_place_and_the_expected_start(stage: Stage) -> None:
     assert places(stage, *there) == [None, None]
     assert places(stage, first, second, third) == [1, 2, 1]
     assert {stage.waiting(job) for job in (first, second, third)} == {BUSY}
-    expected = [stage.standing(job).expected_at for job in (first, third, second)]
+    expected = [stage.status(job).expected_at for job in (first, third, second)]
     assert expected == [began + timedelta(seconds=seconds) for seconds in (75, 75, 150)]
-    assert {stage.standing(job).retry_at for job in (first, second, third)} == {None}
+    assert {stage.status(job).retry_at for job in (first, second, third)} == {None}
 
 
 async def test_places_move_up_when_somebody_leaves(stage: Stage) -> None:
@@ -139,7 +139,7 @@ async def test_a_card_is_not_shown_again_while_nothing_changes_for_its_reader(st
     await stage.settle()
     job = await ask(stage, "waits")
     await stage.pass_time(60)
-    assert len([standing for standing in stage.notifier.shown if standing.job.id == job.id]) == 1
+    assert len([status for status in stage.notifier.shown if status.job.id == job.id]) == 1
 
 
 async def test_what_is_late_is_expected_soon_again_and_again(stage: Stage) -> None:
@@ -148,7 +148,7 @@ async def test_what_is_late_is_expected_soon_again_and_again(stage: Stage) -> No
     await stage.settle()
     job = await ask(stage, "waits")
     await stage.pass_time(600)
-    expected = stage.standing(job).expected_at
+    expected = stage.status(job).expected_at
     assert expected is not None
     assert abs(expected - stage.clock.now()) < timedelta(seconds=45)
 
@@ -236,7 +236,7 @@ async def test_while_the_provider_is_busy_the_next_try_is_the_expected_start(sta
     second = await ask(stage, "second", BLUE)
     await stage.pass_time(1)
     begins = stage.clock.now() + timedelta(seconds=599)
-    assert [stage.standing(job).expected_at for job in (first, second)] == [begins, begins]
+    assert [stage.status(job).expected_at for job in (first, second)] == [begins, begins]
     assert places(stage, first, second) == [1, 1]
     # Nobody knocks before.
     await stage.pass_time(598)
@@ -249,9 +249,9 @@ async def test_in_trouble_there_is_a_next_try_and_no_expected_start(stage: Stage
     stage.provider.answers.append(ProviderKeyError("revoked"))
     job = await ask(stage, "first")
     await stage.settle()
-    standing = stage.standing(job)
-    assert (standing.place, standing.expected_at) == (1, None)
-    assert standing.retry_at == stage.clock.now() + timedelta(seconds=2)
+    status = stage.status(job)
+    assert (status.place, status.expected_at) == (1, None)
+    assert status.retry_at == stage.clock.now() + timedelta(seconds=2)
 
 
 async def test_what_members_used_is_read_once_and_only_where_some_wait_beside_others(
@@ -318,11 +318,11 @@ async def test_looks_get_every_second_request_while_jobs_are_to_be_sent(stage: S
 
 async def test_a_long_line_is_gone_through_seldom(stage: Stage) -> None:
     now, request = stage.clock.now(), GenerationRequest(GenerationMode.TEXT, "x")
-    line = Line(stage.repository, active_jobs=1, window=timedelta(hours=1))
+    line = PendingJobs(stage.repository, active_jobs=1, window=timedelta(hours=1))
     for number in range(1000):
-        line.join(Job(number, asker(RED, number), request, QUEUED, 55, now))
+        line.join(Job(number, requester(RED, number), request, QUEUED, 55, now))
     assert line.looks_at(now) == now
-    news = list(line.news(now, Prospect(BUSY, now, [], lambda _: 75.0, 0)))
+    news = list(line.news(now, ProviderCapacity(BUSY, now, [], lambda _: 75.0, 0)))
     assert [wait.place for _, wait in news] == list(range(1, 1001))
     line.leave(0)
     assert line.looks_at(now) == now + timedelta(seconds=1.998)

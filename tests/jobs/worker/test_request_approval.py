@@ -4,9 +4,9 @@ import pytest
 
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Job, JobState
-from bot.jobs.ports import Place, card_nonce, card_places, nonce
-from bot.pools.models import Balance, Terms
-from tests.builders import CHANNEL, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, asker
+from bot.jobs.ports import DeliveryTarget, approval_card_channels, card_nonce, nonce
+from bot.pools.models import Balance, PoolSettings
+from tests.builders import CHANNEL, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, requester
 from tests.jobs.scripted import Stage
 
 MODERATOR = 901
@@ -16,8 +16,8 @@ REFUSED = PlaceRefusedError("no permission")
 
 async def taken(stage: Stage) -> Job:
     """A job that waits for a moderator, not yet taken up by the worker."""
-    terms = Terms(UNLIMITED, PLENTY)
-    job, _ = await stage.repository.take(asker(), TEXT_REQUEST, 55, terms, is_asked=True)
+    terms = PoolSettings(UNLIMITED, PLENTY)
+    job, _ = await stage.repository.take(requester(), TEXT_REQUEST, 55, terms, is_asked=True)
     return job
 
 
@@ -55,7 +55,7 @@ async def test_a_denied_job_is_told(stage: Stage) -> None:
     job = await asked(stage)
     stage.worker.wake((await stage.approvals.deny(job.id, GUILD, MODERATOR, "no")).job)
     await stage.settle()
-    assert stage.notifier.posts == [(job.id, JobState.DENIED, Place.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
     assert (len(stage.worker), stage.provider.sent) == (0, [])
 
 
@@ -67,7 +67,7 @@ async def test_undecided_it_expires_after_a_day_and_is_told(stage: Stage) -> Non
     assert await stage.state(job) is JobState.EXPIRED
     assert (await stage.row(job)).failure == "No moderator decided within 24 hours."
     assert await stage.balance(job) == Balance(held=0, spent=0)
-    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, Place.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.CHANNEL)]
     assert len(stage.worker) == 0
 
 
@@ -91,7 +91,7 @@ async def test_what_expired_while_nobody_was_there_expires_at_start(stage: Stage
     stage.new_worker()
     await stage.worker.recover()
     await stage.settle()
-    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, Place.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.CHANNEL)]
 
 
 async def test_a_card_whose_answer_was_lost_is_found_and_not_posted_again(stage: Stage) -> None:
@@ -170,7 +170,7 @@ async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Sta
     stage.worker.wake(job)
     await stage.pass_time(10)
     assert stage.notifier.cards == []
-    assert stage.notifier.posts == [(job.id, JobState.DENIED, Place.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
 
 
 async def test_a_cancelled_job_is_forgotten(stage: Stage) -> None:
@@ -182,9 +182,9 @@ async def test_a_cancelled_job_is_forgotten(stage: Stage) -> None:
 
 async def test_the_moderators_channel_comes_first_and_no_thread_is_made(stage: Stage) -> None:
     job = await taken(stage)
-    assert card_places(job, None) == [CHANNEL]
-    assert card_places(job, 77) == [77, CHANNEL]
-    assert card_places(job, CHANNEL) == [CHANNEL]
+    assert approval_card_channels(job, None) == [CHANNEL]
+    assert approval_card_channels(job, 77) == [77, CHANNEL]
+    assert approval_card_channels(job, CHANNEL) == [CHANNEL]
 
 
 async def test_the_nonce_of_a_card_is_its_own_and_short_enough(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot.clock import SystemClock
 from bot.jobs.worker import timer_queue as schedule_module
-from bot.jobs.worker.timer_queue import Schedule
+from bot.jobs.worker.timer_queue import TimerQueue
 from tests.clock import START, FakeClock
 from tests.properties import PROPERTY
 
@@ -22,11 +22,11 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def schedule(clock: FakeClock) -> Schedule:
-    return Schedule(clock)
+def schedule(clock: FakeClock) -> TimerQueue:
+    return TimerQueue(clock)
 
 
-def test_nothing_is_due_before_its_time(clock: FakeClock, schedule: Schedule) -> None:
+def test_nothing_is_due_before_its_time(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, START + after(5))
     clock.advance(4.999)
     assert schedule.pop_due() == []
@@ -36,14 +36,14 @@ def test_nothing_is_due_before_its_time(clock: FakeClock, schedule: Schedule) ->
     assert len(schedule) == 0
 
 
-def test_the_earliest_comes_first_and_then_the_oldest_job(clock: FakeClock, schedule: Schedule) -> None:
+def test_the_earliest_comes_first_and_then_the_oldest_job(clock: FakeClock, schedule: TimerQueue) -> None:
     for job_id, seconds in ((3, 2), (1, 2), (2, 1)):
         schedule.put(job_id, START + after(seconds))
     clock.advance(2)
     assert schedule.pop_due() == [2, 1, 3]
 
 
-def test_a_later_plan_takes_the_place_of_an_earlier_one(clock: FakeClock, schedule: Schedule) -> None:
+def test_a_later_plan_takes_the_place_of_an_earlier_one(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, START + after(1))
     schedule.put(1, START + after(9))
     assert len(schedule) == 1
@@ -57,7 +57,7 @@ def test_a_later_plan_takes_the_place_of_an_earlier_one(clock: FakeClock, schedu
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 20)), max_size=30))
 def test_each_job_comes_once_at_its_newest_plan(plans: list[tuple[int, int]]) -> None:
     clock = FakeClock()
-    schedule = Schedule(clock)
+    schedule = TimerQueue(clock)
     for job_id, seconds in plans:
         schedule.put(job_id, START + after(seconds))
     newest = dict(plans)
@@ -67,7 +67,7 @@ def test_each_job_comes_once_at_its_newest_plan(plans: list[tuple[int, int]]) ->
     assert len(schedule) == 0
 
 
-def test_plans_keep_their_distance_when_the_clock_is_set_back(clock: FakeClock, schedule: Schedule) -> None:
+def test_plans_keep_their_distance_when_the_clock_is_set_back(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, START + after(10))
     schedule.put(2, START + after(20))
     clock.advance(5)
@@ -81,7 +81,7 @@ def test_plans_keep_their_distance_when_the_clock_is_set_back(clock: FakeClock, 
 
 
 async def test_waiting_ends_when_something_is_due() -> None:
-    schedule = Schedule(SystemClock())
+    schedule = TimerQueue(SystemClock())
     schedule.put(1, SystemClock().now() + after(0.05))
     async with asyncio.timeout(5):
         while not (due := schedule.pop_due()):
@@ -89,7 +89,7 @@ async def test_waiting_ends_when_something_is_due() -> None:
     assert due == [1]
 
 
-async def test_waiting_ends_when_a_plan_is_made(clock: FakeClock, schedule: Schedule) -> None:
+async def test_waiting_ends_when_a_plan_is_made(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, START + after(600))
     waiting = asyncio.create_task(schedule.wait())
     await asyncio.sleep(0)
@@ -99,14 +99,14 @@ async def test_waiting_ends_when_a_plan_is_made(clock: FakeClock, schedule: Sche
     assert schedule.pop_due() == [2]
 
 
-async def test_what_is_due_already_is_not_waited_for(clock: FakeClock, schedule: Schedule) -> None:
+async def test_what_is_due_already_is_not_waited_for(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, START)
     clock.advance(100)
     await asyncio.wait_for(schedule.wait(), 1)
 
 
 async def test_waiting_ends_after_a_while_whatever_the_plans_say(
-    schedule: Schedule, monkeypatch: pytest.MonkeyPatch
+    schedule: TimerQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule_module, "_LONGEST_SLEEP_SECONDS", 0.01)
     await asyncio.wait_for(schedule.wait(), 5)
@@ -115,7 +115,7 @@ async def test_waiting_ends_after_a_while_whatever_the_plans_say(
     assert schedule.pop_due() == []
 
 
-async def test_waiting_ends_when_it_is_nudged(clock: FakeClock, schedule: Schedule) -> None:
+async def test_waiting_ends_when_it_is_nudged(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, clock.now() + after(10))
     waiting = asyncio.create_task(schedule.wait())
     await asyncio.sleep(0)

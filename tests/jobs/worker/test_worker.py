@@ -19,7 +19,7 @@ from bot.errors import (
 from bot.jobs.models import JobState
 from bot.pools.models import Balance
 from bot.provider.models import Submission
-from tests.builders import GUILD, MEMBER, asker, take
+from tests.builders import GUILD, MEMBER, requester, take
 from tests.jobs.scripted import COMPLETED, PROCESSING, VIDEO, Stage, break_for_a_while, for_ever, stage_at
 
 QUEUED, SUBMITTING, UNCONFIRMED = JobState.QUEUED, JobState.SUBMITTING, JobState.UNCONFIRMED
@@ -37,7 +37,7 @@ async def test_from_asked_to_posted(stage: Stage) -> None:
     assert (done.result_message_id, done.awaits_delivery) == (7001, False)
     assert (stage.provider.sent, stage.provider.looked) == ([job.request], ["task-1", "task-1"])
     assert [state for _, state, _ in stage.notifier.posts] == [JobState.SUCCEEDED]
-    shown = [standing.job.state for standing in stage.notifier.shown]
+    shown = [status.job.state for status in stage.notifier.shown]
     assert shown[0] is SUBMITTING
     assert shown[-1] is JobState.SUCCEEDED
     assert len(stage.worker) == 0
@@ -250,7 +250,7 @@ async def test_one_jobs_trouble_is_not_anothers(stage: Stage, monkeypatch: pytes
 
 
 async def test_many_jobs_at_once(stage: Stage) -> None:
-    jobs = [await stage.ask(who=asker(member_id=member)) for member in range(60)]
+    jobs = [await stage.ask(who=requester(member_id=member)) for member in range(60)]
     stage.provider.statuses.extend([COMPLETED] * 60)
     await stage.pass_time(100)
     assert {await stage.state(job) for job in jobs} == {JobState.SUCCEEDED}

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from bot.errors import TransitionError
 from bot.jobs.models import Job, JobState
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.jobs.store.queries import job_of
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
@@ -22,7 +22,7 @@ from bot.pools.models import Balance
 from bot.provider.models import Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs, ledger_entries
-from tests.builders import GUILD, MEMBER, asker, take
+from tests.builders import GUILD, MEMBER, requester, take
 from tests.clock import FakeClock
 from tests.properties import STEPS
 
@@ -66,7 +66,7 @@ class Books(RuleBasedStateMachine):
         opening = Database.open(f"sqlite+aiosqlite:///{Path(folder) / 'a.db'}")
         self.database = self.runner.run(self.open.enter_async_context(opening))
         self.repository = JobRepository(self.database, self.clock)
-        self.decisions = DecisionRepository(self.database, self.clock)
+        self.decisions = UnconfirmedRepository(self.database, self.clock)
 
     def teardown(self) -> None:
         self.runner.run(self.open.aclose())
@@ -74,7 +74,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(target=known, price=st.integers(1, 300), guild_id=st.sampled_from([GUILD, GUILD + 1]))
     def take(self, price: int, guild_id: int) -> int:
-        job = self.runner.run(take(self.repository, asker(guild_id), price=price))
+        job = self.runner.run(take(self.repository, requester(guild_id), price=price))
         self.expected[job.id] = Expected(QUEUED, price, guild_id, held=price)
         return job.id
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.pools.ledger.csv_export import COLUMNS, harmless, write_entries, write_heading
-from bot.pools.ledger.reports import AccountReading, Cursor, LedgerEntry, Page, Spender, Spending
+from bot.pools.ledger.reports import Cursor, LedgerEntry, Page, ProviderBalance, Spender, Spending
 from bot.pools.models import EntryKind
-from bot.pools.policy import BrakeStep
+from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules import changes
 from bot.provider.models import Submission
 from tests.builders import GUILD, MEMBER
@@ -62,7 +62,7 @@ async def test_a_refund_takes_its_charge_back_out_of_the_day_of_the_charge(treas
 
 
 async def test_a_job_that_was_charged_twice_and_refunded_once_counts_once(treasury: Treasury) -> None:
-    decisions = DecisionRepository(treasury.database, treasury.clock)
+    decisions = UnconfirmedRepository(treasury.database, treasury.clock)
     job = await treasury.paid(price=100)
     await treasury.jobs.mark_unconfirmed(job.id, "who knows")
     await decisions.send_again(job.id, GUILD)
@@ -120,12 +120,12 @@ async def test_the_account_is_that_of_the_newest_answer_to_whichever_server(trea
     first = await treasury.job()
     treasury.clock.advance(60)
     await treasury.paid(guild_id=GUILD + 1, account=4000)
-    assert (await treasury.pools.statement(GUILD)).account == AccountReading(4000, START + timedelta(seconds=60))
+    assert (await treasury.pools.statement(GUILD)).account == ProviderBalance(4000, START + timedelta(seconds=60))
     # The first job is sent last: its answer is the newest.
     treasury.clock.advance(60)
     await treasury.jobs.begin_submission(first.id)
     await treasury.jobs.accept(first.id, Submission("task", 55, credits_remaining=3945))
-    assert (await treasury.pools.statement(GUILD)).account == AccountReading(3945, START + timedelta(seconds=120))
+    assert (await treasury.pools.statement(GUILD)).account == ProviderBalance(3945, START + timedelta(seconds=120))
 
 
 # Pages
@@ -221,7 +221,7 @@ async def test_rules_tell_numbers_step_and_session(treasury: Treasury) -> None:
     await treasury.pools.withdraw(GUILD, MODERATOR, 950, "gone")
     await treasury.pools.change(GUILD, MODERATOR, "pause", "x", lambda policy: changes.pause(policy, "tired"))
     rules = await treasury.pools.rules(GUILD, MEMBER, (1,), (2, 3))
-    assert rules.step is BrakeStep.APPROVAL
+    assert rules.step is LowBalanceLevel.APPROVAL
     assert rules.pool.policy.paused == "tired"
     assert rules.session is None
     assert {origin.value for origin in rules.origins} == {0}

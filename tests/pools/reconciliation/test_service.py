@@ -16,17 +16,17 @@ from bot.checkup.books import check_books
 from bot.checkup.findings import Verdict
 from bot.errors import StorageError
 from bot.jobs.models import UNPAID_STATES, Job
-from bot.jobs.moderation.unconfirmed_repository import DecisionRepository
+from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Balance, Funds
-from bot.pools.reconciliation.drift import Span
+from bot.pools.reconciliation.drift import DriftSpan
 from bot.pools.reconciliation.queries import UNPAID_STATES as GAVE_BACK
-from bot.pools.reconciliation.report import BooksReport, Purse
+from bot.pools.reconciliation.report import BooksReport, BudgetBooks
 from bot.pools.reconciliation.service import ReconciliationService, reconcile
 from bot.provider.models import Submission
 from bot.storage.database import Database
-from tests.builders import GUILD, PLENTY, asker, take
+from tests.builders import GUILD, PLENTY, requester, take
 from tests.clock import FakeClock
 from tests.storage.test_database import url_of
 
@@ -44,11 +44,11 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.repository = JobRepository(self.database, self.clock)
-        self.decisions = DecisionRepository(self.database, self.clock)
+        self.decisions = UnconfirmedRepository(self.database, self.clock)
 
     async def send(self, guild_id: int = GUILD, price: int = 55) -> Job:
         """Take a job and ask the provider for it; it takes its price at once."""
-        job = await take(self.repository, asker(guild_id), price=price)
+        job = await take(self.repository, requester(guild_id), price=price)
         self.clock.advance(1)
         job = await self.repository.begin_submission(job.id)
         self.clock.advance(1)
@@ -108,7 +108,7 @@ def lines(result: Result) -> list[str]:
 async def test_every_servers_credits_are_told_by_where_they_are(desk: Desk) -> None:
     await desk.make(GUILD)
     await desk.make(OTHER_GUILD, 110)
-    await take(desk.repository, asker(OTHER_GUILD), price=220)
+    await take(desk.repository, requester(OTHER_GUILD), price=220)
     async with desk.database.transaction() as connection:
         await ledger.withdraw(connection, GUILD, 1000, desk.clock.now(), reason="too many")
     report = await ReconciliationService(desk.path).report()
@@ -179,7 +179,7 @@ async def test_a_sessions_sum_that_is_not_its_entries_is_wrong(desk: Desk) -> No
     assert (report.budgeted, report.promised) == (500, PLENTY - 55)
     desk.spoil("UPDATE sessions SET available_credits = 499, held_credits = 1")
     (fault,) = desk.report().session_faults
-    assert (fault.told, fault.counted) == (Purse(499, 1, 0), Purse(500, 0, 0))
+    assert (fault.told, fault.counted) == (BudgetBooks(499, 1, 0), BudgetBooks(500, 0, 0))
     assert (
         f"WRONG   session 1 of server {GUILD}: 499 left, 1 held, 0 spent; but its entries add up to 500, 0 and 0."
         in lines(books())
@@ -206,7 +206,7 @@ async def test_nothing_drifts_where_only_the_bot_uses_the_account(desk: Desk) ->
     for price in (55, 110, 45):
         await desk.make(price=price)
     drift = desk.report().drift
-    assert (drift.readings, drift.credits, drift.steps) == (3, Span(0, 0), ())
+    assert (drift.readings, drift.credits, drift.steps) == (3, DriftSpan(0, 0), ())
     assert "ok      drift: none in 3 readings of the account since job 1 (2026-08-01 12:00 UTC)." in lines(books())
 
 
@@ -216,7 +216,7 @@ async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(desk
         desk.account -= 300 if number == 2 else 0
     drift = desk.report().drift
     (step,) = drift.steps
-    assert (drift.credits, step.credits, step.job_ids) == (Span(-300, -300), Span(-300, -300), (4,))
+    assert (drift.credits, step.credits, step.job_ids) == (DriftSpan(-300, -300), DriftSpan(-300, -300), (4,))
     assert (step.before.job_id, step.after.job_id) == (3, 4)
     assert drift.agreeing
     assert [reading.job_id for reading in drift.agreeing] == [4, 5]
@@ -239,7 +239,7 @@ async def test_bought_credits_are_told_as_such(desk: Desk) -> None:
     desk.account += 2_000_000
     await desk.make()
     (step,) = desk.report().drift.steps
-    assert step.credits == Span(2_000_000, 2_000_000)
+    assert step.credits == DriftSpan(2_000_000, 2_000_000)
     printed = lines(books())
     assert any("+2,000,000 credits between job 1" in line and "credits were bought" in line for line in printed)
     assert "ok      account: 1,999,945 credits after job 2 (2026-08-01 12:00 UTC): enough for all that is" in "".join(
@@ -264,7 +264,7 @@ async def test_a_refund_that_is_not_seen_yet_is_no_drift(desk: Desk) -> None:
     await desk.repository.fail(failing.id, "no")
     await desk.make()
     assert desk.report().drift.steps == ()
-    assert desk.report().drift.credits == Span(0, 0)
+    assert desk.report().drift.credits == DriftSpan(0, 0)
 
 
 async def test_a_refund_that_never_came_is_drift(desk: Desk) -> None:
@@ -273,7 +273,7 @@ async def test_a_refund_that_never_came_is_drift(desk: Desk) -> None:
     await desk.repository.fail(failing.id, "no")
     await desk.make()
     (step,) = desk.report().drift.steps
-    assert step.credits == Span(-55, -55)
+    assert step.credits == DriftSpan(-55, -55)
     assert step.job_ids == (2, 3)
 
 
@@ -291,7 +291,7 @@ async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(desk: Desk
     desk.clock.advance(1)
     await desk.decisions.confirm_nothing(lost.id, GUILD, "nothing was made")
     await desk.make()
-    assert desk.report().drift.credits == (Span(-55, -55) if is_paid else Span(0, 0))
+    assert desk.report().drift.credits == (DriftSpan(-55, -55) if is_paid else DriftSpan(0, 0))
 
 
 async def test_a_paid_job_that_was_sent_again_has_the_reading_of_its_last_charge(desk: Desk) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bot.errors import LimitReachedError, NotAllowedError, PlaceError, PoolEmptyError, PromptRefusedError, RefusedError
 from bot.pools.models import Funds, Limits, Pool, Session, Usage
-from bot.pools.policy import Allowance, ApprovalCause, Block, Brakes, Policy
-from bot.pools.rules.admission import Wish, admit, check_allowance
+from bot.pools.policy import Allowance, ApprovalCause, Block, LowBalanceLimits, Policy
+from bot.pools.rules.admission import AdmissionRequest, admit, check_allowance
 from tests.builders import CHANNEL, GUILD, MEMBER
 from tests.clock import START
 from tests.properties import PROPERTY
@@ -21,7 +21,7 @@ ROLE = 11
 NOW = START
 POOL = Pool(GUILD, Funds(available=1000), last_deposit=1000)
 SESSION = Session(1, GUILD, 2, CHANNEL, "A morning", 500, 3, NOW, thread_id=CHANNEL + 1, available=500)
-WISH = Wish(MEMBER, frozenset(), (CHANNEL, CHANNEL), "a cat on the moon", 110, is_cheapest=False)
+WISH = AdmissionRequest(MEMBER, frozenset(), (CHANNEL, CHANNEL), "a cat on the moon", 110, is_cheapest=False)
 
 
 def ruled(**changes: object) -> Pool:
@@ -40,7 +40,7 @@ def with_available(available: int, pool: Pool = POOL) -> Pool:
     return replace(pool, funds=Funds(available=available))
 
 
-def refusal(pool: Pool, session: Session | None = None, wish: Wish = WISH) -> RefusedError:
+def refusal(pool: Pool, session: Session | None = None, wish: AdmissionRequest = WISH) -> RefusedError:
     """Why it is not let pass."""
     with pytest.raises(RefusedError) as caught:
         admit(pool, session, wish, NOW)
@@ -109,7 +109,7 @@ def test_a_refused_prompt_names_no_word() -> None:
 
 
 def test_the_last_credits_can_be_spent() -> None:
-    pool = ruled(brakes=Brakes(0, 0))
+    pool = ruled(low_balance=LowBalanceLimits(0, 0))
     assert admit(with_available(110, pool), None, WISH, NOW) is None
     error = refusal(with_available(109, pool))
     assert isinstance(error, PoolEmptyError)
@@ -125,9 +125,9 @@ def test_under_a_quarter_only_the_cheapest_kind_is_made() -> None:
 
 def test_under_a_tenth_everything_waits_for_a_moderator() -> None:
     cheap = replace(WISH, price=55, is_cheapest=True)
-    assert admit(with_available(99), None, cheap, NOW) is ApprovalCause.BRAKE
+    assert admit(with_available(99), None, cheap, NOW) is ApprovalCause.LOW_BALANCE
     # Dearer kinds as well: it is for the moderators to say.
-    assert admit(with_available(99), None, replace(WISH, price=90), NOW) is ApprovalCause.BRAKE
+    assert admit(with_available(99), None, replace(WISH, price=90), NOW) is ApprovalCause.LOW_BALANCE
 
 
 def test_from_its_price_on_a_job_waits_for_a_moderator() -> None:
@@ -190,7 +190,7 @@ def test_the_other_limits_hold_as_well() -> None:
 
 
 wishes = st.builds(
-    Wish,
+    AdmissionRequest,
     member_id=st.sampled_from([MEMBER, MEMBER + 1]),
     role_ids=st.frozensets(st.sampled_from([ROLE, ROLE + 1])),
     channel_ids=st.sampled_from([(CHANNEL, CHANNEL), (CHANNEL + 9, CHANNEL), (CHANNEL + 8, CHANNEL + 8)]),
@@ -210,7 +210,7 @@ pools = st.builds(
         blocks=st.dictionaries(st.just(MEMBER), st.just(Block())),
         words=st.sampled_from([(), ("moon",)]),
         approval_price=st.none() | st.sampled_from([55, 110]),
-        brakes=st.builds(Brakes, st.sampled_from([0, 25]), st.sampled_from([0, 10])),
+        low_balance=st.builds(LowBalanceLimits, st.sampled_from([0, 25]), st.sampled_from([0, 10])),
     ),
 )
 sessions = st.none() | st.builds(
@@ -222,7 +222,7 @@ sessions = st.none() | st.builds(
 
 @PROPERTY
 @given(pools, sessions, wishes)
-def test_what_passes_is_paid_for_and_allowed(pool: Pool, session: Session | None, wish: Wish) -> None:
+def test_what_passes_is_paid_for_and_allowed(pool: Pool, session: Session | None, wish: AdmissionRequest) -> None:
     try:
         cause = admit(pool, session, wish, NOW)
     except RefusedError:
@@ -236,4 +236,4 @@ def test_what_passes_is_paid_for_and_allowed(pool: Pool, session: Session | None
     if session is None and cause is None:
         threshold = pool.policy.approval_price
         assert threshold is None or wish.price < threshold
-        assert pool.funds.available * 100 >= pool.last_deposit * pool.policy.brakes.approval_percent
+        assert pool.funds.available * 100 >= pool.last_deposit * pool.policy.low_balance.approval_percent

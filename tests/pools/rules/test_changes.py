@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ChangeRefusedError, WordsError
-from bot.pools.policy import Allowance, Block, Brakes, Policy, document_of, policy_of
+from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy, document_of, policy_of
 from bot.pools.rules import changes
 from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import (
@@ -161,23 +161,23 @@ def test_there_is_a_most_of_rules(kind: TargetKind) -> None:
 
 
 def test_brakes_are_set_and_switched_off() -> None:
-    assert changes.set_brakes(NONE, 50, 20).brakes == Brakes(50, 20)
-    off = changes.set_brakes(NONE, 0, 0)
-    assert off.brakes == Brakes(0, 0)
-    assert wording.brakes(off.brakes) == "only 5-second silent videos never, approval never"
-    assert changes.set_brakes(NONE, 0, 100).brakes == Brakes(0, 100)
+    assert changes.set_low_balance_limits(NONE, 50, 20).low_balance == LowBalanceLimits(50, 20)
+    off = changes.set_low_balance_limits(NONE, 0, 0)
+    assert off.low_balance == LowBalanceLimits(0, 0)
+    assert wording.brakes(off.low_balance) == "only 5-second silent videos never, approval never"
+    assert changes.set_low_balance_limits(NONE, 0, 100).low_balance == LowBalanceLimits(0, 100)
 
 
 @pytest.mark.parametrize(("cheapest", "approval"), [(-1, 0), (0, 101), (10**30, 0), (2.5, 0)])
 def test_brakes_are_per_cent(cheapest: int, approval: int) -> None:
     with pytest.raises(ChangeRefusedError, match="from 0 to 100 per cent"):
-        changes.set_brakes(NONE, cheapest, approval)
+        changes.set_low_balance_limits(NONE, cheapest, approval)
 
 
 @pytest.mark.parametrize(("cheapest", "approval"), [(10, 25), (25, 25)])
 def test_a_brake_that_would_never_count_is_refused(cheapest: int, approval: int) -> None:
     with pytest.raises(ChangeRefusedError, match="would never count"):
-        changes.set_brakes(NONE, cheapest, approval)
+        changes.set_low_balance_limits(NONE, cheapest, approval)
 
 
 def test_words_are_listed_once_and_taken_off_in_any_spelling() -> None:

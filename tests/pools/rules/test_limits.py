@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.pools.models import Limits
 from bot.pools.policy import Allowance, Policy
-from bot.pools.rules.limits import Number, Origin, Source, limits_for, origins
+from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource, limits_for, origins
 from tests.builders import MEMBER
 from tests.properties import PROPERTY
 
@@ -71,14 +71,16 @@ def test_another_members_rule_is_not_theirs() -> None:
     assert credits_in(policy) == 550
 
 
-def rules_by_strength(number: Number, policy: Policy, roles: frozenset[int], operator: Limits) -> Iterator[list[int]]:
+def rules_by_strength(
+    number: LimitKind, policy: Policy, roles: frozenset[int], operator: Limits
+) -> Iterator[list[int]]:
     """The values of each kind of rule, the strongest kind first: written anew, to be compared with."""
     own, general = policy.members.get(MEMBER, Allowance()), policy.everyone
     of_roles = [rule for role_id, rule in policy.roles.items() if role_id in roles]
     for kind in ([own], of_roles, [general]):
         yield [value for rule in kind if (value := getattr(rule, number)) is not None]
     has_window = operator.window_credits and operator.window_hours
-    yield [0 if number is Number.WINDOW_CREDITS and not has_window else getattr(operator, number)]
+    yield [0 if number is LimitKind.WINDOW_CREDITS and not has_window else getattr(operator, number)]
 
 
 @PROPERTY
@@ -87,7 +89,7 @@ def test_limits_are_those_of_the_strongest_kind_of_rule(
     policy: Policy, roles: frozenset[int], operator: Limits
 ) -> None:
     found = limits_for(policy, MEMBER, roles, operator)
-    for number in Number:
+    for number in LimitKind:
         values = next(values for values in rules_by_strength(number, policy, roles, operator) if values)
         assert getattr(found, number) == (0 if 0 in values else max(values))
 
@@ -99,16 +101,18 @@ def test_why_lists_every_rule_once_and_those_that_count_are_the_limits(
 ) -> None:
     listed = origins(policy, MEMBER, roles, operator)
     found = limits_for(policy, MEMBER, roles, operator)
-    for number in Number:
+    for number in LimitKind:
         of_number = [origin for origin in listed if origin.number is number]
         expected = [value for kind in rules_by_strength(number, policy, roles, operator) for value in kind]
         assert sorted(origin.value for origin in of_number) == sorted(expected)
         assert [origin.is_in_force for origin in of_number] == [True] + [False] * (len(of_number) - 1)
         assert of_number[0].value == getattr(found, number)
-        assert [origin.source for origin in of_number] == sorted((o.source for o in of_number), key=list(Source).index)
-        assert all((origin.role_id in roles) is (origin.source is Source.ROLE) for origin in of_number)
+        assert [origin.source for origin in of_number] == sorted(
+            (o.source for o in of_number), key=list(LimitSource).index
+        )
+        assert all((origin.role_id in roles) is (origin.source is LimitSource.ROLE) for origin in of_number)
 
 
 def test_every_number_of_an_allowance_is_looked_at() -> None:
-    assert {field.name for field in fields(Allowance)} == {number.value for number in Number}
-    assert Origin(Number.MAX_PRICE, 1, Source.MEMBER).is_in_force is False
+    assert {field.name for field in fields(Allowance)} == {number.value for number in LimitKind}
+    assert AppliedLimit(LimitKind.MAX_PRICE, 1, LimitSource.MEMBER).is_in_force is False

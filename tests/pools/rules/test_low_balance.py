@@ -7,40 +7,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pools.policy import Brakes, BrakeStep
-from bot.pools.rules.low_balance import brake_step, step_to_announce
+from bot.pools.policy import LowBalanceLevel, LowBalanceLimits
+from bot.pools.rules.low_balance import level_to_announce, low_balance_level
 from tests.properties import PROPERTY
 
-NONE, CHEAPEST, APPROVAL = BrakeStep.NONE, BrakeStep.CHEAPEST, BrakeStep.APPROVAL
+NONE, CHEAPEST, APPROVAL = LowBalanceLevel.NONE, LowBalanceLevel.CHEAPEST, LowBalanceLevel.APPROVAL
 HARDNESS = [NONE, CHEAPEST, APPROVAL]
 
 amounts = st.integers(0, 10_000)
 percents = st.integers(0, 100)
-brakes = st.builds(Brakes, percents, percents)
+brakes = st.builds(LowBalanceLimits, percents, percents)
 
 
 @pytest.mark.parametrize(
     ("available", "step"),
     [(1000, NONE), (250, NONE), (249, CHEAPEST), (100, CHEAPEST), (99, APPROVAL), (0, APPROVAL)],
 )
-def test_the_lines_are_a_quarter_and_a_tenth_of_the_last_deposit(available: int, step: BrakeStep) -> None:
-    assert brake_step(available, 1000, Brakes()) is step
+def test_the_lines_are_a_quarter_and_a_tenth_of_the_last_deposit(available: int, step: LowBalanceLevel) -> None:
+    assert low_balance_level(available, 1000, LowBalanceLimits()) is step
 
 
 def test_a_brake_of_zero_is_off() -> None:
-    assert brake_step(0, 1000, Brakes(0, 0)) is NONE
-    assert brake_step(0, 1000, Brakes(25, 0)) is CHEAPEST
-    assert brake_step(0, 1000, Brakes(0, 10)) is APPROVAL
+    assert low_balance_level(0, 1000, LowBalanceLimits(0, 0)) is NONE
+    assert low_balance_level(0, 1000, LowBalanceLimits(25, 0)) is CHEAPEST
+    assert low_balance_level(0, 1000, LowBalanceLimits(0, 10)) is APPROVAL
 
 
 def test_a_pool_without_any_deposit_is_not_braked() -> None:
-    assert brake_step(0, 0, Brakes()) is NONE
+    assert low_balance_level(0, 0, LowBalanceLimits()) is NONE
 
 
 @PROPERTY
 @given(amounts, amounts, brakes)
-def test_the_step_is_the_share_compared_with_the_lines(available: int, deposit: int, lines: Brakes) -> None:
-    step = brake_step(available, deposit, lines)
+def test_the_step_is_the_share_compared_with_the_lines(available: int, deposit: int, lines: LowBalanceLimits) -> None:
+    step = low_balance_level(available, deposit, lines)
     share = Fraction(available * 100, deposit) if deposit else None
     is_under = [share is not None and share < line for line in (lines.approval_percent, lines.cheapest_percent)]
     assert step is (APPROVAL if is_under[0] else CHEAPEST if is_under[1] else NONE)
@@ -48,16 +48,16 @@ def test_the_step_is_the_share_compared_with_the_lines(available: int, deposit: 
 
 @PROPERTY
 @given(amounts, amounts, amounts, brakes)
-def test_fewer_credits_never_loosen_a_brake(first: int, second: int, deposit: int, lines: Brakes) -> None:
-    steps = [brake_step(available, deposit, lines) for available in sorted((first, second))]
+def test_fewer_credits_never_loosen_a_brake(first: int, second: int, deposit: int, lines: LowBalanceLimits) -> None:
+    steps = [low_balance_level(available, deposit, lines) for available in sorted((first, second))]
     assert HARDNESS.index(steps[0]) >= HARDNESS.index(steps[1])
 
 
-def announced(availables: Iterable[int]) -> list[BrakeStep]:
+def announced(availables: Iterable[int]) -> list[LowBalanceLevel]:
     """What moderators are told while a pool goes through these."""
     told = [NONE]
     for available in availables:
-        step = step_to_announce(available, 1000, Brakes(), told[-1])
+        step = level_to_announce(available, 1000, LowBalanceLimits(), told[-1])
         if step is not told[-1]:
             told.append(step)
     return told[1:]
@@ -76,11 +76,13 @@ def test_a_pool_that_goes_to_and_fro_at_a_line_is_told_once() -> None:
 
 @PROPERTY
 @given(st.lists(amounts, max_size=30), brakes, amounts)
-def test_what_was_told_last_is_never_softer_than_the_brake(availables: list[int], lines: Brakes, deposit: int) -> None:
+def test_what_was_told_last_is_never_softer_than_the_brake(
+    availables: list[int], lines: LowBalanceLimits, deposit: int
+) -> None:
     told = NONE
     for available in availables:
-        told = step_to_announce(available, deposit, lines, told)
-        step = brake_step(available, deposit, lines)
+        told = level_to_announce(available, deposit, lines, told)
+        step = low_balance_level(available, deposit, lines)
         assert HARDNESS.index(told) >= HARDNESS.index(step)
-    full = step_to_announce(10_001, deposit, lines, told)
+    full = level_to_announce(10_001, deposit, lines, told)
     assert full is NONE
