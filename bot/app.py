@@ -34,6 +34,7 @@ from bot.provider.ulazai import UlazaiProvider
 from bot.sessions.service import SessionService
 from bot.storage.database import Database
 from bot.storage.lock import only_bot_on
+from cogs.interactions.errors import CommandTree
 
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
             archive=archive,
             clock=clock,
         )
-        bot = VideoBot(services, settings.discord_api_url)
+        bot = VideoBot(services, settings.discord_api_url, tree_cls=CommandTree)
         stack.push_async_callback(_close, bot, worker)
         yield bot
 

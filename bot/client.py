@@ -1,7 +1,6 @@
-"""The Discord client: starts up, loads the cogs, and turns every error into one private reply."""
+"""The Discord client: starts up, loads the cogs, and registers the commands."""
 
 import asyncio
-import contextlib
 import gc
 import secrets
 from collections.abc import Mapping
@@ -16,8 +15,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.clock import Clock
+from bot.codes import Refusal
 from bot.command_sync import commands_differ
-from bot.errors import PlaceError, ReelpoolError, RefusedError
+from bot.errors import RefusedError
 from bot.jobs.moderation.approval_service import ApprovalService
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
@@ -96,7 +96,13 @@ class Services:
 class VideoBot(commands.AutoShardedBot):
     """The bot. It needs no privileged intent, and keeps no messages and no members in memory."""
 
-    def __init__(self, services: Services, api_url: str) -> None:
+    def __init__(
+        self,
+        services: Services,
+        api_url: str,
+        *,
+        tree_cls: type[app_commands.CommandTree[Any]] = app_commands.CommandTree,
+    ) -> None:
         # Where discord.py sends its requests is a value of the class; nothing else takes an address.
         discord.http.Route.BASE = api_url
         # It never speaks: the libraries for that are not missing.
@@ -109,7 +115,7 @@ class VideoBot(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
-            tree_cls=CommandTree,
+            tree_cls=tree_cls,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
@@ -152,7 +158,7 @@ class VideoBot(commands.AutoShardedBot):
             RefusedError: the bot is stopping and begins nothing new.
         """
         if self._stopping:
-            raise RefusedError("I am just being restarted. Please try again in a minute.")
+            raise RefusedError(Refusal.STOPPING)
         if task := asyncio.current_task():
             self._underway.add(task)
             task.add_done_callback(self._underway.discard)
@@ -208,78 +214,3 @@ class VideoBot(commands.AutoShardedBot):
             _log.error("commands could not be registered; start again to retry", error=str(error))
             return
         _log.info("commands registered", commands=len(wanted))
-
-
-class CommandTree(app_commands.CommandTree[VideoBot]):
-    """The commands, with one place for what is true of all of them."""
-
-    async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
-        """Refuse commands outside servers, where there is no pool to pay from, and when the bot is stopping."""
-        try:
-            interaction.client.track_task()
-            if interaction.guild_id is None:
-                raise PlaceError("I only work in servers: please use this command in a server's channel.")
-        except RefusedError as refusal:
-            # What is raised here would reach nobody: discord.py hands on its own errors only.
-            await report_error(interaction, refusal)
-            return False
-        return True
-
-    async def _call(self, interaction: discord.Interaction[VideoBot]) -> None:
-        # discord.py reads a command's data before anything of ours, and lets what it can't read go unanswered.
-        try:
-            await super()._call(interaction)
-        except UNREADABLE_ERRORS as error:
-            await report_error(interaction, error)
-
-    async def on_error(
-        self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /
-    ) -> None:
-        """Tell the member what went wrong, in one or two sentences that only they see."""
-        await report_error(interaction, error)
-
-
-async def report_error(interaction: discord.Interaction[VideoBot], error: Exception) -> None:
-    """Answer an interaction that failed; never raises."""
-    # The process is being stopped: there is no way to Discord any more.
-    if interaction.client.is_closed():
-        return
-    cause = _cause(error)
-    if not isinstance(cause, ReelpoolError):
-        _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
-        cause = ReelpoolError()
-    try:
-        await answer_privately(interaction, cause.user_text)
-    except (discord.HTTPException, *NETWORK_ERRORS) as failure:
-        _log.warning("a member could not be answered", interaction_id=interaction.id, error=str(failure))
-
-
-def _cause(error: Exception) -> Exception:
-    """Return what went wrong, from what discord.py made of it."""
-    if isinstance(error, app_commands.TransformerError):
-        return RefusedError("I can't find what you chose: it may have been deleted. Please choose again.")
-    if isinstance(error, app_commands.CommandInvokeError) and isinstance(error.__cause__, Exception):
-        return error.__cause__
-    return error
-
-
-async def answer_privately(
-    interaction: discord.Interaction[Any], text: str, view: discord.ui.View = discord.utils.MISSING
-) -> None:
-    """Answer so that only the member sees it, also where a public answer was begun already."""
-    response = interaction.response
-    if not response.is_done():
-        try:
-            await response.send_message(text, ephemeral=True, view=view)
-        except discord.HTTPException as error:
-            # An answer had arrived although nothing confirmed it.
-            if error.code != ALREADY_ANSWERED:
-                raise
-        else:
-            return
-    # Whether an answer is private is fixed when it is deferred: a public one has to go first.
-    with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
-        original = await interaction.original_response()
-        if original.flags.loading:
-            await original.delete()
-    await interaction.followup.send(text, ephemeral=True, view=view)

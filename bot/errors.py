@@ -39,6 +39,8 @@ Each carries its data. `user_text` is what a member may be shown: plain words, a
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.codes import TEXT, Reason, Refusal, Value
+
 
 class ReelpoolError(Exception):
     """The root of every error of our own."""
@@ -75,7 +77,15 @@ class DiscordUnavailableError(ReelpoolError):
 
 
 class RefusedError(ReelpoolError):
-    """A member's request is not taken; the message is written for that member."""
+    """A request is not accepted; nothing was spent.
+
+    Attributes:
+        reason: why, as a code with its data.
+    """
+
+    def __init__(self, code: Refusal | str, **data: Value) -> None:
+        self.reason = Reason(code, data) if isinstance(code, Refusal) else Reason(TEXT, {"text": code})
+        super().__init__(str(self.reason) if isinstance(code, Refusal) else code)
 
     @property
     def user_text(self) -> str:

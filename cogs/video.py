@@ -11,7 +11,8 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import NETWORK_ERRORS, VideoBot, answer_privately, report_error
+from bot.client import NETWORK_ERRORS, VideoBot
+from bot.codes import Refusal
 from bot.errors import (
     DownloadError,
     NotCancellableError,
@@ -34,6 +35,7 @@ from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.delivery import Delivery
 from cogs.interactions.attachments import first_picture, picture_of
 from cogs.interactions.channel_checks import check_place
+from cogs.interactions.errors import answer_privately, report_error
 from cogs.interactions.modals import AnimateModal, Form, FormValues
 from cogs.interactions.permissions import require_guild, role_ids
 from cogs.interactions.refused_requests import RefusedRequests
@@ -147,7 +149,7 @@ class Video(commands.Cog):
     async def on_interaction(self, interaction: _Interaction) -> None:
         """Answer a form that was opened before a restart, which nothing else does."""
         if Form.is_lost(interaction):
-            await report_error(interaction, RefusedError("I was restarted meanwhile; please open this form again."))
+            await report_error(interaction, RefusedError(Refusal.FORM_LOST))
 
     @commands.Cog.listener()
     async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import discord
 
-from bot.client import VideoBot, report_error
+from bot.client import VideoBot
 from bot.jobs.validation import MAX_PROMPT
+from cogs.interactions.errors import report_error
 
 
 @dataclass(frozen=True, slots=True)

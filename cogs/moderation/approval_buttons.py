@@ -7,9 +7,10 @@ from typing import Any, Self
 import discord
 import structlog
 
-from bot.client import NETWORK_ERRORS, VideoBot, report_error
+from bot.client import NETWORK_ERRORS, VideoBot
 from bot.jobs.models import ApprovalCase
 from bot.pools.rules.input_checks import MAX_REASON
+from cogs.interactions.errors import report_error
 from cogs.interactions.modals import Form
 from cogs.interactions.moderator_channel import trouble_with
 from cogs.interactions.permissions import require_manager

@@ -9,8 +9,9 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import NETWORK_ERRORS, Services, VideoBot, report_error
+from bot.client import NETWORK_ERRORS, Services, VideoBot
 from bot.jobs.models import Job
+from cogs.interactions.errors import report_error
 from cogs.interactions.modals import Form
 from cogs.interactions.permissions import require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit

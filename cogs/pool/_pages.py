@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import discord
 
-from bot.client import VideoBot, report_error
+from bot.client import VideoBot
 from bot.errors import RightsError
 from bot.pools.ledger.reports import Cursor
+from cogs.interactions.errors import report_error
 from cogs.interactions.permissions import require_manager
 from cogs.rendering import pool as _pool_render
 
