@@ -115,9 +115,6 @@ class Delivery(commands.Cog):
     def show(self, status: JobStatus) -> None:
         """See `Notifier.show`."""
         self.cards.show(status)
-        if not status.job.is_open:
-            # It may have given credits back.
-            self.services.outbox.credits_moved(status.job.requester.guild_id)
 
     async def fresh_picture(self, job: Job) -> str:
         """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""

@@ -255,7 +255,6 @@ class Video(commands.Cog):
         message_id = await self._show_card(interaction, job, overview.credits_left)
         job = await self._note_card(job, message_id)
         self.services.worker.wake(job)
-        self.services.outbox.credits_moved(job.requester.guild_id)
         if job.state is not JobState.AWAITING_APPROVAL:
             await self.delivery.offer_thread(job)
 

@@ -1,5 +1,7 @@
 """Which step of the brakes moderators were told of, in SQL."""
 
+from collections.abc import Callable
+
 from sqlalchemy import func, select, update
 
 from bot.pools.models import EntryKind, LowBalanceNotice, Pool
@@ -15,6 +17,10 @@ class LowBalanceRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def on_pool_change(self, listener: Callable[[int], None]) -> None:
+        """See `Database.on_pool_change`."""
+        self._database.on_pool_change(listener)
 
     async def news(self, guild_id: int) -> LowBalanceNotice | None:
         """Return what a server's moderators have to be told of; None: they know."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Self
@@ -21,6 +21,8 @@ from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
 from bot.storage.inspection import Schema, inspect_file
 
 _CLOSE_SECONDS = 1.0
+# Under this key a connection keeps the servers whose pools its transaction has changed.
+_CHANGED_POOLS = "changed_pools"
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit must outlive a power cut: a request is only paid after its row is on the disk.
@@ -42,6 +44,7 @@ class Database:
         self._uses = 0
         self._unused = asyncio.Event()
         self._closing = False
+        self._pool_listeners: list[Callable[[int], None]] = []
 
     @classmethod
     @asynccontextmanager
@@ -83,6 +86,13 @@ class Database:
         finally:
             await engine.dispose()
 
+    def on_pool_change(self, listener: Callable[[int], None]) -> None:
+        """Call `listener` with a server's id after each commit that moved its credits or changed its rules.
+
+        It runs inside of the writer's call, so it must neither block nor raise.
+        """
+        self._pool_listeners.append(listener)
+
     async def _end_uses(self) -> None:
         """Let nobody begin, and wait for those under way: a connection in use would outlive the closing."""
         self._closing = True
@@ -115,9 +125,14 @@ class Database:
         Raises:
             StorageError: the file can't be written.
         """
+        changed_pools: set[int] = set()
         with self._in_use(), _database_errors():
             async with nullcontext() if is_urgent else self._patient, self._writer, self._engine.begin() as connection:
+                connection.info[_CHANGED_POOLS] = changed_pools
                 yield connection
+        for guild_id in changed_pools:
+            for listener in self._pool_listeners:
+                listener(guild_id)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -129,6 +144,11 @@ class Database:
         with self._in_use(), _database_errors():
             async with self._readers.begin() as connection:
                 yield connection
+
+
+def note_pool_change(connection: AsyncConnection, guild_id: int) -> None:
+    """Have the listeners of `Database.on_pool_change` called for a server once this transaction is committed."""
+    connection.info.setdefault(_CHANGED_POOLS, set()).add(guild_id)
 
 
 @contextmanager

@@ -130,7 +130,6 @@ async def _carry_out(interaction: _Interaction, decision: Awaitable[ApprovalCase
     job, services = case.job, interaction.client.services
     _log.info("job decided", job_id=job.id, decision=case.approval.decision, moderator_id=interaction.user.id)
     services.worker.wake(job)
-    services.outbox.check_low_balance(job.requester.guild_id)
     interaction.client.dispatch(DECISION_EVENT, job)
     try:
         await _show_decision(interaction, case)

@@ -124,13 +124,6 @@ class Approvals(commands.Cog):
         _log.critical("a loop broke and is started again", exc_info=error)
         self.work.restart()
 
-    @commands.Cog.listener()
-    async def on_app_command_completion(self, interaction: _Interaction, command: object) -> None:
-        """Look at the brakes after every command of a group: they are moderators', and change credits or rules."""
-        is_in_group = isinstance(command, app_commands.Command) and command.parent is not None
-        if is_in_group and interaction.guild_id is not None:
-            self.outbox.check_low_balance(interaction.guild_id)
-
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (approvals, waiting)
 

@@ -74,6 +74,9 @@ class ModerationOutbox:
         self._failures: Counter[_Task] = Counter()
         self._changed = asyncio.Event()
         self._notifier: ModerationNotifier | None = None
+        # When each server's balance was last checked.
+        self._checked_at: dict[int, datetime] = {}
+        low_balance.on_pool_change(self.check_low_balance)
 
     def __len__(self) -> int:
         return len(self._due)
@@ -94,14 +97,16 @@ class ModerationOutbox:
         self._put(_Task(_TaskKind.CARD, job_id), self._clock.now())
 
     def check_low_balance(self, guild_id: int) -> None:
-        """Look at once whether moderators have to be told of a step of the low_balance."""
-        self._put(_Task(_TaskKind.LOW_BALANCE, guild_id), self._clock.now())
+        """Check whether a server's low-balance level has to be announced: at once, and then every few seconds at most.
 
-    def credits_moved(self, guild_id: int) -> None:
-        """Look soon at the low_balance of a server whose pool has changed: once for all the jobs of some seconds."""
+        It follows every commit that moved the server's credits or changed its rules.
+        """
         task = _Task(_TaskKind.LOW_BALANCE, guild_id)
         if task not in self._due:
-            self._put(task, self._clock.now() + _BETWEEN_CHECKS)
+            now = self._clock.now()
+            earliest = self._checked_at.get(guild_id, now - _BETWEEN_CHECKS) + _BETWEEN_CHECKS
+            # A clock that was set back delays nothing.
+            self._put(task, min(max(now, earliest), now + _BETWEEN_CHECKS))
 
     async def wait_until_due(self) -> None:
         """Sleep until there is something to do."""
@@ -148,6 +153,7 @@ class ModerationOutbox:
         await self._approvals.record_closed_card(job_id)
 
     async def _announce(self, guild_id: int) -> None:
+        self._checked_at[guild_id] = self._clock.now()
         news = await self._low_balance.news(guild_id)
         if news is None:
             return

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import PoolEmptyError
 from bot.pools.models import Balance, EntryKind, Funds, JobAccount
+from bot.storage.database import note_pool_change
 from bot.storage.schema import ledger_entries, pools, sessions
 
 _ENTRY = insert(ledger_entries)
@@ -40,7 +41,7 @@ async def deposit(
 async def deposit_everywhere(
     connection: AsyncConnection, guild_ids: Iterable[int], amount: int, now: datetime, *, reason: str
 ) -> None:
-    """Put as many credits into each of several pools."""
+    """Put as many credits into each of several new pools, whose balance can't be low."""
     if amount <= 0:
         return
     common = {"kind": EntryKind.DEPOSIT.value, "credits": amount, "created_at": now, "reason": reason}
@@ -225,8 +226,16 @@ async def _enter_for_job(
 
 
 async def _enter(
-    connection: AsyncConnection, kind: EntryKind, amount: int, now: datetime, **values: int | str | None
+    connection: AsyncConnection,
+    kind: EntryKind,
+    amount: int,
+    now: datetime,
+    *,
+    guild_id: int,
+    **values: int | str | None,
 ) -> None:
     if amount <= 0:
         return
-    await connection.execute(_ENTRY, {"kind": kind.value, "credits": amount, "created_at": now, **values})
+    entry = {"kind": kind.value, "credits": amount, "created_at": now, "guild_id": guild_id, **values}
+    await connection.execute(_ENTRY, entry)
+    note_pool_change(connection, guild_id)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pools.models import Pool
 from bot.pools.policy import Policy, document_of
+from bot.storage.database import note_pool_change
 from bot.storage.schema import audit_entries, pools
 
 MAX_DETAIL = 1000
@@ -49,6 +50,7 @@ async def change_policy(
         return policy
     query = update(pools).where(pools.c.guild_id == pool.guild_id).values(policy=document_of(policy))
     await connection.execute(query)
+    note_pool_change(connection, pool.guild_id)
     await write_audit(connection, pool.guild_id, actor_id, change.action, change.describe(pool.policy, policy), now)
     return policy
 

@@ -73,7 +73,7 @@ class OutboxStage:
         )
 
     async def leave(self, credits_left: int) -> None:
-        """Withdraw until so many credits are left, and look at the brakes."""
+        """Withdraw until so many credits are left, and let the outbox check the balance."""
         pool = await self.pools.pool(GUILD)
         if pool.funds.available > credits_left:
             await self.pools.withdraw(GUILD, MODERATOR, pool.funds.available - credits_left, "a test")
@@ -81,7 +81,7 @@ class OutboxStage:
 
     async def look(self) -> None:
         self.outbox.check_low_balance(GUILD)
-        await self.outbox.run_once()
+        await self.pass_time(5)
 
     async def pass_time(self, seconds: float) -> None:
         for _ in range(round(seconds)):
@@ -252,7 +252,7 @@ async def test_the_wait_ends_with_an_errand(stage: OutboxStage) -> None:
         await stage.outbox.wait_until_due()
 
 
-async def test_the_brakes_are_looked_at_once_for_all_that_moves_in_some_seconds(
+async def test_the_balance_is_checked_at_once_and_then_every_five_seconds_at_most(
     stage: OutboxStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
@@ -265,7 +265,9 @@ async def test_the_brakes_are_looked_at_once_for_all_that_moves_in_some_seconds(
     monkeypatch.setattr(stage.brakes, "news", count)
     for _ in range(10):
         for _ in range(5):
-            stage.outbox.credits_moved(GUILD)
+            stage.outbox.check_low_balance(GUILD)
         await stage.pass_time(1)
     assert looks == [GUILD] * 2
+    await stage.pass_time(5)
+    assert looks == [GUILD] * 3
     assert len(stage.outbox) == 0

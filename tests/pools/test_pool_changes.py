@@ -1,0 +1,210 @@
+"""Whatever moves credits or changes rules has the low-balance level checked, once it is committed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.jobs.models import Job
+from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.moderation.outbox import ModerationOutbox
+from bot.pools.ledger import entries as ledger
+from bot.pools.low_balance_repository import LowBalanceRepository
+from bot.pools.models import PoolSettings
+from bot.pools.policy import LowBalanceLevel, Policy
+from bot.pools.rules import approval_rules, changes
+from bot.pools.service import PoolService
+from bot.provider.models import Submission
+from bot.storage.database import Database
+from tests.blank_database import lay_blank_database
+from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, requester
+from tests.clock import FakeClock
+from tests.jobs.moderation.test_outbox import ScriptedModerators
+from tests.sessions.session_books import MANAGER, Desk, asker_in, plan
+
+NONE, CHEAPEST, APPROVAL = LowBalanceLevel.NONE, LowBalanceLevel.CHEAPEST, LowBalanceLevel.APPROVAL
+# Under 25 credits the first level begins, under 10 the second; from 30 and 15 on they are over.
+TERMS = PoolSettings(UNLIMITED, starting_credits=100)
+
+
+class Stage:
+    """A pool of 100 credits whose moderators have a channel, and the outbox that posts there."""
+
+    def __init__(self, database: Database) -> None:
+        self.clock, self.moderators = FakeClock(), ScriptedModerators()
+        self.desk = Desk(database, self.clock, TERMS)
+        self.pools = PoolService(database, self.clock, TERMS)
+        self.approvals = ApprovalRepository(database, self.clock)
+        self.outbox = ModerationOutbox(self.approvals, LowBalanceRepository(database), self.clock)
+        self.outbox.attach(self.moderators)
+
+    async def change(self, change: Callable[[Policy], Policy]) -> None:
+        await self.pools.change(GUILD, MANAGER, "a test", "", change)
+
+    async def take(self, price: int, *, is_asked: bool = False) -> Job:
+        job, _ = await self.desk.jobs.take(requester(), TEXT_REQUEST, price, TERMS, is_asked=is_asked)
+        return job
+
+    async def accepted(self, price: int, charged: int) -> Job:
+        job = await self.take(price)
+        await self.desk.jobs.begin_submission(job.id)
+        return await self.desk.jobs.accept(job.id, Submission(f"task-{job.id}", charged))
+
+    async def levels(self) -> list[LowBalanceLevel]:
+        """What the moderators' channel is told within the next seconds."""
+        before = len(self.moderators.told)
+        for _ in range(6):
+            await self.outbox.run_once()
+            self.clock.advance(1)
+        return [news.step for news in self.moderators.told[before:]]
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    lay_blank_database(tmp_path / "a.db")
+    async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
+        stage = Stage(database)
+        await stage.change(lambda policy: approval_rules.set_moderators_channel(policy, CHANNEL))
+        assert await stage.levels() == []
+        yield stage
+
+
+async def withdrawal(stage: Stage) -> None:
+    await stage.pools.withdraw(GUILD, MANAGER, 80, "a test")
+
+
+async def hold(stage: Stage) -> None:
+    await stage.take(80)
+
+
+async def charge_above_the_hold(stage: Stage) -> None:
+    await stage.accepted(60, 80)
+
+
+async def session_start(stage: Stage) -> None:
+    await stage.desk.start(plan(80))
+
+
+async def rules(stage: Stage) -> None:
+    await stage.take(55)
+    await stage.change(lambda policy: changes.set_low_balance_limits(policy, 50, 10))
+
+
+DOWN = [withdrawal, hold, charge_above_the_hold, session_start, rules]
+
+
+@pytest.mark.parametrize("spend", DOWN)
+async def test_what_brings_a_pool_down_is_announced(stage: Stage, spend: Callable[[Stage], Awaitable[None]]) -> None:
+    await spend(stage)
+    assert await stage.levels() == [CHEAPEST]
+
+
+async def deposit(stage: Stage) -> Callable[[], Awaitable[object]]:
+    await stage.pools.withdraw(GUILD, MANAGER, 80, "a test")
+    return lambda: stage.pools.deposit(GUILD, MANAGER, 100, "more")
+
+
+async def release(stage: Stage) -> Callable[[], Awaitable[object]]:
+    job = await stage.take(80)
+    return lambda: stage.desk.jobs.cancel(job.id, GUILD, MEMBER)
+
+
+async def denial(stage: Stage) -> Callable[[], Awaitable[object]]:
+    job = await stage.take(80, is_asked=True)
+    return lambda: stage.approvals.deny(job.id, GUILD, MANAGER, None)
+
+
+async def expiry(stage: Stage) -> Callable[[], Awaitable[object]]:
+    job = await stage.take(80, is_asked=True)
+    return lambda: stage.approvals.expire(job.id, "nobody decided")
+
+
+async def refund(stage: Stage) -> Callable[[], Awaitable[object]]:
+    job = await stage.accepted(80, 80)
+    return lambda: stage.desk.jobs.fail(job.id, "no video")
+
+
+async def charge_below_the_hold(stage: Stage) -> Callable[[], Awaitable[object]]:
+    job = await stage.take(80)
+    await stage.desk.jobs.begin_submission(job.id)
+    return lambda: stage.desk.jobs.accept(job.id, Submission("task", 55))
+
+
+async def session_end_by_command(stage: Stage) -> Callable[[], Awaitable[object]]:
+    session = await stage.desk.start(plan(80))
+    return lambda: stage.desk.service.end(session.id, GUILD, MANAGER)
+
+
+async def session_end_by_time(stage: Stage) -> Callable[[], Awaitable[object]]:
+    session = await stage.desk.start(plan(80, minutes=1))
+
+    async def end() -> None:
+        stage.clock.advance(61)
+        assert await stage.desk.service.end_by_itself(session.id)
+
+    return end
+
+
+async def session_end_by_budget(stage: Stage) -> Callable[[], Awaitable[object]]:
+    session = await stage.desk.start(plan(99))
+
+    async def end() -> None:
+        await stage.desk.made(asker_in(session))
+        assert await stage.desk.service.end_by_itself(session.id)
+
+    return end
+
+
+async def eased_rules(stage: Stage) -> Callable[[], Awaitable[object]]:
+    await stage.take(80)
+    return lambda: stage.change(lambda policy: changes.set_low_balance_limits(policy, 0, 0))
+
+
+UP = [
+    deposit,
+    release,
+    denial,
+    expiry,
+    refund,
+    charge_below_the_hold,
+    session_end_by_command,
+    session_end_by_time,
+    session_end_by_budget,
+    eased_rules,
+]
+
+
+@pytest.mark.parametrize("lower", UP)
+async def test_what_brings_a_pool_up_again_is_announced(
+    stage: Stage, lower: Callable[[Stage], Awaitable[Callable[[], Awaitable[object]]]]
+) -> None:
+    give_back = await lower(stage)
+    assert await stage.levels() in ([CHEAPEST], [APPROVAL])
+    await give_back()
+    assert await stage.levels() == [NONE]
+
+
+async def test_what_is_rolled_back_is_not_checked(stage: Stage) -> None:
+    async def break_off() -> None:
+        async with stage.desk.database.transaction() as connection:
+            await ledger.withdraw(connection, GUILD, 90, stage.clock.now(), reason="a test")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await break_off()
+    assert len(stage.outbox) == 0
+    # Nor is it with the next commit on the same connection, which changes nothing here.
+    async with stage.desk.database.transaction():
+        pass
+    assert len(stage.outbox) == 0
+
+
+async def test_only_the_server_that_changed_is_checked_and_after_the_commit(stage: Stage) -> None:
+    seen: list[tuple[int, bool]] = []
+    database = stage.desk.database
+    database.on_pool_change(lambda guild_id: seen.append((guild_id, database._writer.locked())))
+    async with database.transaction() as connection:
+        await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason="a test")
+        await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason="a test")
+        assert seen == []
+    assert seen == [(GUILD, False)]
