@@ -55,3 +55,39 @@ class Refusal(StrEnum):
     SERVERS_ONLY = "servers_only"
     CHOICE_GONE = "choice_gone"
     FORM_LOST = "form_lost"
+
+    # Requests for videos.
+    PROMPT_EMPTY = "prompt_empty"
+    PROMPT_TOO_LONG = "prompt_too_long"
+    NOT_AN_IMAGE = "not_an_image"
+    IMAGE_UNREADABLE = "image_unreadable"
+    IMAGE_FORMAT = "image_format"
+    IMAGE_TOO_LARGE = "image_too_large"
+    IMAGE_TOO_MANY_PIXELS = "image_too_many_pixels"
+    IMAGE_TOO_SMALL = "image_too_small"
+    IMAGE_TOO_LONG = "image_too_long"
+    IMAGE_NOT_FETCHED = "image_not_fetched"
+    MESSAGE_WITHOUT_IMAGE = "message_without_image"
+    DUPLICATE_REQUEST = "duplicate_request"
+    ANSWER_LOST_CANCELLED = "answer_lost_cancelled"
+    ANSWER_LOST = "answer_lost"
+    SESSION_IS_OVER = "session_is_over"
+
+    # Requests that were refused for their words.
+    REQUEST_FORGOTTEN = "request_forgotten"
+    REQUEST_OF_ANOTHER = "request_of_another"
+    ASKED_ALREADY = "asked_already"
+
+    # A member's own videos.
+    NOT_CANCELLABLE = "not_cancellable"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+    SEVERAL_TO_CANCEL = "several_to_cancel"
+    NO_SUCH_VIDEO = "no_such_video"
+    NOT_QUEUED = "not_queued"
+
+    # Rights and permissions.
+    MISSING_PERMISSIONS = "missing_permissions"
+    CHANNEL_HIDDEN = "channel_hidden"
+    CHANNEL_PERMISSIONS = "channel_permissions"
+    MODERATORS_ONLY = "moderators_only"
+    OPERATOR_ONLY = "operator_only"

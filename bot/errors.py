@@ -6,18 +6,14 @@
     │   └── DatabaseInUseError   another bot is running on it
     ├── DiscordUnavailableError  Discord refused the bot's token or could not be reached at start
     ├── RefusedError             a request of a member's that is not taken; nothing was spent
-    │   ├── PromptError
-    │   ├── PictureError
     │   ├── PlaceError           not here: a direct message, or permissions are missing
     │   ├── RightsError          the member does not manage the pool
     │   ├── LimitReachedError
     │   ├── NotAllowedError      the member, or this job, is kept out by a rule of the moderators'
     │   │   └── PromptRefusedError  a word that moderators do not want; they can be asked
     │   ├── PoolEmptyError       the pool, or a session's budget, has too few credits
-    │   ├── ChangeRefusedError   a moderator's change of the pool or its rules can't be made like this
-    │   │   └── WordsError       it is about the list of words
-    │   ├── DuplicateRequestError
-    │   └── NotCancellableError
+    │   └── ChangeRefusedError   a moderator's change of the pool or its rules can't be made like this
+    │       └── WordsError       it is about the list of words
     ├── TransitionError          a job was not in a state from which it could be moved
     ├── ProviderError
     │   ├── NotStartedError      it is certain that nothing was started or spent
@@ -33,7 +29,7 @@
         ├── PlaceRefusedError    Discord will not take this message in this place
         └── DeliveryDelayedError Discord is away or busy: the same place, later
 
-Each carries its data. `user_text` is what a member may be shown: plain words, and what to do.
+Each carries its data; `cogs/rendering/refusals.py` says what a member is shown.
 """
 
 from collections.abc import Sequence
@@ -44,11 +40,6 @@ from bot.codes import TEXT, Reason, Refusal, Value
 
 class ReelpoolError(Exception):
     """The root of every error of our own."""
-
-    @property
-    def user_text(self) -> str:
-        """One or two sentences for a member."""
-        return "Something went wrong on my side. Look at `/usage` before you try again."
 
 
 class SettingsError(ReelpoolError):
@@ -61,11 +52,6 @@ class SettingsError(ReelpoolError):
 
 class StorageError(ReelpoolError):
     """The database can't be opened, read or written."""
-
-    @property
-    def user_text(self) -> str:
-        """Says that nothing was spent."""
-        return "I can't write to my database right now, so I took nothing. Please try again in a few minutes."
 
 
 class DatabaseInUseError(StorageError):
@@ -91,14 +77,6 @@ class RefusedError(ReelpoolError):
     def user_text(self) -> str:
         """The refusal itself."""
         return str(self)
-
-
-class PromptError(RefusedError):
-    """The prompt can't be used."""
-
-
-class PictureError(RefusedError):
-    """The picture can't be animated."""
 
 
 class PlaceError(RefusedError):
@@ -154,17 +132,6 @@ class ChangeRefusedError(RefusedError):
 
 class WordsError(ChangeRefusedError):
     """A moderator's list of words can't be changed like this."""
-
-
-class DuplicateRequestError(RefusedError):
-    """This very interaction has been taken already."""
-
-    def __init__(self) -> None:
-        super().__init__("I have this request already; `/usage` shows how far it is.")
-
-
-class NotCancellableError(RefusedError):
-    """The job can't be cancelled any more, or is not the member's."""
 
 
 class TransitionError(ReelpoolError):

@@ -13,14 +13,7 @@ from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.codes import Refusal
-from bot.errors import (
-    DownloadError,
-    NotCancellableError,
-    PictureError,
-    PromptRefusedError,
-    RefusedError,
-    StorageError,
-)
+from bot.errors import DownloadError, PromptRefusedError, RefusedError, StorageError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.ports import JobStatus
 from bot.jobs.validation import (
@@ -42,6 +35,7 @@ from cogs.interactions.refused_requests import RefusedRequests
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.messages.video_files import attachment, is_too_large, upload_limit
 from cogs.rendering import jobs as _render
+from cogs.rendering.refusals import sentence_of
 
 _log = structlog.get_logger(__name__)
 
@@ -228,9 +222,9 @@ class Video(commands.Cog):
     async def _only_waiting_job(self, interaction: _Interaction) -> int:
         jobs = await self._waiting(interaction)
         if not jobs:
-            raise NotCancellableError("You have no request that waits to be sent; what UlazAI has can't be taken back.")
+            raise RefusedError(Refusal.NOTHING_TO_CANCEL)
         if len(jobs) > 1:
-            raise NotCancellableError("You have several requests waiting: choose one with the option `job`.")
+            raise RefusedError(Refusal.SEVERAL_TO_CANCEL, count=len(jobs))
         return jobs[0].id
 
     async def _waiting(self, interaction: _Interaction) -> list[Job]:
@@ -282,7 +276,7 @@ class Video(commands.Cog):
         self.refused.keep(interaction, request)
         view = discord.ui.View(timeout=None)
         view.add_item(AskButton(interaction.id))
-        await answer_privately(interaction, refusal.user_text, view)
+        await answer_privately(interaction, sentence_of(refusal), view)
 
     async def ask_moderators(self, interaction: _Interaction, refused_id: int) -> None:
         """Take a request that was refused for its words, for moderators to decide."""
@@ -304,9 +298,7 @@ class Video(commands.Cog):
             # The member saw a failure and may ask again: this one must not be sent and paid as well.
             _log.warning("the answer did not arrive: the job is cancelled", job_id=job.id, error=str(error))
             await self._take_back(interaction, job)
-            raise RefusedError(
-                "Discord lost my answer, so I took your request back; nothing was spent. Please try again."
-            ) from error
+            raise RefusedError(Refusal.ANSWER_LOST_CANCELLED) from error
 
     async def _take_back(self, interaction: _Interaction, job: Job) -> None:
         try:
@@ -314,7 +306,7 @@ class Video(commands.Cog):
         except StorageError as error:
             # Held for good and never made would be worse: then it goes on.
             self.services.worker.wake(job)
-            raise RefusedError("Discord lost my answer, but your video is in the making; `/usage` shows it.") from error
+            raise RefusedError(Refusal.ANSWER_LOST) from error
         self.delivery.show(JobStatus(cancelled))
         self.delivery.close_approval_card(cancelled.id)
         # The answer may have arrived after all: then its card has to tell what became of it.
@@ -338,7 +330,7 @@ class Video(commands.Cog):
             )
         except DownloadError as error:
             _log.info("picture not read", reason=str(error))
-            raise PictureError("I could not read that picture from Discord. Please try again in a moment.") from error
+            raise RefusedError(Refusal.IMAGE_NOT_FETCHED) from error
 
 
 class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(?P<refused_id>\d{1,20})"):

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from bot.errors import ChangeRefusedError, NotCancellableError, RefusedError, TransitionError
+from bot.codes import Refusal
+from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import list_price
@@ -40,14 +41,12 @@ class JobService:
         """Cancel a job of this member's that has not been sent yet.
 
         Raises:
-            NotCancellableError: it has been sent, is done, or is not theirs.
+            RefusedError: NOT_CANCELLABLE: it has been submitted, is done, or is not theirs.
         """
         try:
             return await self._repository.cancel(job_id, guild_id, member_id)
         except TransitionError:
-            raise NotCancellableError(
-                "That video is already with UlazAI or done, so it can't be cancelled any more; `/usage` shows yours."
-            ) from None
+            raise RefusedError(Refusal.NOT_CANCELLABLE, job_id=job_id) from None
 
     async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int]) -> MemberUsage:
         """Return a member's open jobs and use of the limits."""
@@ -69,12 +68,12 @@ class JobService:
         """Return a finished video of this member's.
 
         Raises:
-            RefusedError: it is not theirs, is of another server, or is no video.
+            RefusedError: NO_SUCH_VIDEO: it is not theirs, is another server's, or was not made.
         """
         job = await self._repository.get(job_id)
         is_theirs = job and (job.requester.guild_id, job.requester.member_id) == (guild_id, member_id)
         if job is None or not is_theirs or job.state is not JobState.SUCCEEDED:
-            raise RefusedError("You have no such video here; `/history` without the option shows yours.")
+            raise RefusedError(Refusal.NO_SUCH_VIDEO, job_id=job_id)
         return job
 
     async def kept(self, guild_id: int, member_id: int) -> list[Job]:
@@ -94,14 +93,12 @@ class JobService:
         """Move a job of this server's to the front of the line.
 
         Raises:
-            ChangeRefusedError: it does not wait for its turn, or is not of this server.
+            RefusedError: NOT_QUEUED: it is not queued any more, or is another server's.
         """
         try:
             return await self._repository.move_to_front(job_id, guild_id, moderator_id)
         except TransitionError:
-            raise ChangeRefusedError(
-                "No such video waits for its turn here: it may have been sent already. Nothing has changed."
-            ) from None
+            raise RefusedError(Refusal.NOT_QUEUED, job_id=job_id) from None
 
     async def record_card(self, job: Job, message_id: int) -> Job:
         """Remember the status card of a job."""

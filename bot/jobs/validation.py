@@ -1,4 +1,4 @@
-"""Is this request acceptable, and what does it cost? Pure rules, asked before a credit is held.
+"""Validation and list prices of requests: pure rules, checked before a credit is held.
 
 Prices: UlazAI's developer documentation. Pictures: what hosts of Kling 2.6 document.
 """
@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image, UnidentifiedImageError
 
-from bot.errors import PictureError, PromptError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 from bot.provider.models import GenerationRequest
 
 MAX_PROMPT = 2000
@@ -28,18 +29,17 @@ PICTURE_HEADER_BYTES = 512 * 1024
 
 _PRICE_OF_FIVE_SECONDS = 55
 LOWEST_PRICE = _PRICE_OF_FIVE_SECONDS * min(DURATIONS_SECONDS) // 5 - PUBLISH_DISCOUNT
-"""The list price of the cheapest kind of video: short, silent and shared."""
+"""The list price of the cheapest kind of video: short, silent and published."""
 _ANIMATABLE = ("JPEG", "PNG")
-# What is known by name, so that a refusal can say it.
+# Formats that a refusal can name.
 _READABLE = (*_ANIMATABLE, "GIF", "WEBP", "BMP")
 # Letters and symbols that show nothing: fillers of Korean writing, and Braille without a dot.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _CONTENT_TYPES = ("image/jpeg", "image/jpg", "image/png")
-_ADVICE = "Please use a JPEG or PNG."
 
 
 def list_price(request: GenerationRequest) -> int:
-    """Return the list price in credits; what is really taken is in the provider's answer."""
+    """Return the list price in credits; what is charged in the end is what the provider's answer says."""
     price = _PRICE_OF_FIVE_SECONDS * request.duration_seconds // 5
     if request.sound:
         price *= 2
@@ -47,12 +47,12 @@ def list_price(request: GenerationRequest) -> int:
 
 
 def is_cheapest(request: GenerationRequest) -> bool:
-    """Tell whether no kind of video costs less, but for sharing it."""
+    """Return whether this is the cheapest kind of video, published or not."""
     return request.duration_seconds == min(DURATIONS_SECONDS) and not request.sound
 
 
 def cheaper_variant(request: GenerationRequest) -> GenerationRequest | None:
-    """Return the next cheaper kind of this video: silent, else shorter; None: there is none."""
+    """Return the next cheaper kind of this video: silent, else shorter. None: there is none."""
     if request.sound:
         return replace(request, sound=False)
     if request.duration_seconds > min(DURATIONS_SECONDS):
@@ -64,14 +64,14 @@ def clean_prompt(prompt: str) -> str:
     """Return the prompt without characters that can't be shown, stored or sent.
 
     Raises:
-        PromptError: nothing is left of it, or more than 2000 characters.
+        RefusedError: PROMPT_EMPTY, PROMPT_TOO_LONG.
     """
     text = "".join(char for char in prompt if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
     text = text.strip()
     if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in text):
-        raise PromptError("Please describe the video: the prompt is empty.")
+        raise RefusedError(Refusal.PROMPT_EMPTY)
     if len(text) > MAX_PROMPT:
-        raise PromptError(f"Your prompt has {len(text)} characters; please shorten it to {MAX_PROMPT}.")
+        raise RefusedError(Refusal.PROMPT_TOO_LONG, length=len(text), most=MAX_PROMPT)
     return text
 
 
@@ -93,54 +93,53 @@ class Picture:
 
 
 def check_picture(picture: Picture) -> None:
-    """Judge a picture by what Discord reports of it.
+    """Check a picture by what Discord reports of it.
 
     Raises:
-        PictureError: it can't be animated.
+        RefusedError: NOT_AN_IMAGE, IMAGE_FORMAT, IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, IMAGE_TOO_LONG.
     """
     kind = (picture.content_type or "").partition(";")[0].strip().lower()
     if kind and not kind.startswith("image/"):
-        raise PictureError(f"That file is no picture. {_ADVICE}")
+        raise RefusedError(Refusal.NOT_AN_IMAGE)
     if kind and kind not in _CONTENT_TYPES:
-        raise PictureError(f"I can't animate {_name(kind.removeprefix('image/'))} pictures. {_ADVICE}")
+        raise RefusedError(Refusal.IMAGE_FORMAT, format=_name(kind.removeprefix("image/")))
     if picture.size_bytes > MAX_PICTURE_BYTES:
-        megabytes = picture.size_bytes / 1024 / 1024
-        raise PictureError(f"That picture has {megabytes:.1f} MB; please use one of at most 10 MB.")
+        raise RefusedError(Refusal.IMAGE_TOO_LARGE, size_bytes=picture.size_bytes, most_bytes=MAX_PICTURE_BYTES)
     if picture.width and picture.height:
         _check_sides(picture.width, picture.height)
 
 
 def check_picture_header(header: bytes, *, complete: bool) -> bool:
-    """Judge a picture by its first bytes.
+    """Check a picture by its first bytes.
 
     Args:
         header: the bytes from the file's beginning.
         complete: there are no more, or no more are wanted.
 
     Returns:
-        Whether these bytes were enough to tell.
+        Whether these bytes were enough.
 
     Raises:
-        PictureError: it can't be animated.
+        RefusedError: IMAGE_UNREADABLE, IMAGE_TOO_MANY_PIXELS, IMAGE_FORMAT, IMAGE_TOO_SMALL, IMAGE_TOO_LONG.
     """
     try:
         kind, width, height = _read_header(header)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         if not complete:
             return False
-        raise PictureError(f"That file is no picture that I can read. {_ADVICE}") from error
+        raise RefusedError(Refusal.IMAGE_UNREADABLE) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError("That picture has too many pixels; please use a smaller one.") from error
+        raise RefusedError(Refusal.IMAGE_TOO_MANY_PIXELS) from error
     # Pillow calls a JPEG with a second picture inside, as phones make them, MPO.
     if kind not in (*_ANIMATABLE, "MPO"):
-        raise PictureError(f"I can't animate {_name(kind)} pictures. {_ADVICE}")
+        raise RefusedError(Refusal.IMAGE_FORMAT, format=_name(kind))
     _check_sides(width, height)
     return True
 
 
 def _read_header(header: bytes) -> tuple[str, int, int]:
     with warnings.catch_warnings():
-        # Odd metadata is the picture's own affair; so many pixels are not.
+        # Odd metadata does no harm; too many pixels do.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(BytesIO(header), formats=_READABLE) as image:
@@ -158,12 +157,9 @@ def picture_expires_at(url: str) -> datetime | None:
 
 def _check_sides(width: int, height: int) -> None:
     if min(width, height) < MIN_PICTURE_SIDE:
-        raise PictureError(f"That picture is {width} × {height} pixels; both sides need at least {MIN_PICTURE_SIDE}.")
+        raise RefusedError(Refusal.IMAGE_TOO_SMALL, width=width, height=height, least=MIN_PICTURE_SIDE)
     if max(width, height) > MAX_PICTURE_ASPECT * min(width, height):
-        raise PictureError(
-            f"That picture is too {'wide' if width > height else 'tall'} ({width} × {height}): "
-            "one side may be at most 2.5 times the other. Please crop it."
-        )
+        raise RefusedError(Refusal.IMAGE_TOO_LONG, width=width, height=height, ratio=MAX_PICTURE_ASPECT)
 
 
 def _name(kind: str) -> str:

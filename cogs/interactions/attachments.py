@@ -2,7 +2,8 @@
 
 import discord
 
-from bot.errors import PictureError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 from bot.jobs.validation import Picture
 
 
@@ -15,10 +16,10 @@ def first_picture(message: discord.Message) -> discord.Attachment:
     """Return the first picture of a message; where there is none, its first file.
 
     Raises:
-        PictureError: it has no files.
+        RefusedError: MESSAGE_WITHOUT_IMAGE: it has no files.
     """
     pictures = (file for file in message.attachments if (file.content_type or "").startswith("image/"))
     file = next(pictures, None) or next(iter(message.attachments), None)
     if file is None:
-        raise PictureError("That message has no picture. Choose one that has, or use `/animate`.")
+        raise RefusedError(Refusal.MESSAGE_WITHOUT_IMAGE)
     return file

@@ -1,9 +1,10 @@
-"""May the bot do its work where a command was used?"""
+"""Checks the bot's permissions where a command was used."""
 
 import discord
 
 from bot.client import VideoBot
-from bot.errors import PlaceError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 
 _THREADED = (discord.ChannelType.text, discord.ChannelType.news)
 _THREADS = (discord.ChannelType.public_thread, discord.ChannelType.private_thread, discord.ChannelType.news_thread)
@@ -17,21 +18,20 @@ _ELSEWHERE = discord.Permissions(view_channel=True, send_messages=True)
 
 
 def check_place(interaction: discord.Interaction[VideoBot]) -> bool:
-    """Make sure that the bot may post, and make a thread where there is none.
+    """Check that the bot may post here, and make a thread where there is none.
 
     Returns:
         Whether the result goes right here: into the thread in which the command was used, or into a channel
         that can't have threads, such as a voice channel's chat.
 
     Raises:
-        PlaceError: permissions are missing; it names them.
+        RefusedError: MISSING_PERMISSIONS.
     """
     kind = interaction.channel.type if interaction.channel else None
     needed = _IN_THREAD if kind in _THREADS else _IN_CHANNEL if kind in _THREADED else _ELSEWHERE
     missing = [name for name, wanted in needed if wanted and not getattr(_permissions(interaction), name)]
     if missing:
-        names = ", ".join(f"**{name.replace('_', ' ').title()}**" for name in missing)
-        raise PlaceError(f"I can't work here: I am missing the permission {names}. Please tell a moderator.")
+        raise RefusedError(Refusal.MISSING_PERMISSIONS, permissions=" ".join(missing))
     return kind not in _THREADED
 
 

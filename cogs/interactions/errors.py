@@ -9,7 +9,8 @@ from discord import app_commands
 
 from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, UNREADABLE_ERRORS, VideoBot
 from bot.codes import Refusal
-from bot.errors import PlaceError, ReelpoolError, RefusedError
+from bot.errors import ReelpoolError, RefusedError
+from cogs.interactions.permissions import require_guild
 from cogs.rendering.refusals import sentence_of
 
 _log = structlog.get_logger(__name__)
@@ -22,8 +23,7 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
         """Refuse commands outside servers, where there is no pool to pay from, and when the bot is stopping."""
         try:
             interaction.client.track_task()
-            if interaction.guild_id is None:
-                raise PlaceError(Refusal.SERVERS_ONLY)
+            require_guild(interaction)
         except RefusedError as refusal:
             # What is raised here would reach nobody: discord.py hands on its own errors only.
             await report_error(interaction, refusal)

@@ -1,30 +1,28 @@
-"""Who may do what. Discord's own gates do not bind everybody, and no button or form has one: each asks here."""
+"""Who may do what. Discord's command permissions do not bind administrators, buttons or forms: each checks here."""
 
 import discord
 
 from bot.client import VideoBot
-from bot.errors import PlaceError, RightsError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 
 _Interaction = discord.Interaction[VideoBot]
 
 
 async def require_manager(interaction: _Interaction) -> int:
-    """Return the server's id, if the member manages its pool: by Manage Server, or by a role named for it.
+    """Return the server's id if the member manages its pool: by Manage Server, or by a role from `/pool managers`.
 
     Raises:
-        RightsError: they don't.
-        PlaceError: it was not used in a server.
+        RefusedError: MODERATORS_ONLY, SERVERS_ONLY.
     """
     guild_id = require_guild(interaction)
     if not await is_manager(interaction):
-        raise RightsError(
-            "Only moderators can do this: members with **Manage Server**, or with a role from `/pool managers`."
-        )
+        raise RefusedError(Refusal.MODERATORS_ONLY)
     return guild_id
 
 
 async def is_manager(interaction: _Interaction) -> bool:
-    """Tell whether the member manages the pool of the server."""
+    """Return whether the member manages the pool of the server."""
     if interaction.permissions.manage_guild:
         return True
     pool = await interaction.client.services.pools.pool(require_guild(interaction))
@@ -32,21 +30,20 @@ async def is_manager(interaction: _Interaction) -> bool:
 
 
 async def require_depositor(interaction: _Interaction) -> int:
-    """Return the server's id, if the member may deposit and withdraw credits there.
+    """Return the server's id if the member may deposit and withdraw credits there.
 
     Raises:
-        RightsError: they may not.
-        PlaceError: it was not used in a server.
+        RefusedError: OPERATOR_ONLY, MODERATORS_ONLY, SERVERS_ONLY.
     """
     if is_operator(interaction):
         return require_guild(interaction)
     if not interaction.client.services.pools.managers_may_deposit:
-        raise RightsError("Only the bot's operator, who pays for the credits, can do this.")
+        raise RefusedError(Refusal.OPERATOR_ONLY)
     return await require_manager(interaction)
 
 
 def is_operator(interaction: _Interaction) -> bool:
-    """Tell whether the member is the bot's operator: the owner of its Discord application, or of the owner's team."""
+    """Return whether the member is the bot's operator: the owner of its Discord application, or of the owner's team."""
     return interaction.client.is_operator(interaction.user.id)
 
 
@@ -54,14 +51,14 @@ def require_guild(interaction: _Interaction) -> int:
     """Return the server's id.
 
     Raises:
-        PlaceError: it was not used in a server.
+        RefusedError: SERVERS_ONLY.
     """
     if interaction.guild_id is None:
-        raise PlaceError("I only work in servers.")
+        raise RefusedError(Refusal.SERVERS_ONLY)
     return interaction.guild_id
 
 
 def role_ids(interaction: _Interaction) -> frozenset[int]:
-    """Return the roles of the member who used this, without those that are gone; @everyone has the server's id."""
+    """Return the member's roles that still exist; @everyone has the server's id."""
     user = interaction.user
     return frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset()

@@ -1,4 +1,4 @@
-"""Requests that were refused for their words, kept for a while in case their members ask a moderator."""
+"""Requests that were refused for their words, kept for 15 minutes so that their members can ask a moderator."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ import discord
 
 from bot.client import VideoBot
 from bot.clock import Clock
+from bot.codes import Refusal
 from bot.errors import RefusedError
 from bot.provider.models import GenerationRequest
 
 KEPT_FOR = timedelta(minutes=15)
-"""For how long a member can ask; Discord's documentation: an interaction's token lives as long."""
+"""For how long a member can ask: as long as an interaction's token lives, by Discord's documentation."""
 
 _MOST = 1000
 
@@ -22,7 +23,7 @@ class RefusedRequest:
     """A request that was refused.
 
     Attributes:
-        interaction: by which it was asked for.
+        interaction: of the command or form.
         is_used: a moderator is being asked.
     """
 
@@ -33,31 +34,35 @@ class RefusedRequest:
 
 
 class RefusedRequests:
-    """The newest refused requests. They live in memory only: nothing was taken of them."""
+    """The newest refused requests, in memory only: no job was made of them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._kept: OrderedDict[int, RefusedRequest] = OrderedDict()
 
     def keep(self, interaction: discord.Interaction[VideoBot], request: GenerationRequest) -> None:
-        """Keep what was refused; the oldest make room."""
+        """Keep a refused request; beyond the limit the oldest are dropped."""
         self._kept[interaction.id] = RefusedRequest(interaction, request, self._clock.now())
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
 
     def use(self, interaction_id: int, member_id: int) -> RefusedRequest:
-        """Take what was refused, once.
+        """Return a refused request, and mark it as used.
+
+        Args:
+            interaction_id: of the interaction that was refused.
+            member_id: of the member who pressed the button.
 
         Raises:
-            RefusedError: it was used already, is not kept any more, or is another member's.
+            RefusedError: REQUEST_FORGOTTEN, REQUEST_OF_ANOTHER, ASKED_ALREADY.
         """
         found = self._kept.get(interaction_id)
         if found is None or self._clock.now() - found.refused_at > KEPT_FOR:
             self._kept.pop(interaction_id, None)
-            raise RefusedError("I don't have this request any more. Please send it again, and ask then.")
+            raise RefusedError(Refusal.REQUEST_FORGOTTEN)
         if found.interaction.user.id != member_id:
-            raise RefusedError("This is another member's request.")
+            raise RefusedError(Refusal.REQUEST_OF_ANOTHER)
         if found.is_used:
-            raise RefusedError("You have asked already; `/usage` shows your request.")
+            raise RefusedError(Refusal.ASKED_ALREADY)
         found.is_used = True
         return found

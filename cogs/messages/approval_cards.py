@@ -94,4 +94,4 @@ class ApprovalCards:
 
     def _refuse_if_closed(self, guild_id: int, channel_id: int) -> None:
         if trouble := trouble_with(self._bot, guild_id, channel_id):
-            raise PlaceRefusedError(trouble)
+            raise PlaceRefusedError(str(trouble))

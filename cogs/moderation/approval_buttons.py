@@ -56,7 +56,7 @@ async def waiting_answer(bot: VideoBot, guild_id: int) -> tuple[discord.Embed, d
     trouble = trouble_with(bot, guild_id, channel_id) if channel_id else None
     shown = cases[:_CASES_IN_LIST]
     deadlines = [moderation.deadline(case.job) for case in shown]
-    embed = _approval_render.waiting_list(shown, deadlines, len(cases) - len(shown), trouble or "")
+    embed = _approval_render.waiting_list(shown, deadlines, len(cases) - len(shown), trouble)
     return embed, decision_buttons(shown, named=True)
 
 

@@ -8,6 +8,7 @@ from discord import app_commands
 from discord.ext import commands, tasks
 
 from bot.client import VideoBot
+from bot.codes import Refusal
 from bot.errors import ChangeRefusedError
 from bot.pools.policy import Policy
 from bot.pools.rules import approval_rules
@@ -72,7 +73,7 @@ async def approvals(
         raise ChangeRefusedError("Set something, or switch something off: not both at once. Nothing was changed.")
     guild_id = await require_manager(interaction)
     if channel is not None and (trouble := trouble_with(interaction.client, guild_id, channel.id)):
-        raise ChangeRefusedError(f"{trouble} Nothing was changed.")
+        raise ChangeRefusedError(Refusal(trouble.code), **trouble.data)
 
     def change(policy: Policy) -> Policy:
         if price is not None or off in ("price", "both"):

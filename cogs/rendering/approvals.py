@@ -5,6 +5,7 @@ from datetime import datetime
 
 import discord
 
+from bot.codes import Reason
 from bot.jobs.models import ApprovalCase, ApprovalDecision, Job, MemberUsage
 from bot.jobs.ports import Posted
 from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
@@ -12,6 +13,7 @@ from bot.pools.models import LowBalanceNotice, Pool
 from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
 from bot.pools.rules.quota import has_window, relative
 from cogs.rendering.jobs import fit, plain, quoted, settings, short
+from cogs.rendering.refusals import refusal
 
 _PROMPT_ON_CLOSED_CARD = 500
 # An embed has 6000 characters in all, and its description 4096.
@@ -146,7 +148,7 @@ def cheaper_label(job: Job) -> str | None:
 
 
 def waiting_list(
-    cases: Sequence[ApprovalCase], deadlines: Sequence[datetime], hidden: int, trouble: str
+    cases: Sequence[ApprovalCase], deadlines: Sequence[datetime], hidden: int, trouble: Reason | None
 ) -> discord.Embed:
     """The answer to `/pool waiting`.
 
@@ -154,7 +156,7 @@ def waiting_list(
         cases: what can be decided here.
         deadlines: when each of them expires.
         hidden: how many more wait.
-        trouble: what is wrong with the moderators' channel.
+        trouble: what keeps cards out of the moderators' channel.
     """
     lines = [_waiting_line(case, deadline) for case, deadline in zip(cases, deadlines, strict=True)]
     if hidden:
@@ -162,7 +164,7 @@ def waiting_list(
     if not lines:
         lines.append("Nothing waits for a moderator.")
     if trouble:
-        lines.insert(0, f"⚠️ {trouble} Until that is mended, I ask where the video was asked for.\n")
+        lines.insert(0, f"⚠️ {refusal(trouble)} Until that is mended, I ask where the video was asked for.\n")
     return discord.Embed(title="Waiting for a moderator", description=fit(lines, 4096), colour=discord.Colour.gold())
 
 

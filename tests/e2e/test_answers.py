@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import pytest
 
+from bot.codes import Refusal
 from sandbox.discord.people import InteractionRecord, Value
 from sandbox.faults import Fault
 from tests.e2e.stage import CALLBACK, GENERATE, Stage, staged, text_of
+from tests.refusals import sentence
 
 T = TypeVar("T")
 
@@ -128,7 +130,7 @@ async def test_answer_that_is_cut_before_it_arrives_costs_nothing(stage: Stage) 
     record = await start(stage, prompt="a cat")
     await record.settled()
     await assert_taken_back(stage)
-    assert "took your request back" in text_of(record.message)
+    assert text_of(record.message) == sentence(Refusal.ANSWER_LOST_CANCELLED)
     assert record.ephemeral
     assert stage.public_messages() == []
 

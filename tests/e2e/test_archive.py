@@ -174,7 +174,7 @@ async def test_only_finished_videos_of_ones_own_are_given(kept: Stage) -> None:
     for person, job_id in ((kept.member, 1), (kept.member, 99), (other, 2)):
         record = await person.slash(kept.videos, "history", video=job_id)
         await record.finished()
-        assert "no such video" in refusal_of(record)
+        assert "no finished video" in refusal_of(record)
 
 
 async def test_videos_to_choose_from_are_ones_own_finished_ones_the_newest_first(kept: Stage) -> None:

@@ -11,6 +11,7 @@ import pytest_asyncio
 from discord import app_commands
 
 from bot.errors import ReelpoolError
+from cogs.rendering.refusals import sentence_of
 from sandbox.discord import seed
 from sandbox.discord.people import InteractionRecord, Person, Value
 from tests.e2e.stage import WAIT_SECONDS, picture, text_of
@@ -31,7 +32,7 @@ from tests.e2e.town import (
 
 COGS = Path(__file__).parents[2] / "cogs"
 PAYERS = (OPERATOR,)
-SORRY = ReelpoolError().user_text
+SORRY = sentence_of(ReelpoolError())
 
 
 @pytest_asyncio.fixture

@@ -11,17 +11,17 @@ TOO_LARGE = picture() + b"\0" * (10 * 1024 * 1024)
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 200
 
 CASES = {
-    "text called a picture": (("cat.png", b"only words\n" * 50), "no picture"),
-    "nothing in it": (("cat.png", b""), "no picture"),
-    "cut off in its header": (("cat.png", picture()[:20]), "no picture"),
-    "text": (("cat.txt", b"only words"), "no picture"),
-    "program": (("cat.exe", b"MZ" + b"\0" * 100), "no picture"),
+    "text called a picture": (("cat.png", b"only words\n" * 50), "an image"),
+    "nothing in it": (("cat.png", b""), "an image"),
+    "cut off in its header": (("cat.png", picture()[:20]), "an image"),
+    "text": (("cat.txt", b"only words"), "an image"),
+    "program": (("cat.exe", b"MZ" + b"\0" * 100), "an image"),
     "GIF": (("cat.gif", picture(kind="GIF")), "GIF"),
     "GIF called PNG": (("cat.png", picture(kind="GIF")), "GIF"),
     "WebP": (("cat.webp", picture(kind="WEBP")), "WebP"),
     "WebP called JPEG": (("cat.jpg", picture(kind="WEBP")), "WebP"),
     "HEIC": (("cat.heic", HEIC), "HEIC"),
-    "HEIC called JPEG": (("cat.jpg", HEIC), "no picture"),
+    "HEIC called JPEG": (("cat.jpg", HEIC), "an image"),
     "SVG": (("cat.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "SVG"),
     "too large": (("cat.png", TOO_LARGE), "10 MB"),
     "too narrow": (("cat.png", picture(299, 400)), "300"),
@@ -67,7 +67,7 @@ async def test_picture_at_the_very_limits_is_taken(stage: Stage, width: int, hei
 )
 async def test_picture_that_discord_does_not_hand_out_is_refused(stage: Stage, fault: Fault) -> None:
     stage.discord.faults.add("GET", FILES, fault, times=None)
-    assert "could not read that picture" in await refused(stage, ("cat.png", picture()))
+    assert "load that image" in await refused(stage, ("cat.png", picture()))
 
 
 async def test_picture_is_refused_in_the_form_too(stage: Stage) -> None:
@@ -76,5 +76,5 @@ async def test_picture_is_refused_in_the_form_too(stage: Stage) -> None:
     values: dict[str, Value | None] = {"prompt": "it purrs", "duration": ["5"], "sound": ["no"], "publish": ["no"]}
     answer = await stage.member.submit(opener.id, values)
     await answer.finished()
-    assert "no picture" in refusal_of(answer)
+    assert "an image" in refusal_of(answer)
     stage.assert_nothing_came_of_it()

@@ -13,7 +13,7 @@ from tests.e2e.stage import Stage, picture, refusal_of
 RIGHTS = {
     "Send Messages": permissions.SEND_MESSAGES,
     "Create Public Threads": permissions.CREATE_PUBLIC_THREADS,
-    "Send Messages In Threads": permissions.SEND_MESSAGES_IN_THREADS,
+    "Send Messages in Threads": permissions.SEND_MESSAGES_IN_THREADS,
 }
 
 
@@ -57,7 +57,7 @@ async def test_inside_a_thread_only_posting_there_is_needed(stage: Stage) -> Non
     record = await ask_in(stage, thread.id)
     assert not record.ephemeral
     deny(stage, permissions.SEND_MESSAGES_IN_THREADS)
-    assert "**Send Messages In Threads**" in refusal_of(await ask_in(stage, thread.id))
+    assert "**Send Messages in Threads**" in refusal_of(await ask_in(stage, thread.id))
 
 
 @pytest.mark.parametrize("command", ["video", "animate", "usage", "history", "cancel"])

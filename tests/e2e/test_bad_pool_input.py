@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.errors import ReelpoolError
+from cogs.rendering.refusals import sentence_of
 from sandbox.discord.people import Value
 from tests.e2e.stage import WAIT_SECONDS, refusal_of, running_bot, text_of
 from tests.e2e.town import BY_PERMISSION, DEPOSIT, MEMBER, OPERATOR, Town, quiet_town_at, set_up, town_at
@@ -17,7 +18,7 @@ FREE = START + DEPOSIT
 HUGE = 10**12
 # The greatest that Discord takes.
 MOST = 2**53 - 1
-SORRY = ReelpoolError().user_text
+SORRY = sentence_of(ReelpoolError())
 # What the apps check before they send anything.
 _CHECKS = ("min_value", "max_value", "min_length", "max_length", "choices")
 _NUMBER = 10
@@ -58,7 +59,7 @@ REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
     *(("pool front", {"job": job}, "") for job in (0, -1, 999, MOST)),
     *(("session end", {"session": number}, "no such session") for number in (0, -1, 999, MOST)),
     *(("cancel", {"job": job}, "can't be cancelled") for job in (0, -1, 999, MOST)),
-    *(("history", {"video": job}, "no such video") for job in (0, -1, 999, MOST)),
+    *(("history", {"video": job}, "no finished video") for job in (0, -1, 999, MOST)),
 ]
 
 

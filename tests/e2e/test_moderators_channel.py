@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.codes import Refusal
 from sandbox.discord import permissions
 from sandbox.discord.errors import ClientError
 from sandbox.discord.models import Message
@@ -25,6 +26,7 @@ from tests.e2e.moderation import (
     set_up,
 )
 from tests.e2e.stage import GENERATE, MESSAGES, Stage, refusal_of, running_bot, servers, staged, text_of
+from tests.refusals import sentence
 
 RIGHTS = {
     "View Channel": permissions.VIEW_CHANNEL,
@@ -47,7 +49,6 @@ async def test_a_channel_that_the_bot_cannot_use_is_refused_with_what_is_missing
     take_away(stage, RIGHTS[name])
     answer = refusal_of(await pool(stage, "approvals", price=100, channel=moderators_channel(stage)))
     assert f"**{name}**" in answer
-    assert "Nothing was changed" in answer
     assert stage.rows("SELECT * FROM audit_entries") == []
 
 
@@ -108,7 +109,7 @@ async def test_a_broken_channel_is_gone_round_and_told_of(stage: Stage, trouble:
     message = await approval_card(stage, stage.videos)
     told = text_of((await pool(stage, "waiting")).message)
     assert "I can't post in <#" in told
-    assert ("it is gone" if trouble == "deleted" else "**Send Messages**") in told
+    assert ("it was deleted" if trouble == "deleted" else "**Send Messages**") in told
     await press(stage, message, "Approve")
     await stage.delivered()
 
@@ -237,7 +238,7 @@ async def test_after_a_restart_the_request_is_to_be_sent_again(tmp_path: Path) -
             message = await refused(stage)
         async with running_bot(stage):
             answer = await (await stage.member.press(message.id, "Ask a moderator")).answered()
-            assert "Please send it again" in refusal_of(answer)
+            assert refusal_of(answer) == sentence(Refusal.REQUEST_FORGOTTEN)
             stage.assert_nothing_came_of_it()
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from bot.errors import StorageError
+from cogs.rendering.refusals import sentence_of
 from sandbox.run import bot_environment
 from tests.bot_fork import forked
 from tests.bot_process import WAIT_SECONDS, Ended, Running, run
@@ -195,7 +197,7 @@ async def test_with_the_database_in_trouble_new_jobs_are_refused_and_running_one
         await stage.until(lambda: stage.states == ["processing"])
         with trouble(operator, bot):
             refused = refusal_of(await stage.ask("a job that comes too late"))
-            assert refused.startswith("I can't write to my database right now, so I took nothing.")
+            assert refused == sentence_of(StorageError())
             await stage.until(lambda: any("the job goes on in memory" in line for line in bot.log))
             assert stage.states == ["processing"]
         await stage.delivered()

@@ -3,9 +3,11 @@
 import pytest
 import pytest_asyncio
 
+from bot.codes import Refusal
 from sandbox.discord.people import InteractionRecord, Person, Value
 from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, refusal_of, text_of
+from tests.refusals import sentence
 
 
 async def use(stage: Stage, command: str, person: Person | None = None, **options: Value) -> InteractionRecord:
@@ -93,7 +95,7 @@ async def test_cancelled_job_is_never_sent(stage: Stage) -> None:
 async def test_cancel_asks_which_and_offers_them(stage: Stage, queued: InteractionRecord) -> None:
     second = await stage.ask("the second")
     await stage.card_says(second, "UlazAI is busy")
-    assert "choose one" in refusal_of(await use(stage, "cancel"))
+    assert refusal_of(await use(stage, "cancel")) == sentence(Refusal.SEVERAL_TO_CANCEL, count=2)
     typed = await stage.member.autocomplete(stage.videos, "cancel", "job")
     await typed.answered()
     assert [choice["name"] for choice in typed.choices] == ["1: a cat **in** a queue", "2: the second"]
@@ -121,8 +123,8 @@ async def test_another_members_job_is_neither_offered_nor_cancelled(stage: Stage
 async def test_what_is_sent_or_is_not_there_cannot_be_cancelled(stage: Stage, job_id: int) -> None:
     await stage.outcome(await stage.ask())
     await stage.delivered()
-    assert "can't be cancelled" in refusal_of(await use(stage, "cancel", job=job_id))
-    assert "no request that waits" in refusal_of(await use(stage, "cancel"))
+    assert refusal_of(await use(stage, "cancel", job=job_id)) == sentence(Refusal.NOT_CANCELLABLE, job_id=job_id)
+    assert refusal_of(await use(stage, "cancel")) == sentence(Refusal.NOTHING_TO_CANCEL)
     assert stage.states == ["succeeded"]
     assert stage.balance == (0, 55)
 

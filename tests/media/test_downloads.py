@@ -9,11 +9,13 @@ import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import DownloadError, PictureError
+from bot.codes import Refusal
+from bot.errors import DownloadError, RefusedError
 from bot.media.downloads import Downloader, PublicResolver, host_of, is_public
 from sandbox.faults import Fault
 from tests.file_server import FILES, MANY_BYTES, PICTURE, VIDEO, FileServer, fetched, serving
 from tests.properties import PROPERTY
+from tests.refusals import refused
 
 
 @pytest.fixture(autouse=True)
@@ -134,9 +136,9 @@ async def test_what_the_judge_says_comes_through_and_is_not_tried_again(
     server: FileServer, trusting: Downloader
 ) -> None:
     def refuse(_header: bytes, _complete: bool) -> bool:
-        raise PictureError("too small")
+        raise RefusedError(Refusal.IMAGE_UNREADABLE)
 
-    with pytest.raises(PictureError, match="too small"):
+    with refused(Refusal.IMAGE_UNREADABLE):
         await trusting.picture_header(server.url("/a.png"), refuse, MANY_BYTES)
     assert len(server.asked) == 1
 

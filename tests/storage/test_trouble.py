@@ -30,7 +30,7 @@ POOL = "INSERT OR IGNORE INTO pools (guild_id, opened_at, available_credits) VAL
 ENTRY = "INSERT INTO ledger_entries (guild_id, kind, credits, reason, created_at) VALUES (1, 'deposit', 5, :reason, 0)"
 COUNT = "SELECT count(*) FROM ledger_entries"
 TAKEN = "taken"
-REFUSAL = "I can't write to my database right now, so I took nothing. Please try again in a few minutes."
+REFUSAL = StorageError.__name__
 
 
 @asynccontextmanager
@@ -171,7 +171,7 @@ async def answer(service: JobService, number: int) -> str:
     try:
         await service.submit(requester, request)
     except StorageError as error:
-        return error.user_text
+        return type(error).__name__
     return TAKEN
 
 

@@ -23,7 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import DuplicateRequestError, TransitionError
+from bot.codes import Refusal
+from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Job, JobState, Requester
 from bot.jobs.polling.policy import expected_end
 from bot.pools.models import JobAccount, Limits, Spend, Usage
@@ -82,7 +83,7 @@ async def insert_job(
     """Insert a new job.
 
     Raises:
-        DuplicateRequestError: this interaction was taken already.
+        RefusedError: DUPLICATE_REQUEST: there is a job of this interaction already.
     """
     values = {
         "interaction_id": requester.interaction_id,
@@ -109,7 +110,7 @@ async def insert_job(
     except IntegrityError as error:
         if "jobs.interaction_id" not in str(error.orig):
             raise
-        raise DuplicateRequestError from error
+        raise RefusedError(Refusal.DUPLICATE_REQUEST) from error
     return job_of(row)
 
 

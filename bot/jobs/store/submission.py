@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import NotAllowedError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.policy import expected_finish
 from bot.jobs.store.approval_queries import insert_approval
@@ -58,7 +59,7 @@ async def _session_at(connection: AsyncConnection, requester: Requester, now: da
     """Return the session in whose thread this is asked for."""
     session = await read_session_in(connection, requester.channel_id) if requester.in_thread else None
     if session is not None and not session.is_open(now):
-        raise NotAllowedError("This session is over. Please use the command in another channel.")
+        raise RefusedError(Refusal.SESSION_IS_OVER)
     return session
 
 

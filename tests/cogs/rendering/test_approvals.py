@@ -8,7 +8,7 @@ import discord
 import pytest
 
 from bot.client import VideoBot
-from bot.errors import RefusedError
+from bot.codes import Refusal
 from bot.jobs.models import Approval, ApprovalCase, ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.pools.models import Funds, Limits, Pool, Usage
 from bot.pools.policy import ApprovalCause
@@ -16,6 +16,7 @@ from cogs.interactions.refused_requests import RefusedRequests
 from cogs.rendering import approvals as _approval_render
 from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, picture_request
 from tests.clock import START, FakeClock
+from tests.refusals import refused
 
 ASKED = Approval(7, ApprovalCause.PRICE)
 DENIED = replace(ASKED, decision=ApprovalDecision.DENIED, decided_by=1, decided_at=START)
@@ -66,12 +67,12 @@ def interaction(number: int, member_id: int = MEMBER) -> discord.Interaction[Vid
 def test_a_refused_request_is_used_once_by_its_member() -> None:
     kept = RefusedRequests(FakeClock())
     kept.keep(interaction(1), TEXT_REQUEST)
-    with pytest.raises(RefusedError, match="another member"):
+    with refused(Refusal.REQUEST_OF_ANOTHER):
         kept.use(1, MEMBER + 1)
     assert kept.use(1, MEMBER).request == TEXT_REQUEST
-    with pytest.raises(RefusedError, match="asked already"):
+    with refused(Refusal.ASKED_ALREADY):
         kept.use(1, MEMBER)
-    with pytest.raises(RefusedError, match="send it again"):
+    with refused(Refusal.REQUEST_FORGOTTEN):
         kept.use(2, MEMBER)
 
 
@@ -80,7 +81,7 @@ def test_a_refused_request_is_kept_for_a_quarter_of_an_hour() -> None:
     kept = RefusedRequests(clock)
     kept.keep(interaction(1), TEXT_REQUEST)
     clock.advance(15 * 60 + 1)
-    with pytest.raises(RefusedError, match="send it again"):
+    with refused(Refusal.REQUEST_FORGOTTEN):
         kept.use(1, MEMBER)
 
 
@@ -88,6 +89,6 @@ def test_only_so_many_are_kept_and_the_newest_stay() -> None:
     kept = RefusedRequests(FakeClock())
     for number in range(1500):
         kept.keep(interaction(number), TEXT_REQUEST)
-    with pytest.raises(RefusedError, match="send it again"):
+    with refused(Refusal.REQUEST_FORGOTTEN):
         kept.use(400, MEMBER)
     assert kept.use(1499, MEMBER).request == TEXT_REQUEST

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import DuplicateRequestError, LimitReachedError, TransitionError
+from bot.codes import Refusal
+from bot.errors import LimitReachedError, RefusedError, TransitionError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings, Usage
@@ -65,7 +66,8 @@ async def test_the_same_interaction_is_taken_once(repository: JobRepository) -> 
     who = requester()
     taken, refused = await outcomes([take(repository, who) for _ in range(10)])
     assert len(taken) == 1
-    assert {type(error) for error in refused} == {DuplicateRequestError}
+    assert {error.reason.code for error in refused if isinstance(error, RefusedError)} == {Refusal.DUPLICATE_REQUEST}
+    assert len(refused) == 9
     assert len(await repository.history(GUILD, MEMBER, 100)) == 1
 
 
