@@ -36,6 +36,7 @@ from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.messages.video_files import attachment, is_too_large, upload_limit
 from cogs.rendering import jobs as _render
 from cogs.rendering.refusals import sentence_of
+from cogs.rendering.text import quoted
 
 _log = structlog.get_logger(__name__)
 
@@ -208,7 +209,7 @@ class Video(commands.Cog):
             self.delivery.close_approval_card(cancelled.id)
         embed = discord.Embed(
             description=f"Cancelled. Your {cancelled.held_credits} credits came back.\n"
-            + _render.quoted(cancelled.request.prompt, 200)
+            + quoted(cancelled.request.prompt, 200)
         )
         await send_or_edit(interaction, embed, ephemeral=True)
 

@@ -11,6 +11,7 @@ from cogs.interactions.responses import deferred_when_slow
 from cogs.pool._changes import tell
 from cogs.pool._group import PoolCommand, add_to_pool
 from cogs.rendering import jobs as _render
+from cogs.rendering.text import quoted
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ async def front(interaction: _Interaction, job: int) -> None:
         moved = await services.jobs.move_to_front(job, guild_id, interaction.user.id)
     services.worker.moved_to_front(moved)
     text = f"Job {moved.id} of <@{moved.requester.member_id}> has this server's next turn."
-    await tell(interaction, f"{text}\n{_render.quoted(moved.request.prompt, 200)}")
+    await tell(interaction, f"{text}\n{quoted(moved.request.prompt, 200)}")
 
 
 @front.autocomplete("job")

@@ -11,9 +11,10 @@ from bot.jobs.ports import Posted
 from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
 from bot.pools.models import LowBalanceNotice, Pool
 from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
-from bot.pools.rules.quota import has_window, relative
-from cogs.rendering.jobs import fit, plain, quoted, settings, short
+from bot.pools.rules.quota import has_window
+from cogs.rendering.jobs import settings
 from cogs.rendering.refusals import refusal
+from cogs.rendering.text import fit, plain, quoted, relative, short
 
 _PROMPT_ON_CLOSED_CARD = 500
 # An embed has 6000 characters in all, and its description 4096.

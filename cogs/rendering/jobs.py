@@ -8,11 +8,11 @@ import discord
 from bot.jobs.models import UNPAID_STATES, Job, JobState, MemberUsage
 from bot.jobs.polling.policy import progress_now
 from bot.jobs.ports import JobStatus
-from bot.pools.rules.quota import has_window, relative, room_at
+from bot.pools.rules.quota import has_window, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
+from cogs.rendering.text import cut, fit, plain, quoted, relative, short
 
 _PROMPT_ON_CARD = 1200
-_PROMPT_IN_LIST = 80
 _THREAD_NAME = 90
 _BAR_STEPS = 16
 
@@ -284,38 +284,9 @@ def kept(jobs: Sequence[Job]) -> str:
 
 def thread_name(request: GenerationRequest) -> str:
     """A thread's name from the prompt: one line, 1 to 100 characters, as Discord wants it."""
-    return _cut(" ".join(request.prompt.split()), _THREAD_NAME) or "Video"
+    return cut(" ".join(request.prompt.split()), _THREAD_NAME) or "Video"
 
 
 def choice(job: Job) -> str:
     """A job in a list of choices, whose names have at most 100 characters."""
-    return _cut(f"{job.id}: {' '.join(job.request.prompt.split())}", 100)
-
-
-def quoted(text: str, limit: int) -> str:
-    """A member's text as a quotation, cut to `limit` characters before it is made harmless."""
-    return "\n".join(f"> {line}" for line in plain(_cut(text, limit)).splitlines())
-
-
-def short(text: str) -> str:
-    """A member's text in a list."""
-    return plain(_cut(" ".join(text.split()), _PROMPT_IN_LIST))
-
-
-def plain(text: str) -> str:
-    """A text that is shown as it is: no markdown, and mentions that reach nobody."""
-    return discord.utils.escape_mentions(discord.utils.escape_markdown(text, ignore_links=False))
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
-
-
-def fit(lines: Iterable[str], limit: int) -> str:
-    """Join as many lines as have room."""
-    text = ""
-    for line in lines:
-        if len(text) + len(line) + 1 > limit:
-            break
-        text = f"{text}\n{line}" if text else line
-    return text
+    return cut(f"{job.id}: {' '.join(job.request.prompt.split())}", 100)

@@ -13,8 +13,8 @@ from bot.pools.reconciliation.drift import DriftSpan
 from bot.pools.reconciliation.report import BooksReport
 from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import Target, TargetKind, rule_of
-from bot.pools.rules.quota import relative
 from cogs.rendering import jobs as _render
+from cogs.rendering.text import relative
 
 _DESCRIPTION = 4096
 _FIELD = 1024

@@ -6,9 +6,8 @@ import discord
 
 from bot.jobs.models import Job, JobState
 from bot.pools.models import Session, SessionEnd
-from bot.pools.rules.quota import relative
 from bot.sessions.models import EndedSession, MemberShare, SessionStatus, Summary
-from cogs.rendering import jobs as _render
+from cogs.rendering.text import plain, relative, short
 
 _BAR_CELLS = 20
 # Discord allows 4096 characters in a description, and 6000 in all embeds of a message.
@@ -34,7 +33,7 @@ _UNCONFIRMED = "unconfirmed: a moderator decides whether it was made and paid"
 def answer(session: Session) -> discord.Embed:
     """The answer to /session start, from which the thread is made."""
     embed = discord.Embed(
-        title=_render.plain(session.title),
+        title=plain(session.title),
         description=(
             f"<@{session.started_by}> has begun a creative session with **{session.budget} credits** out of this "
             "server's pool. Use `/video` and `/animate` in the thread below: the session pays, and your own allowance "
@@ -57,7 +56,7 @@ def not_opened(session: Session) -> str:
 def failed_answer(session: Session) -> discord.Embed:
     """What becomes of the answer of a session that could not be opened."""
     return discord.Embed(
-        title=_render.plain(session.title),
+        title=plain(session.title),
         description=f"This session could not be opened; its {session.budget} credits are back in the pool.",
         colour=discord.Colour.red(),
     )
@@ -72,7 +71,7 @@ def ended(ending: EndedSession) -> discord.Embed:
     """The answer to /session end."""
     session, making = ending.status.session, ending.status.making
     place = f" in <#{session.thread_id}>" if session.thread_id else ""
-    lines = [f"**{_render.plain(session.title)}** is over. {_money_back(session)}"]
+    lines = [f"**{plain(session.title)}** is over. {_money_back(session)}"]
     if making:
         lines.append(f"Still in the making, and paid by it: {_count(making, 'video')}. The summary follows{place}.")
     else:
@@ -92,7 +91,7 @@ def card(status: SessionStatus, *, role_is_gone: bool) -> discord.Embed:
     session = status.session
     is_over = session.ended_at is not None
     embed = discord.Embed(
-        title=_render.plain(session.title),
+        title=plain(session.title),
         description="\n".join(_state(status)),
         colour=discord.Colour.dark_grey() if is_over else discord.Colour.green(),
         timestamp=session.started_at,
@@ -128,7 +127,7 @@ def pages(summary: Summary) -> list[discord.Embed]:
     title = f"What came of {summary.session.title}"
     return [
         discord.Embed(
-            title=_render.plain(title if number == 1 else f"{title}, continued"),
+            title=plain(title if number == 1 else f"{title}, continued"),
             description=text,
             colour=discord.Colour.blurple(),
         ).set_footer(text=f"{page_mark(summary.session, number)}{len(texts)}")
@@ -196,7 +195,7 @@ def _share(share: MemberShare) -> str:
 
 
 def _video(job: Job) -> str:
-    return f"{job.id}. {_what_came(job)} · <@{job.requester.member_id}> · {_render.short(job.request.prompt)}"
+    return f"{job.id}. {_what_came(job)} · <@{job.requester.member_id}> · {short(job.request.prompt)}"
 
 
 def _what_came(job: Job) -> str:
