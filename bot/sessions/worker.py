@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from bot.backoff import Backoff
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Job
@@ -31,7 +32,7 @@ _STEPS_AT_ONCE = 4
 # Discord lets a message older than an hour be edited less often (error 30046); how often it does not say.
 _YOUNG = timedelta(minutes=50)
 _BETWEEN_LATE_EDITS = timedelta(minutes=3)
-_LONGEST_PAUSE_SECONDS = 60.0
+_BACKOFF = Backoff(first_seconds=2.0, longest_seconds=60.0)
 # The one thing in the schedule.
 _ROUND = 0
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -242,8 +243,7 @@ class SessionWorker:
 
     def _put_off(self, memory: _TrackedSession) -> None:
         memory.failures += 1
-        pause = min(2.0 ** min(memory.failures, 10), _LONGEST_PAUSE_SECONDS)
-        memory.retry_at = self._clock.now() + timedelta(seconds=pause)
+        memory.retry_at = self._clock.now() + timedelta(seconds=_BACKOFF.pause(memory.failures))
 
     async def _find_thread(self, session: Session) -> None:
         """Find the answer from which the thread is to be made; where there is none, the session never began."""

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
+from bot.backoff import Backoff
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import ApprovalCase
@@ -23,8 +24,7 @@ _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 8
 _BETWEEN_CHECKS = timedelta(seconds=5)
-_FIRST_PAUSE_SECONDS = 2.0
-_LONGEST_PAUSE_SECONDS = 300.0
+_BACKOFF = Backoff(first_seconds=4.0)
 # However wrong a plan or a clock may be, somebody looks again after this long.
 _LONGEST_SLEEP_SECONDS = 30.0
 
@@ -172,8 +172,7 @@ class ModerationOutbox:
 
     def _later(self, task: _Task) -> None:
         self._failures[task] += 1
-        pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(self._failures[task], 20), _LONGEST_PAUSE_SECONDS)
-        due = self._clock.now() + timedelta(seconds=pause)
+        due = self._clock.now() + timedelta(seconds=_BACKOFF.pause(self._failures[task]))
         # Asked for anew in the meantime? Then it is tried sooner.
         self._put(task, min(due, self._due.get(task, due)))
 

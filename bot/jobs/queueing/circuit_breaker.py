@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from bot.backoff import Backoff
+
 _LONGEST_PAUSE_SECONDS = 300.0
 # A provider's own wish is honoured up to a point: it may be a mistake.
 _LONGEST_WISH_SECONDS = 3600.0
@@ -11,7 +13,7 @@ class CircuitBreaker:
     """Is closed for a while by a refusal, longer by each one that follows, and opened by a success."""
 
     def __init__(self, first_pause_seconds: float = 2.0) -> None:
-        self._first_pause_seconds = first_pause_seconds
+        self._backoff = Backoff(first_pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._refusals = 0
         self._closed_at: datetime | None = None
         self._closed_until: datetime | None = None
@@ -67,9 +69,9 @@ class CircuitBreaker:
         if earlier_end is None:
             self._refusals += 1
             self._closed_at = now
-        pause = min(self._first_pause_seconds * 2 ** min(self._refusals - 1, 20), _LONGEST_PAUSE_SECONDS)
+        pause = self._backoff.pause(self._refusals)
         if wish_seconds:
-            pause = min(max(wish_seconds, self._first_pause_seconds), _LONGEST_WISH_SECONDS)
+            pause = min(max(wish_seconds, self._backoff.first_seconds), _LONGEST_WISH_SECONDS)
         self._closed_until = max(now + timedelta(seconds=pause), earlier_end or now)
         self.reason = reason
         self._trying = False

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.backoff import Backoff
 from bot.jobs.models import Job
 from bot.jobs.polling.policy import PollState
-
-_LONGEST_PAUSE_SECONDS = 300.0
 
 PendingWrite = Callable[[], Awaitable[Job]]
 """Writes down what happened. It may be called again until the database takes it."""
@@ -44,5 +43,4 @@ class TrackedJob:
     def later(self, now: datetime, shortest_seconds: float) -> datetime:
         """Count a failure and return when to try again: later with each one in a row, at most five minutes."""
         self.failures += 1
-        pause = min(shortest_seconds * 2 ** min(self.failures, 20), _LONGEST_PAUSE_SECONDS)
-        return now + timedelta(seconds=pause)
+        return now + timedelta(seconds=Backoff(2 * shortest_seconds).pause(self.failures))
