@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from benchmarks.workloads import Durations, ProgressFigure
@@ -12,7 +11,6 @@ from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
 from bot.jobs.polling.statistics_by_kind import StatisticsByKind
 from bot.provider.models import GenerationMode, GenerationRequest
 
-_SENT_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field")
 _NEARLY_ALL = 0.9999
 
@@ -57,15 +55,14 @@ class Reelpool:
 
     def see(self, duration: float, figure: ProgressFigure) -> Seen:
         """Look at a job until its end is seen."""
-        watch, now, requests = PollState(_SENT_AT, TYPICAL), _SENT_AT, 0
+        watch, age, requests = PollState(0.0, TYPICAL), 0.0, 0
         learned = self._experience.of(_REQUEST)
         while True:
-            now = next_poll(watch, now, self._gap_seconds, learned)
-            age, requests = (now - _SENT_AT).total_seconds(), requests + 1
+            age, requests = next_poll(watch, age, self._gap_seconds, learned), requests + 1
             if age >= duration:
                 break
-            watch = watch.seen(now, figure(age))
-        self._experience.learn(_REQUEST, watch, _SENT_AT + timedelta(seconds=age))
+            watch = watch.seen(age, figure(age))
+        self._experience.learn(_REQUEST, watch, age)
         return Seen(requests, age - duration)
 
 

@@ -312,7 +312,7 @@ class Video(commands.Cog):
         self.delivery.close_approval_card(cancelled.id)
         # The answer may have arrived after all: then its card has to tell what became of it.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
-            await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), job.created_at, None))
+            await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), 0.0, None))
 
     async def _note_card(self, job: Job, message_id: int) -> Job:
         try:

@@ -9,9 +9,10 @@ few seconds in one query, and what is to be done follows from them alone. That i
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -26,16 +27,16 @@ from bot.sessions.service import SessionService
 
 _log = structlog.get_logger(__name__)
 
-_BETWEEN_ROUNDS = timedelta(seconds=3)
+_BETWEEN_ROUNDS_SECONDS = 3.0
 _EDITS_PER_ROUND = 6
 _STEPS_AT_ONCE = 4
 # Discord lets a message older than an hour be edited less often (error 30046); how often it does not say.
-_YOUNG = timedelta(minutes=50)
-_BETWEEN_LATE_EDITS = timedelta(minutes=3)
+_YOUNG_SECONDS = 3000.0
+_BETWEEN_LATE_EDITS_SECONDS = 180.0
 _BACKOFF = Backoff(first_seconds=2.0, longest_seconds=60.0)
 # The one thing in the schedule.
 _ROUND = 0
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_LONG_AGO = -math.inf
 
 
 @dataclass(slots=True)
@@ -54,8 +55,8 @@ class _TrackedSession:
     shown: SessionStatus | None = None
     is_stale: bool = False
     is_card_gone: bool = False
-    next_edit_at: datetime = _LONG_AGO
-    retry_at: datetime = _LONG_AGO
+    next_edit_at: float = _LONG_AGO
+    retry_at: float = _LONG_AGO
     failures: int = 0
 
 
@@ -91,7 +92,7 @@ class SessionWorker:
 
     def nudge(self) -> None:
         """Look at the sessions at once."""
-        self._schedule.put(_ROUND, self._clock.now())
+        self._schedule.put(_ROUND, self._clock.monotonic())
 
     def role_gone(self) -> None:
         """Show on the cards who may take part by now."""
@@ -112,7 +113,7 @@ class SessionWorker:
             statuses = await self._service.statuses()
         except StorageError as error:
             _log.error("sessions can't be read", error=str(error))
-            self._schedule.put(_ROUND, now + _BETWEEN_ROUNDS)
+            self._schedule.put(_ROUND, self._clock.monotonic() + _BETWEEN_ROUNDS_SECONDS)
             return
         self._forget_all_but({status.session.id for status in statuses})
         self._begin_steps(statuses, now)
@@ -175,15 +176,15 @@ class SessionWorker:
         for status in sorted(statuses, key=self._urgency):
             session_id = status.session.id
             memory = self._memories[session_id]
-            if session_id in self._tasks or now < memory.retry_at:
+            if session_id in self._tasks or self._clock.monotonic() < memory.retry_at:
                 continue
             if step := self._next_step(status, memory, now):
                 self._begin(session_id, memory, step)
-            elif edits < _EDITS_PER_ROUND and self._wants_edit(status, memory, now):
+            elif edits < _EDITS_PER_ROUND and self._wants_edit(status, memory):
                 edits += 1
                 self._begin(session_id, memory, self._show(status, memory))
 
-    def _urgency(self, status: SessionStatus) -> tuple[bool, datetime]:
+    def _urgency(self, status: SessionStatus) -> tuple[bool, float]:
         """Put what is over first, then whose card was left alone for longest."""
         memory = self._memories.setdefault(status.session.id, _TrackedSession())
         return status.session.ended_at is None, memory.next_edit_at
@@ -201,21 +202,22 @@ class SessionWorker:
             return self._end_by_itself(session)
         return self._open(status, memory) if session.card_message_id is None else None
 
-    def _wants_edit(self, status: SessionStatus, memory: _TrackedSession, now: datetime) -> bool:
+    def _wants_edit(self, status: SessionStatus, memory: _TrackedSession) -> bool:
         if status.session.card_message_id is None or memory.is_card_gone:
             return False
         if status == memory.shown and not memory.is_stale:
             return False
-        return status.session.ended_at is not None or now >= memory.next_edit_at
+        return status.session.ended_at is not None or self._clock.monotonic() >= memory.next_edit_at
 
     def _plan_next(self, statuses: list[SessionStatus], now: datetime) -> None:
         if not statuses:
             return
         open_ones = (status.session for status in statuses if status.session.ended_at is None)
-        ends = (session.ends_at for session in open_ones if session.ends_at is not None and session.ends_at > now)
+        ends = [session.ends_at - now for session in open_ones if session.ends_at is not None and session.ends_at > now]
         # A nudge may have come in the meantime.
         if _ROUND not in self._schedule:
-            self._schedule.put(_ROUND, min((now + _BETWEEN_ROUNDS, *ends)))
+            pause = min([_BETWEEN_ROUNDS_SECONDS, *(left.total_seconds() for left in ends)])
+            self._schedule.put(_ROUND, self._clock.monotonic() + pause)
 
     def _begin(self, session_id: int, memory: _TrackedSession, step: Coroutine[None, None, object]) -> None:
         task = asyncio.create_task(self._carry_out(session_id, memory, step), name=f"session {session_id}")
@@ -243,7 +245,7 @@ class SessionWorker:
 
     def _put_off(self, memory: _TrackedSession) -> None:
         memory.failures += 1
-        memory.retry_at = self._clock.now() + timedelta(seconds=_BACKOFF.pause(memory.failures))
+        memory.retry_at = self._clock.monotonic() + _BACKOFF.pause(memory.failures)
 
     async def _find_thread(self, session: Session) -> None:
         """Find the answer from which the thread is to be made; where there is none, the session never began."""
@@ -286,10 +288,10 @@ class SessionWorker:
         self.nudge()
 
     async def _show(self, status: SessionStatus, memory: _TrackedSession) -> None:
-        now = self._clock.now()
         memory.shown, memory.is_stale = None, False
-        is_young = now - status.session.started_at < _YOUNG
-        memory.next_edit_at = now + (_BETWEEN_ROUNDS if is_young else _BETWEEN_LATE_EDITS)
+        is_young = self._clock.age(status.session.started_at) < _YOUNG_SECONDS
+        pause = _BETWEEN_ROUNDS_SECONDS if is_young else _BETWEEN_LATE_EDITS_SECONDS
+        memory.next_edit_at = self._clock.monotonic() + pause
         try:
             await self._discord().show(status)
         except PlaceRefusedError as error:

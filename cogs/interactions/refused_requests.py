@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import discord
 
@@ -12,7 +11,7 @@ from bot.codes import Refusal
 from bot.errors import RefusedError
 from bot.provider.models import GenerationRequest
 
-KEPT_FOR = timedelta(minutes=15)
+KEPT_FOR_SECONDS = 900.0
 """For how long a member can ask: as long as an interaction's token lives, by Discord's documentation."""
 
 _MOST = 1000
@@ -24,12 +23,13 @@ class RefusedRequest:
 
     Attributes:
         interaction: of the command or form.
+        refused_at: by the monotonic clock.
         is_used: a moderator is being asked.
     """
 
     interaction: discord.Interaction[VideoBot]
     request: GenerationRequest
-    refused_at: datetime
+    refused_at: float
     is_used: bool = False
 
 
@@ -42,7 +42,7 @@ class RefusedRequests:
 
     def keep(self, interaction: discord.Interaction[VideoBot], request: GenerationRequest) -> None:
         """Keep a refused request; beyond the limit the oldest are dropped."""
-        self._kept[interaction.id] = RefusedRequest(interaction, request, self._clock.now())
+        self._kept[interaction.id] = RefusedRequest(interaction, request, self._clock.monotonic())
         while len(self._kept) > _MOST:
             self._kept.popitem(last=False)
 
@@ -57,7 +57,7 @@ class RefusedRequests:
             RefusedError: REQUEST_FORGOTTEN, REQUEST_OF_ANOTHER, ASKED_ALREADY.
         """
         found = self._kept.get(interaction_id)
-        if found is None or self._clock.now() - found.refused_at > KEPT_FOR:
+        if found is None or self._clock.monotonic() - found.refused_at > KEPT_FOR_SECONDS:
             self._kept.pop(interaction_id, None)
             raise RefusedError(Refusal.REQUEST_FORGOTTEN)
         if found.interaction.user.id != member_id:

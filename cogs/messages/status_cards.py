@@ -7,7 +7,6 @@ there are many cards, only the last edit is made. Interaction tokens are kept in
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 import discord
 import structlog
@@ -23,9 +22,9 @@ from cogs.rendering import jobs as _render
 _log = structlog.get_logger(__name__)
 
 # Discord's documentation: an interaction's token is valid for 15 minutes. The last of them is left alone.
-_TOKEN_LIFETIME = timedelta(minutes=14)
-_BETWEEN_EDITS = timedelta(seconds=3)
-_BETWEEN_COUNTED_EDITS = timedelta(minutes=1)
+_TOKEN_LIFETIME_SECONDS = 840.0
+_BETWEEN_EDITS_SECONDS = 3.0
+_BETWEEN_COUNTED_EDITS_SECONDS = 60.0
 # Progress is a courtesy: all cards together get so many edits a second, shared evenly.
 _PROGRESS_EDITS_PER_SECOND = 8
 # From this many cards on, nobody's progress is worth one of the bot's 50 requests a second.
@@ -43,21 +42,21 @@ class _Card:
     """A card that is being kept up to date.
 
     Attributes:
-        not_before: when the next edit may be.
+        not_before: when the next edit may be, by the monotonic clock.
         webhook: the interaction's own way to its message, while its token lives.
         credits_left: what the member may still spend, as it was when the job was taken.
         shown: what the last edit showed.
     """
 
     status: JobStatus
-    not_before: datetime
+    not_before: float
     webhook: discord.Webhook | None = None
-    webhook_until: datetime | None = None
+    webhook_until: float | None = None
     credits_left: int | None = None
     shown: str = ""
     failures: int = 0
 
-    def is_free(self, now: datetime) -> bool:
+    def is_free(self, now: float) -> bool:
         """Whether an edit counts towards no limit."""
         return self.webhook_until is not None and now < self.webhook_until
 
@@ -71,16 +70,16 @@ class StatusCards:
         self._cards: dict[int, _Card] = {}
         self._schedule = TimerQueue(clock)
         # What a quiet second leaves is not saved up: it would come on top of the next second's.
-        self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.now(), size=_EDITS_PER_ROUND)
+        self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.monotonic(), size=_EDITS_PER_ROUND)
 
     def __len__(self) -> int:
         return len(self._cards)
 
     def begin(self, job: Job, interaction: discord.Interaction[VideoBot], credits_left: int | None) -> discord.Embed:
         """Begin a card, to be sent as the answer to this interaction."""
-        now = self._clock.now()
-        webhook, until = interaction.followup, now + _TOKEN_LIFETIME
-        card = _Card(JobStatus(job), now + _BETWEEN_EDITS, webhook, until, credits_left)
+        now = self._clock.monotonic()
+        webhook, until = interaction.followup, now + _TOKEN_LIFETIME_SECONDS
+        card = _Card(JobStatus(job), now + _BETWEEN_EDITS_SECONDS, webhook, until, credits_left)
         self._cards[job.id] = card
         return self._render(card, now)
 
@@ -90,13 +89,13 @@ class StatusCards:
         # A card that is done is no more on the board, and that its outcome was posted changes nothing on it.
         if job.id not in self._cards and job.result_message_id is not None:
             return
-        card = self._cards.setdefault(job.id, _Card(status, self._clock.now()))
+        card = self._cards.setdefault(job.id, _Card(status, self._clock.monotonic()))
         is_news = card.status.job.state is not job.state or card.status.waiting != status.waiting
         card.status = status
-        now = self._clock.now()
+        now = self._clock.monotonic()
         if self._is_worth_it(card, now) and (is_news or not job.is_open or job.id not in self._schedule):
             # How it ended is shown once, with the thread that may be made for it just now.
-            soonest = now + (timedelta() if job.is_open else _BETWEEN_EDITS / 3)
+            soonest = now + (0.0 if job.is_open else _BETWEEN_EDITS_SECONDS / 3)
             self._schedule.put(job.id, max(card.not_before, soonest))
 
     def located(self, job: Job) -> None:
@@ -107,12 +106,12 @@ class StatusCards:
 
     def make_way(self) -> None:
         """Tell of a request that counts and goes before edits: they leave room for it."""
-        self._counted.available(self._clock.now())
+        self._counted.available(self._clock.monotonic())
         self._counted.take(1)
 
     async def refresh(self) -> None:
         """Edit the cards that are due, those of finished jobs first. Never raises."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         due = [self._cards[job_id] for job_id in self._schedule.pop_due() if job_id in self._cards]
         # The others are planned anew when there is something to show, by when they may be worth it.
         due = [card for card in due if self._is_worth_it(card, now)]
@@ -121,16 +120,16 @@ class StatusCards:
             self._schedule.put(card.status.job.id, now)
         await asyncio.gather(*(self._edit(card, now) for card in due[:_EDITS_PER_ROUND]))
 
-    async def _edit(self, card: _Card, now: datetime) -> None:
+    async def _edit(self, card: _Card, now: float) -> None:
         status = card.status
         job = status.job
         embed = self._render(card, now)
         picture = str(embed.to_dict())
         if picture != card.shown and job.card_message_id:
             if not self._has_room(card, now):
-                self._schedule.put(job.id, now + timedelta(seconds=ROUND_SECONDS))
+                self._schedule.put(job.id, now + ROUND_SECONDS)
                 return
-            card.not_before = now + _BETWEEN_EDITS
+            card.not_before = now + _BETWEEN_EDITS_SECONDS
             card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
         card.shown = picture if card.failures == 0 else ""
         if status is card.status and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
@@ -138,9 +137,9 @@ class StatusCards:
             return
         # A decision is the only thing that changes it, and that is shown when it comes.
         if job.state is not JobState.AWAITING_APPROVAL or card.failures:
-            self._schedule.put(job.id, self._clock.now() + self._pace(card, now))
+            self._schedule.put(job.id, self._clock.monotonic() + self._pace(card, now))
 
-    def _has_room(self, card: _Card, now: datetime) -> bool:
+    def _has_room(self, card: _Card, now: float) -> bool:
         """Whether an edit may be made now; one that counts is taken off what may be."""
         if card.is_free(now):
             return True
@@ -150,17 +149,17 @@ class StatusCards:
         self._counted.take(1)
         return True
 
-    def _is_worth_it(self, card: _Card, now: datetime) -> bool:
+    def _is_worth_it(self, card: _Card, now: float) -> bool:
         return card.is_free(now) or not card.status.job.is_open or len(self._cards) < _MANY_CARDS
 
-    def _pace(self, card: _Card, now: datetime) -> timedelta:
+    def _pace(self, card: _Card, now: float) -> float:
         """Return how long a card waits for its next edit."""
         if not card.status.job.is_open:
-            return _BETWEEN_EDITS
-        least = _BETWEEN_EDITS if card.is_free(now) else _BETWEEN_COUNTED_EDITS
-        return max(least, timedelta(seconds=len(self._cards) / _PROGRESS_EDITS_PER_SECOND))
+            return _BETWEEN_EDITS_SECONDS
+        least = _BETWEEN_EDITS_SECONDS if card.is_free(now) else _BETWEEN_COUNTED_EDITS_SECONDS
+        return max(least, len(self._cards) / _PROGRESS_EDITS_PER_SECOND)
 
-    async def _send(self, card: _Card, embed: discord.Embed, now: datetime) -> bool:
+    async def _send(self, card: _Card, embed: discord.Embed, now: float) -> bool:
         job = card.status.job
         message_id = job.card_message_id or 0
         try:
@@ -172,7 +171,7 @@ class StatusCards:
             return False
         return True
 
-    async def _put(self, card: _Card, message_id: int, embed: discord.Embed, now: datetime) -> None:
+    async def _put(self, card: _Card, message_id: int, embed: discord.Embed, now: float) -> None:
         if card.webhook and card.is_free(now):
             await card.webhook.edit_message(message_id, embed=embed)
             return
@@ -180,7 +179,7 @@ class StatusCards:
         channel = self._bot.get_partial_messageable(requester.channel_id, guild_id=requester.guild_id)
         await channel.get_partial_message(message_id).edit(embed=embed)
 
-    def _render(self, card: _Card, now: datetime) -> discord.Embed:
+    def _render(self, card: _Card, now: float) -> discord.Embed:
         status = card.status
         if status.job.state is JobState.AWAITING_APPROVAL:
             status = replace(status, expires_at=self._bot.services.moderation.deadline(status.job))

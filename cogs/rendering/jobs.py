@@ -1,7 +1,6 @@
 """Values to text and embeds. What members wrote is shown and never acted on."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 
 import discord
 
@@ -39,8 +38,14 @@ _WORDS = {
 }
 
 
-def card(status: JobStatus, now: datetime, credits_left: int | None) -> discord.Embed:
-    """The status card: who, what, settings, credits, what is left, and how far it is."""
+def card(status: JobStatus, now: float, credits_left: int | None) -> discord.Embed:
+    """The status card: who, what, settings, credits, what is left, and how far it is.
+
+    Args:
+        status: of its job.
+        now: by the monotonic clock.
+        credits_left: what its member may still spend; None: not shown.
+    """
     job, request = status.job, status.job.request
     title = "Video from a picture" if request.mode is GenerationMode.IMAGE else "Video from text"
     embed = discord.Embed(
@@ -82,7 +87,7 @@ def _credits_on_card(job: Job) -> str:
     return f"{job.held_credits} (estimate)"
 
 
-def state_line(status: JobStatus, now: datetime) -> str:
+def state_line(status: JobStatus, now: float) -> str:
     """How far a job is, with a bar while it is being made."""
     job = status.job
     word = f"**{_WORDS[job.state]}**"

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from bot.checkup.discord_account import command_names
 from bot.checkup.findings import Finding, Verdict
 from bot.checkup.run import check_all
 from bot.client import PERMISSIONS
-from bot.clock import Clock, SystemClock
+from bot.clock import Clock, SteadyClock, SystemClock
 from bot.storage.database import Database
 from sandbox.discord import permissions
 from sandbox.faults import Fault
@@ -183,11 +184,8 @@ async def test_a_fault_is_seen_on_its_line_with_the_cure(
 @pytest.mark.usefixtures("stage")
 @pytest.mark.parametrize(("minutes", "side"), [(5, "fast"), (-5, "slow")])
 async def test_a_clock_that_is_off(minutes: int, side: str) -> None:
-    class Skewed:
-        def now(self) -> datetime:
-            return datetime.now(UTC) + timedelta(minutes=minutes)
-
-    found = await findings(Skewed())
+    skewed = SteadyClock(lambda: datetime.now(UTC) + timedelta(minutes=minutes), time.monotonic)
+    found = await findings(skewed)
     assert found["clock"].verdict is Verdict.WRONG
     assert f" s {side}: let the machine set it by itself" in found["clock"].text
 

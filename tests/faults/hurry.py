@@ -1,13 +1,15 @@
 """Time that goes faster, so that minutes of patience take seconds; the bot's rules stay as they are."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import ClientTimeout
 
 from bot.client import VideoBot
+from bot.clock import SteadyClock
 from bot.media.downloads import Downloader
 from bot.storage.database import _PRAGMAS
 
@@ -21,15 +23,15 @@ _LONGEST_SLEEP_SECONDS = 0.02
 _LONGEST_GATE_SECONDS = 3.0
 
 
-class FastClock:
+class FastClock(SteadyClock):
     """A clock that is right when it is made, and goes faster from then on."""
 
     def __init__(self) -> None:
-        self._start = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        """Return the time, aware and in UTC."""
-        return self._start + FACTOR * (datetime.now(UTC) - self._start)
+        start, began = datetime.now(UTC), time.monotonic()
+        super().__init__(
+            lambda: start + timedelta(seconds=FACTOR * (time.monotonic() - began)),
+            lambda: FACTOR * (time.monotonic() - began),
+        )
 
     def seconds(self) -> float:
         """Return the time as Unix seconds."""

@@ -5,8 +5,8 @@ anew from the rows.
 """
 
 import asyncio
+import math
 from collections import Counter
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -23,9 +23,9 @@ from bot.pools.models import LowBalanceNotice
 _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 8
-_BETWEEN_CHECKS = timedelta(seconds=5)
+_BETWEEN_CHECKS_SECONDS = 5.0
 _BACKOFF = Backoff(first_seconds=4.0)
-# However wrong a plan or a clock may be, somebody looks again after this long.
+# However wrong a plan may be, the tasks are checked again after this long.
 _LONGEST_SLEEP_SECONDS = 30.0
 
 
@@ -70,12 +70,12 @@ class ModerationOutbox:
         self._approvals = approvals
         self._low_balance = low_balance
         self._clock = clock
-        self._due: dict[_Task, datetime] = {}
+        self._due: dict[_Task, float] = {}
         self._failures: Counter[_Task] = Counter()
         self._changed = asyncio.Event()
         self._notifier: ModerationNotifier | None = None
         # When each server's balance was last checked.
-        self._checked_at: dict[int, datetime] = {}
+        self._checked_at: dict[int, float] = {}
         low_balance.on_pool_change(self.check_low_balance)
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ class ModerationOutbox:
 
     def close_card(self, job_id: int) -> None:
         """Have the card of a job show its decision, soon."""
-        self._put(_Task(_TaskKind.CARD, job_id), self._clock.now())
+        self._put(_Task(_TaskKind.CARD, job_id), self._clock.monotonic())
 
     def check_low_balance(self, guild_id: int) -> None:
         """Check whether a server's low-balance level has to be announced: at once, and then every few seconds at most.
@@ -103,17 +103,16 @@ class ModerationOutbox:
         """
         task = _Task(_TaskKind.LOW_BALANCE, guild_id)
         if task not in self._due:
-            now = self._clock.now()
-            earliest = self._checked_at.get(guild_id, now - _BETWEEN_CHECKS) + _BETWEEN_CHECKS
-            # A clock that was set back delays nothing.
-            self._put(task, min(max(now, earliest), now + _BETWEEN_CHECKS))
+            now = self._clock.monotonic()
+            earliest = self._checked_at.get(guild_id, -math.inf) + _BETWEEN_CHECKS_SECONDS
+            self._put(task, max(now, earliest))
 
     async def wait_until_due(self) -> None:
         """Sleep until there is something to do."""
         self._changed.clear()
         pause = _LONGEST_SLEEP_SECONDS
         if self._due:
-            pause = min(pause, (min(self._due.values()) - self._clock.now()).total_seconds())
+            pause = min(pause, min(self._due.values()) - self._clock.monotonic())
         if pause <= 0:
             return
         try:
@@ -124,7 +123,7 @@ class ModerationOutbox:
 
     async def run_once(self) -> None:
         """Carry out what is due. Never raises."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         due = [task for task, at in self._due.items() if at <= now][:_AT_ONCE]
         for task in due:
             del self._due[task]
@@ -153,7 +152,7 @@ class ModerationOutbox:
         await self._approvals.record_closed_card(job_id)
 
     async def _announce(self, guild_id: int) -> None:
-        self._checked_at[guild_id] = self._clock.now()
+        self._checked_at[guild_id] = self._clock.monotonic()
         news = await self._low_balance.news(guild_id)
         if news is None:
             return
@@ -166,13 +165,13 @@ class ModerationOutbox:
         _log.info("moderators told of the low_balance", guild_id=guild_id, step=news.step.value)
         await self._low_balance.record(guild_id, news.step)
 
-    def _put(self, task: _Task, due: datetime) -> None:
+    def _put(self, task: _Task, due: float) -> None:
         self._due[task] = due
         self._changed.set()
 
     def _later(self, task: _Task) -> None:
         self._failures[task] += 1
-        due = self._clock.now() + timedelta(seconds=_BACKOFF.pause(self._failures[task]))
+        due = self._clock.monotonic() + _BACKOFF.pause(self._failures[task])
         # Asked for anew in the meantime? Then it is tried sooner.
         self._put(task, min(due, self._due.get(task, due)))
 

@@ -92,7 +92,8 @@ NO_STATISTICS = JobStatistics()
 
 def _keeps_word(sighting: ProgressSample, unfinished_age: float, finished_age: float) -> bool:
     """Whether the end came when the figure said, give or take one and a half points."""
-    most = sighting.age_seconds / max(unfinished_age, sighting.age_seconds)
+    latest = max(unfinished_age, sighting.age_seconds)
+    most = sighting.age_seconds / latest if latest else 1.0
     least = sighting.age_seconds / finished_age if finished_age else 1.0
     return least - _KEPT_WITHIN <= sighting.progress <= most + _KEPT_WITHIN
 

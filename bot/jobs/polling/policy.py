@@ -16,6 +16,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.clock import Clock
 from bot.jobs.models import Job
 from bot.jobs.polling.forecast import forecast_for
 from bot.jobs.polling.inspection_schedule import LATE_SHARE
@@ -43,53 +44,49 @@ class PollState:
     """What is known of a job that the provider is working on.
 
     Attributes:
-        sent_at: when it was submitted.
+        sent_at: when it was submitted, by the monotonic clock.
         estimate: how long it may take.
         sightings: the progress that was seen, oldest first; the newest few.
         unfinished_age: how old it was, in seconds, when a look last found it unfinished; 0 before the first.
         looks: how many looks found it unfinished.
     """
 
-    sent_at: datetime
+    sent_at: float
     estimate: Estimate
     sightings: tuple[ProgressSample, ...] = ()
     unfinished_age: float = 0.0
     looks: int = 0
 
-    def seen(self, now: datetime, progress: float | None) -> "PollState":
+    def seen(self, now: float, progress: float | None) -> "PollState":
         """Return the watch after a look at `now` that found the job unfinished and showed `progress`."""
-        age, sightings = age_seconds(self.sent_at, now), self.sightings
+        age, sightings = now - self.sent_at, self.sightings
         if progress is not None:
             sightings = (*sightings, ProgressSample(age, progress))[-_MOST_SIGHTINGS:]
         return replace(self, sightings=sightings, unfinished_age=age, looks=self.looks + 1)
 
 
-def initial_poll_state(job: Job) -> PollState:
-    """Begin to watch a job, also one that was sent by an earlier process."""
-    return PollState(sent_at=job.submitted_at or job.created_at, estimate=job.estimate or TYPICAL)
-
-
-def age_seconds(since: datetime, now: datetime) -> float:
-    """Return the seconds since then, never negative even if the clock was set back."""
-    return max(0.0, (now - since).total_seconds())
+def initial_poll_state(job: Job, clock: Clock) -> PollState:
+    """Return the state of a job before its first poll, also of one that an earlier process submitted."""
+    age = clock.age(job.submitted_at or job.created_at)
+    return PollState(sent_at=clock.monotonic() - age, estimate=job.estimate or TYPICAL)
 
 
 def next_poll(
-    watch: PollState, now: datetime, min_interval_seconds: float, learned: JobStatistics = NO_STATISTICS
-) -> datetime:
+    watch: PollState, now: float, min_interval_seconds: float, learned: JobStatistics = NO_STATISTICS
+) -> float:
     """Return when to look next: at least `min_interval_seconds` from now, at most five minutes.
 
     Args:
         watch: what is known of the job.
-        now: when this is asked, usually just after a look.
+        now: by the monotonic clock, usually just after a look.
         min_interval_seconds: the shortest time between two looks at a job.
         learned: what is known of jobs of its kind.
     """
-    age = age_seconds(watch.sent_at, now)
+    age = now - watch.sent_at
     pause = _next_age(watch, learned, age, min_interval_seconds) - age
     if watch.looks >= MOST_LOOKS:
         pause = max(pause, age * LATE_SHARE)
-    return now + timedelta(seconds=max(min_interval_seconds, min(pause, LONGEST_PAUSE_SECONDS)))
+    return now + max(min_interval_seconds, min(pause, LONGEST_PAUSE_SECONDS))
 
 
 def _next_age(watch: PollState, learned: JobStatistics, age: float, gap_seconds: float) -> float:
@@ -108,23 +105,23 @@ def _next_age(watch: PollState, learned: JobStatistics, age: float, gap_seconds:
 
 
 def expected_wait(
-    watch: PollState, now: datetime, min_interval_seconds: float, learned: JobStatistics = NO_STATISTICS
+    watch: PollState, now: float, min_interval_seconds: float, learned: JobStatistics = NO_STATISTICS
 ) -> float:
     """Return how long, in seconds, the member of this job is expected to have waited for a look by now.
 
     With the share S of jobs that run longer than an age, the chance that a job last found unfinished at age u has
     ended by age t is 1 - S(t) / S(u); if it has, then halfway between the two, as far as is known.
     """
-    age = age_seconds(watch.sent_at, now)
+    age = now - watch.sent_at
     outlook = forecast_for(learned.durations, watch.estimate, min_interval_seconds)
     running = outlook.running_at(watch.unfinished_age)
     ended = 1 - outlook.running_at(age) / running if running else 1.0
     return ended * max(0.0, age - watch.unfinished_age) / 2
 
 
-def progress_now(watch: PollState, now: datetime) -> float:
+def progress_now(watch: PollState, now: float) -> float:
     """Return how far the job probably is, from 0 to 0.96: by its last sighting, and the time since."""
-    age = age_seconds(watch.sent_at, now)
+    age = now - watch.sent_at
     seen = watch.sightings[-1].progress if watch.sightings else 0.0
     end = _likely_end(watch, read(watch.sightings, 0.0, watch.unfinished_age))
     return min(_FULLEST_BAR, max(seen, age / end if end else 0.0))

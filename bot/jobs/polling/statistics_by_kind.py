@@ -1,14 +1,13 @@
 """What this process has learned of each kind of job, from the database at its start and from each job since."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
 from bot.jobs.polling.forecast import forecast_for
 from bot.jobs.polling.job_statistics import NO_STATISTICS, JobStatistics
-from bot.jobs.polling.policy import TYPICAL, PollState, age_seconds
+from bot.jobs.polling.policy import TYPICAL, PollState
 from bot.provider.models import GenerationMode, GenerationRequest
 
 # New durations are taken in by so many parts of what is known, since each time a new plan must be made.
@@ -55,11 +54,11 @@ class StatisticsByKind:
         """Begin with the durations of earlier jobs, in seconds, newest first."""
         self._learned = {kind: NO_STATISTICS.with_durations(seconds) for kind, seconds in durations.items()}
 
-    def learn(self, request: GenerationRequest, watch: PollState, now: datetime) -> None:
+    def learn(self, request: GenerationRequest, watch: PollState, now: float) -> None:
         """Take in a job that a look at `now` found finished."""
         kind = VideoKind.of(request)
         learned = self._learned.get(kind, NO_STATISTICS)
-        age = age_seconds(watch.sent_at, now)
+        age = now - watch.sent_at
         fresh = self._fresh.setdefault(kind, [])
         fresh.insert(0, self._duration(learned, watch, age))
         learned = learned.with_figures(learned.figures.after(watch.sightings, watch.unfinished_age, age))

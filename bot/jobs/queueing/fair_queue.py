@@ -271,18 +271,18 @@ class FairQueue:
 
 
 def expected_starts(
-    seconds: Sequence[float], now: datetime, ends: Sequence[datetime], limit: int, per_second: float
-) -> list[datetime]:
-    """Return when each of those who wait should start, in the order of their turns.
+    seconds: Sequence[float], now: float, ends: Sequence[float], limit: int, per_second: float
+) -> list[float]:
+    """Return when each of those who wait should start by the monotonic clock, in the order of their turns.
 
     Args:
         seconds: how long each of them may take.
-        now: when the first may start, as far as it is up to the line.
-        ends: when the jobs at the provider should end.
+        now: when the first may start, as far as it is up to the queue, by the monotonic clock.
+        ends: when the jobs at the provider should end, by the same.
         limit: how many jobs the provider may have at once; 0: any number.
         per_second: how many may be sent in a second; 0: any number.
     """
-    gap = timedelta(seconds=1 / per_second if per_second else 0.0)
+    gap = 1 / per_second if per_second else 0.0
     paced = [now + place * gap for place in range(len(seconds))]
     if not limit:
         return paced
@@ -292,5 +292,5 @@ def expected_starts(
     starts = []
     for earliest, length in zip(paced, seconds, strict=True):
         starts.append(max(earliest, places[0]))
-        heapq.heapreplace(places, starts[-1] + timedelta(seconds=length))
+        heapq.heapreplace(places, starts[-1] + length)
     return starts

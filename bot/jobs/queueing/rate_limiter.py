@@ -1,24 +1,22 @@
 """How many requests the provider gets in a second, and who gets how many of them. Pure."""
 
-from datetime import datetime, timedelta
-
 
 class TokenBucket:
     """Holds what was not used of an even flow of requests.
 
     Args:
         per_second: requests that may be made in a second on average; 0: as many as there are.
-        now: the time.
+        now: by the monotonic clock, as everywhere here.
         size: how many it holds at most, and at first; None: as many as come in a second.
     """
 
-    def __init__(self, per_second: float, now: datetime, size: float | None = None) -> None:
+    def __init__(self, per_second: float, now: float, size: float | None = None) -> None:
         self._per_second = per_second
         self._size = max(1.0, per_second if size is None else size)
         self._tokens = self._size
         self._filled_at = now
 
-    def available(self, now: datetime) -> int | None:
+    def available(self, now: float) -> int | None:
         """Return how many requests may be made at once; None: any number."""
         if not self._per_second:
             return None
@@ -29,16 +27,14 @@ class TokenBucket:
         """Use up tokens, which `available` had promised."""
         self._tokens -= count
 
-    def next_at(self, now: datetime) -> datetime:
+    def next_at(self, now: float) -> float:
         """Return when there is a token again."""
         self._fill(now)
         missing = max(0.0, 1.0 - self._tokens)
-        return now + timedelta(seconds=missing / self._per_second if self._per_second else 0.0)
+        return now + (missing / self._per_second if self._per_second else 0.0)
 
-    def _fill(self, now: datetime) -> None:
-        # A clock that was set back gives nothing, and takes nothing away.
-        passed = max(0.0, (now - self._filled_at).total_seconds())
-        self._tokens = min(self._size, self._tokens + passed * self._per_second)
+    def _fill(self, now: float) -> None:
+        self._tokens = min(self._size, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
 
 

@@ -7,7 +7,7 @@ looks for its own message before it posts again.
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -21,7 +21,7 @@ from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 _log = structlog.get_logger(__name__)
 
 # Discord's documentation, "Create Message": an enforced nonce is checked against "the past few minutes".
-_NONCE_LIFE = timedelta(minutes=1)
+_NONCE_LIFE_SECONDS = 60.0
 
 
 class Deliverer:
@@ -49,15 +49,11 @@ class Deliverer:
         job = entry.job
         posted = None
         began_at = job.delivery_began_at or job.finished_at or job.created_at
-        if entry.may_be_posted and self._clock.now() - began_at > _NONCE_LIFE:
+        if entry.may_be_posted and self._clock.age(began_at) > _NONCE_LIFE_SECONDS:
             posted = await self._notifier().find_outcome(job)
         entry.may_be_posted = True
         posted = posted or await self._post(job)
         return self._note(job, posted)
-
-    def deadline(self, job: Job) -> datetime:
-        """Return until when moderators can decide about an unconfirmed job."""
-        return (job.finished_at or job.created_at) + self._unconfirmed_after
 
     async def undecided_step(self, entry: TrackedJob) -> StepResult:
         """Count an unconfirmed job as charged when nobody has decided in time."""
@@ -66,8 +62,9 @@ class Deliverer:
             with suppress(PlaceRefusedError):
                 await self._notifier().show_hint(job)
             entry.wants_hint = False
-        if self._clock.now() < self.deadline(job):
-            return self.deadline(job)
+        left = self._unconfirmed_after.total_seconds() - self._clock.age(job.finished_at or job.created_at)
+        if left > 0:
+            return self._clock.monotonic() + left
         hours = self._unconfirmed_after / timedelta(hours=1)
         _log.error("nobody decided: the job counts as charged", job_id=job.id, credits=job.credits)
         reason = f"Nobody decided within {hours:g} hours whether it was made, so it counts as paid."

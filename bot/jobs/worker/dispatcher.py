@@ -5,7 +5,7 @@ many are being sent just now. Where nothing does, nobody waits and nothing is re
 """
 
 import heapq
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.clock import Clock
 from bot.jobs.models import Job
@@ -45,7 +45,7 @@ class Dispatcher:
         self._sender = sender
         self._watcher = watcher
         self._per_second = per_second
-        self._bucket = TokenBucket(per_second, clock.now())
+        self._bucket = TokenBucket(per_second, clock.monotonic())
         self._share = AlternatingSplit()
         self._looks: dict[int, TrackedJob] = {}
         self._sending: set[int] = set()
@@ -55,20 +55,20 @@ class Dispatcher:
         """Let a look wait for its turn."""
         self._looks[entry.job.id] = entry
 
-    def sends(self, now: datetime) -> list[int]:
+    def sends(self, now: float) -> list[int]:
         """Give turns, and return the jobs that are sent now; `looks` says the rest, `sent` is to be told of each."""
         sends, looks = self._room(now), len(self._looks)
         tokens = self._bucket.available(now)
         if tokens is not None:
             sends, _ = self._share.split(tokens, sends, looks)
             self._bucket.take(sends)
-        jobs = [self.line.take(now) for _ in range(sends)]
+        jobs = [self.line.take(self._clock.now()) for _ in range(sends)]
         for job_id in jobs:
             self._sending.add(job_id)
             self._sender.enter(now)
         return jobs
 
-    def looks(self, now: datetime) -> list[TrackedJob]:
+    def looks(self, now: float) -> list[TrackedJob]:
         """Return the looks that are made now: those that save most waiting, where not all can be."""
         tokens = self._bucket.available(now)
         chosen = list(self._looks.values())
@@ -83,23 +83,23 @@ class Dispatcher:
         """A job's sending has come to an end, whatever came of it."""
         self._sending.discard(job_id)
 
-    def _room(self, now: datetime) -> int:
+    def _room(self, now: float) -> int:
         """Return how many jobs may be sent, requests per second aside."""
         if self.line.is_blind() and self._is_crowded(now):
             return 0
         return self._places(now)
 
-    def _places(self, now: datetime) -> int:
+    def _places(self, now: float) -> int:
         rooms = (len(self.line), _SENDS_AT_ONCE - len(self._sending), self._sender.room(now), self.line.room)
         return max(0, min(room for room in rooms if room is not None))
 
-    def _is_crowded(self, now: datetime) -> bool:
+    def _is_crowded(self, now: float) -> bool:
         """Whether more jobs wait than may go."""
         tokens = self._bucket.available(now)
         places = self._places(now)
         return len(self.line) > (places if tokens is None else min(places, tokens))
 
-    def wants_to_learn(self, now: datetime) -> bool:
+    def wants_to_learn(self, now: float) -> bool:
         """Tell whether `learn` is to be called, since more jobs wait than may go."""
         return not self._is_learning and self._is_crowded(now) and (self.line.is_blind() or self.line.is_stale(now))
 
@@ -107,26 +107,26 @@ class Dispatcher:
         """Read what turns go by. Never raises."""
         self._is_learning = True
         try:
-            await self.line.learn(self._clock.now())
+            await self.line.learn(self._clock.monotonic(), self._clock.now())
         finally:
             self._is_learning = False
 
-    def next_at(self, now: datetime) -> datetime | None:
+    def next_at(self, now: float) -> float | None:
         """Return when a turn can be given again, or a card of the line be brought up to date; None: not known."""
         moments = [self.line.looks_at(now), self._sender.opens_at(now) if self.line else None]
         if self._looks or self._room(now):
             moments.append(self._bucket.next_at(now))
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def news(self, now: datetime, entries: dict[int, TrackedJob]) -> list[JobStatus]:
+    def news(self, now: float, entries: dict[int, TrackedJob]) -> list[JobStatus]:
         """Return what there is new to tell the members who wait, seldom enough to be cheap."""
         look_at = self.line.looks_at(now)
         if look_at is None or look_at > now:
             return []
         news = self.line.news(now, self._prospect(now, entries))
-        return [_status_of(entries[job_id].job, wait) for job_id, wait in news]
+        return [self._status_of(entries[job_id].job, wait, now) for job_id, wait in news]
 
-    def _prospect(self, now: datetime, entries: dict[int, TrackedJob]) -> ProviderCapacity:
+    def _prospect(self, now: float, entries: dict[int, TrackedJob]) -> ProviderCapacity:
         at_provider = self.line.at_provider if self.line.active_jobs else ()
         return ProviderCapacity(
             reason=self._sender.reason or BUSY,
@@ -137,9 +137,9 @@ class Dispatcher:
             per_second=self._per_second / 2,
         )
 
-
-def _status_of(job: Job, wait: QueuePosition) -> JobStatus:
-    # Nobody knows when trouble ends: then there is only a next try.
-    if wait.reason == BUSY:
-        return JobStatus(job, waiting=wait.reason, place=wait.place, expected_at=wait.start_at)
-    return JobStatus(job, waiting=wait.reason, place=wait.place, retry_at=wait.start_at)
+    def _status_of(self, job: Job, wait: QueuePosition, now: float) -> JobStatus:
+        start_at = self._clock.now() + timedelta(seconds=wait.start_at - now)
+        # Nobody knows when trouble ends: then there is only a next try.
+        if wait.reason == BUSY:
+            return JobStatus(job, waiting=wait.reason, place=wait.place, expected_at=start_at)
+        return JobStatus(job, waiting=wait.reason, place=wait.place, retry_at=start_at)

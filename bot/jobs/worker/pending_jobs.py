@@ -20,12 +20,12 @@ _log = structlog.get_logger(__name__)
 
 _AT_PROVIDER = (JobState.SUBMITTING, JobState.PROCESSING)
 # What members used changes by the minute, as their credits leave the window.
-_KNOWN_FOR = timedelta(seconds=30)
+_KNOWN_FOR_SECONDS = 30.0
 # To look through the line costs some microseconds for each job in it: so it takes a hundredth of a core at most.
-_LOOK_PAUSE_PER_JOB = timedelta(milliseconds=2)
-_LONGEST_LOOK_PAUSE = timedelta(seconds=30)
+_LOOK_PAUSE_SECONDS_PER_JOB = 0.002
+_LONGEST_LOOK_PAUSE_SECONDS = 30.0
 # An expected start that moves less than this is not worth an edit.
-_ABOUT = timedelta(seconds=5)
+_ABOUT_SECONDS = 5.0
 _ABOUT_SHARE = 0.1
 
 
@@ -35,18 +35,18 @@ class QueuePosition:
 
     Attributes:
         place: in its server's line; 1 is the next one.
-        start_at: when it should be sent.
+        start_at: when it should be sent, by the monotonic clock.
     """
 
     reason: str
     place: int
-    start_at: datetime
+    start_at: float
 
-    def is_about(self, other: "QueuePosition | None", now: datetime) -> bool:
+    def is_about(self, other: "QueuePosition | None", now: float) -> bool:
         """Tell whether both say the same to a reader."""
         if other is None or (self.reason, self.place) != (other.reason, other.place):
             return False
-        return abs(self.start_at - other.start_at) <= max(_ABOUT, (self.start_at - now) * _ABOUT_SHARE)
+        return abs(self.start_at - other.start_at) <= max(_ABOUT_SECONDS, (self.start_at - now) * _ABOUT_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ class ProviderCapacity:
 
     Attributes:
         reason: why jobs wait, in words for members.
-        opens_at: when the first may go, as far as it is up to the provider.
-        ends: when the jobs at the provider should end.
+        opens_at: when the first may go, as far as it is up to the provider, by the monotonic clock.
+        ends: when the jobs at the provider should end, by the same.
         seconds_of: how long a job takes, once it is sent.
         per_second: how many may be sent in a second; 0: any number.
     """
 
     reason: str
-    opens_at: datetime
-    ends: Sequence[datetime]
+    opens_at: float
+    ends: Sequence[float]
     seconds_of: Callable[[Job], float]
     per_second: float
 
@@ -84,8 +84,8 @@ class PendingJobs:
         self._turns = FairQueue()
         self._jobs: dict[int, Job] = {}
         self._shown: dict[int, QueuePosition] = {}
-        self._learned_at: datetime | None = None
-        self._looked_at: datetime | None = None
+        self._learned_at: float | None = None
+        self._looked_at: float | None = None
         self._changed = False
 
     def __len__(self) -> int:
@@ -154,19 +154,24 @@ class PendingJobs:
         """Tell whether somebody waits of whom it is not known what they used, so that no turn can be given."""
         return bool(self._turns.unknown)
 
-    def is_stale(self, now: datetime) -> bool:
+    def is_stale(self, now: float) -> bool:
         """Tell whether it has been some time since it was read what members used."""
-        return self._learned_at is None or not timedelta() <= now - self._learned_at <= _KNOWN_FOR
+        return self._learned_at is None or now - self._learned_at > _KNOWN_FOR_SECONDS
 
-    async def learn(self, now: datetime) -> None:
-        """Read what the members who wait have used. Never raises: who can't be read has used nothing."""
+    async def learn(self, now: float, today: datetime) -> None:
+        """Read what the members who wait have used. Never raises: who can't be read has used nothing.
+
+        Args:
+            now: by the monotonic clock.
+            today: the time of day, at which the window ends.
+        """
         unknown = members = self._turns.unknown
         if self.is_stale(now):
             members, self._learned_at = self._turns.rivals, now
         if not members:
             return
         try:
-            used = await self._repository.used_credits(members, now - self._window)
+            used = await self._repository.used_credits(members, today - self._window)
         except StorageError as error:
             _log.error("turns go by age alone for now", error=str(error))
             self._turns.learn(dict.fromkeys(unknown, 0))
@@ -174,18 +179,18 @@ class PendingJobs:
         self._turns.learn({member: used.get(member, 0) for member in members})
         self._changed = True
 
-    def looks_at(self, now: datetime) -> datetime | None:
+    def looks_at(self, now: float) -> float | None:
         """Return when `news` should be asked again; None: not before something changes."""
         if not self._turns:
             return None
-        pause = len(self._turns) * _LOOK_PAUSE_PER_JOB
+        pause = len(self._turns) * _LOOK_PAUSE_SECONDS_PER_JOB
         if not self._changed:
-            pause = max(pause, _LONGEST_LOOK_PAUSE)
-        if self._looked_at is None or self._looked_at > now:
+            pause = max(pause, _LONGEST_LOOK_PAUSE_SECONDS)
+        if self._looked_at is None:
             return now
         return self._looked_at + pause
 
-    def news(self, now: datetime, prospect: ProviderCapacity) -> Iterator[tuple[int, QueuePosition]]:
+    def news(self, now: float, prospect: ProviderCapacity) -> Iterator[tuple[int, QueuePosition]]:
         """Yield the jobs of whose waiting there is something new to say."""
         self._looked_at, self._changed = now, False
         order = [self._jobs[turn.job_id] for turn in self._turns.order()]

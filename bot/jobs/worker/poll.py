@@ -6,14 +6,14 @@ still processing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from bot.clock import Clock
 from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
 from bot.jobs.models import Job
-from bot.jobs.polling.policy import age_seconds, expected_wait, next_poll
+from bot.jobs.polling.policy import expected_wait, next_poll
 from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
 from bot.jobs.ports import JobNotifier, JobStatus
 from bot.jobs.queueing.circuit_breaker import CircuitBreaker
@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 # A late job is expected after a share of its time.
 _SOON = 0.1
 _ODD_LOOKS = 3
-_ODD_AFTER = timedelta(minutes=4)
+_ODD_AFTER_SECONDS = 240.0
 
 _FAILED = "UlazAI could not make this video."
 _LOST = "UlazAI does not know this video any more."
@@ -61,17 +61,17 @@ class Poller:
         """Go by how long earlier jobs took, in seconds, newest first."""
         self._experience.recall(durations)
 
-    def first_look(self, entry: TrackedJob) -> datetime:
+    def first_look(self, entry: TrackedJob) -> float:
         """Return when to look at a job that was just sent."""
-        return self._next_look(entry, self._clock.now())
+        return self._next_look(entry, self._clock.monotonic())
 
-    def _next_look(self, entry: TrackedJob, now: datetime) -> datetime:
+    def _next_look(self, entry: TrackedJob, now: float) -> float:
         return next_poll(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
 
-    def resumed_look(self, entry: TrackedJob) -> datetime:
+    def resumed_look(self, entry: TrackedJob) -> float:
         """Return when to look at a job that an earlier process sent: at once, if it may be done by now."""
-        now = self._clock.now()
-        if age_seconds(entry.watch.sent_at, now) >= entry.watch.estimate.low_seconds:
+        now = self._clock.monotonic()
+        if now - entry.watch.sent_at >= entry.watch.estimate.low_seconds:
             return now
         return self._next_look(entry, now)
 
@@ -79,22 +79,23 @@ class Poller:
         """Return how long the provider usually takes for a job such as this."""
         return self._experience.typical_seconds(job.request)
 
-    def expected_end(self, job: Job, now: datetime) -> datetime:
+    def expected_end(self, job: Job, now: float) -> float:
         """Return when a job that the provider has should be done: soon, if it is late."""
         seconds = self.typical_seconds(job)
-        return max((job.submitted_at or now) + timedelta(seconds=seconds), now + timedelta(seconds=_SOON * seconds))
+        age = self._clock.age(job.submitted_at) if job.submitted_at else 0.0
+        return now + max(seconds - age, _SOON * seconds)
 
-    def would_ask(self, now: datetime) -> bool:
+    def would_ask(self, now: float) -> bool:
         """Tell whether a step would send a request now."""
         return self._breaker.is_free(now)
 
-    def urgency(self, entry: TrackedJob, now: datetime) -> float:
+    def urgency(self, entry: TrackedJob, now: float) -> float:
         """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
         return expected_wait(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
 
     async def step(self, entry: TrackedJob) -> StepResult:
         """Look at the job."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         if come_back := self._breaker.enter(now):
             return come_back
         try:
@@ -105,7 +106,7 @@ class Poller:
             return self._refused(entry, error)
         except ProviderError as error:
             _log.warning("look failed; it will be tried again", job_id=entry.job.id, error=str(error))
-            return self._too_late(entry) or entry.later(self._clock.now(), self._min_interval)
+            return self._too_late(entry) or entry.later(self._clock.monotonic(), self._min_interval)
         finally:
             self._breaker.left()
         self._breaker.opened()
@@ -113,7 +114,7 @@ class Poller:
         return self._judge(entry, status)
 
     def _refused(self, entry: TrackedJob, error: ProviderBusyError | ProviderKeyError) -> StepResult:
-        now = self._clock.now()
+        now = self._clock.monotonic()
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
         if self._breaker.refused(now, str(error), wish):
             _log.error("provider answers no looks for now", job_id=entry.job.id, error=str(error))
@@ -130,33 +131,33 @@ class Poller:
             if url is None:
                 return self._odd(entry, _NO_VIDEO)
             _log.info("video is ready", job_id=job_id)
-            self._experience.learn(entry.job.request, entry.watch, self._clock.now())
+            self._experience.learn(entry.job.request, entry.watch, self._clock.monotonic())
             return lambda: repository.succeed(job_id, url)
         return self._still_processing(entry, status)
 
     def _still_processing(self, entry: TrackedJob, status: TaskStatus) -> StepResult:
-        now = self._clock.now()
+        now = self._clock.monotonic()
         entry.odd_looks, entry.odd_since = 0, None
         entry.watch = entry.watch.seen(now, status.progress)
         self._notifier().show(JobStatus(entry.job, entry.watch))
         return self._too_late(entry) or self._next_look(entry, now)
 
     def _too_late(self, entry: TrackedJob) -> StepResult | None:
-        if self._clock.now() - entry.watch.sent_at < self._job_max:
+        if self._clock.monotonic() - entry.watch.sent_at < self._job_max.total_seconds():
             return None
         repository, job_id = self._repository, entry.job.id
         _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=entry.job.task_id)
         return lambda: repository.mark_unconfirmed(job_id, _TOO_LATE)
 
     def _odd(self, entry: TrackedJob, reason: str) -> StepResult:
-        repository, job_id, now = self._repository, entry.job.id, self._clock.now()
+        repository, job_id, now = self._repository, entry.job.id, self._clock.monotonic()
         entry.odd_looks += 1
         entry.odd_since = entry.odd_since or now
-        if entry.odd_looks >= _ODD_LOOKS and now - entry.odd_since >= _ODD_AFTER:
+        if entry.odd_looks >= _ODD_LOOKS and now - entry.odd_since >= _ODD_AFTER_SECONDS:
             _log.error("job given up", job_id=job_id, task_id=entry.job.task_id, error=reason)
             return lambda: repository.mark_unconfirmed(job_id, reason)
-        return self._not_too_soon(now + _ODD_AFTER / (_ODD_LOOKS - 1))
+        return self._not_too_soon(now + _ODD_AFTER_SECONDS / (_ODD_LOOKS - 1))
 
-    def _not_too_soon(self, due: datetime) -> datetime:
+    def _not_too_soon(self, due: float) -> float:
         """Keep the shortest time between two looks at a job."""
-        return max(due, self._clock.now() + timedelta(seconds=self._min_interval))
+        return max(due, self._clock.monotonic() + self._min_interval)

@@ -20,9 +20,9 @@ from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 _log = structlog.get_logger(__name__)
 
 # Discord's documentation, "Create Message": an enforced nonce is checked against "the past few minutes".
-_NONCE_LIFE = timedelta(minutes=1)
+_NONCE_LIFE_SECONDS = 60.0
 # When no channel takes the card, `/pool waiting` has the job; perhaps somebody mends the channel.
-_PAUSE = timedelta(hours=1)
+_PAUSE_SECONDS = 3600.0
 
 
 class ApprovalRequester:
@@ -48,18 +48,18 @@ class ApprovalRequester:
             TransitionError: it was decided meanwhile.
             DeliveryDelayedError: not possible now.
         """
-        job, now = entry.job, self._clock.now()
-        deadline = job.created_at + self._approval_after
-        if now >= deadline:
+        job, now = entry.job, self._clock.monotonic()
+        left = self._approval_after.total_seconds() - self._clock.age(job.created_at)
+        if left <= 0:
             return self._expiry(job)
         case = await self._approvals.get(job.id)
         if case is None or case.job.state is not JobState.AWAITING_APPROVAL:
             raise TransitionError(job.id, JobState.EXPIRED)
         if case.approval.card_message_id is not None:
-            return deadline
+            return now + left
         posted = await self._find_or_post(entry, case)
         if posted is None:
-            return min(deadline, now + _PAUSE)
+            return now + min(left, _PAUSE_SECONDS)
         return lambda: self._record(job, posted)
 
     def _expiry(self, job: Job) -> StepResult:
@@ -71,7 +71,7 @@ class ApprovalRequester:
         channels = approval_card_channels(
             case.job, await self._approvals.moderators_channel(case.job.requester.guild_id)
         )
-        is_forgotten = self._clock.now() - case.job.created_at > _NONCE_LIFE
+        is_forgotten = self._clock.age(case.job.created_at) > _NONCE_LIFE_SECONDS
         if entry.may_be_posted and is_forgotten and (found := await self._find(case.job, channels)):
             return found
         entry.may_be_posted = True

@@ -5,7 +5,7 @@ back to the queue; anything unclear ends in `unconfirmed`, and nobody sends it a
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -67,15 +67,15 @@ class Submitter:
         """Why the provider takes no jobs, in words for members; None: it does."""
         return self._breaker.reason
 
-    def room(self, now: datetime) -> int | None:
+    def room(self, now: float) -> int | None:
         """Return how many jobs the provider seems to take now; None: any number."""
         return self._breaker.room(now)
 
-    def opens_at(self, now: datetime) -> datetime | None:
+    def opens_at(self, now: float) -> float | None:
         """Return when it is tried again with a provider that takes none; None: now."""
         return self._breaker.opens_at(now)
 
-    def enter(self, now: datetime) -> None:
+    def enter(self, now: float) -> None:
         """Announce a step."""
         self._breaker.enter(now)
 
@@ -99,7 +99,7 @@ class Submitter:
             return self._not_started(job, error)
         except ProviderUnclearError as error:
             # A provider in trouble is tried with one job at a time: each may end like this one.
-            self._breaker.refused(self._clock.now(), "UlazAI is in trouble")
+            self._breaker.refused(self._clock.monotonic(), "UlazAI is in trouble")
             _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
             return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
         except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out
@@ -115,7 +115,7 @@ class Submitter:
             _log.warning("provider refused the job", job_id=job.id, error=str(error))
             return lambda: repository.fail(job.id, error.user_text)
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
-        if self._breaker.refused(self._clock.now(), _waiting_reason(error), wish):
+        if self._breaker.refused(self._clock.monotonic(), _waiting_reason(error), wish):
             _log.error("provider takes no jobs for now; they stay queued", job_id=job.id, error=str(error))
         return lambda: repository.requeue(job.id)
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import heapq
-from datetime import datetime, timedelta
 
 from bot.clock import Clock
 
-# However wrong a plan or a clock may be, somebody looks again after this long.
+# However wrong a plan may be, the queue is checked again after this long.
 _LONGEST_SLEEP_SECONDS = 30.0
 
 
@@ -15,10 +14,9 @@ class TimerQueue:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._heap: list[tuple[datetime, int]] = []
-        self._due: dict[int, datetime] = {}
+        self._heap: list[tuple[float, int]] = []
+        self._due: dict[int, float] = {}
         self._changed = asyncio.Event()
-        self._seen_at = clock.now()
 
     def __len__(self) -> int:
         return len(self._due)
@@ -26,8 +24,8 @@ class TimerQueue:
     def __contains__(self, job_id: int) -> bool:
         return job_id in self._due
 
-    def put(self, job_id: int, due: datetime) -> None:
-        """Plan a job, in place of an earlier plan for it."""
+    def put(self, job_id: int, due: float) -> None:
+        """Plan a job for a monotonic time, in place of an earlier plan for it."""
         self._due[job_id] = due
         heapq.heappush(self._heap, (due, job_id))
         self._changed.set()
@@ -38,10 +36,7 @@ class TimerQueue:
 
     def pop_due(self) -> list[int]:
         """Take out the jobs whose time has come."""
-        now = self._clock.now()
-        if now < self._seen_at:
-            self._move_all(now - self._seen_at)
-        self._seen_at = now
+        now = self._clock.monotonic()
         found = []
         while self._heap and self._heap[0][0] <= now:
             due, job_id = heapq.heappop(self._heap)
@@ -51,13 +46,7 @@ class TimerQueue:
                 found.append(job_id)
         return found
 
-    def _move_all(self, by: timedelta) -> None:
-        """Keep the plans at their distance when the clock was set back, however far."""
-        self._due = {job_id: due + by for job_id, due in self._due.items()}
-        self._heap = [(due, job_id) for job_id, due in self._due.items()]
-        heapq.heapify(self._heap)
-
-    async def wait(self, at_most_until: datetime | None = None) -> None:
+    async def wait(self, at_most_until: float | None = None) -> None:
         """Sleep until something is due, or may be, or until the time given."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
@@ -67,7 +56,7 @@ class TimerQueue:
         if at_most_until is not None:
             ends.append(at_most_until)
         if ends:
-            pause = min(pause, (min(ends) - self._clock.now()).total_seconds())
+            pause = min(pause, min(ends) - self._clock.monotonic())
         if pause <= 0:
             return
         try:

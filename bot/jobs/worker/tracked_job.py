@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from bot.backoff import Backoff
 from bot.jobs.models import Job
@@ -11,8 +10,8 @@ from bot.jobs.polling.policy import PollState
 PendingWrite = Callable[[], Awaitable[Job]]
 """Writes down what happened. It may be called again until the database takes it."""
 
-StepResult = datetime | PendingWrite
-"""What follows a step: come back then, or write this down."""
+StepResult = float | PendingWrite
+"""What follows a step: the next one at this monotonic time, or something to write down."""
 
 
 @dataclass(slots=True)
@@ -31,7 +30,7 @@ class TrackedJob:
     watch: PollState
     failures: int = 0
     odd_looks: int = 0
-    odd_since: datetime | None = None
+    odd_since: float | None = None
     unwritten: PendingWrite | None = None
     wants_hint: bool = False
     may_be_posted: bool = False
@@ -40,7 +39,7 @@ class TrackedJob:
         """Go by the job's row, and by the thread that may have been made while it was read."""
         self.job = replace(row, thread_id=row.thread_id or self.job.thread_id)
 
-    def later(self, now: datetime, shortest_seconds: float) -> datetime:
+    def later(self, now: float, shortest_seconds: float) -> float:
         """Count a failure and return when to try again: later with each one in a row, at most five minutes."""
         self.failures += 1
-        return now + timedelta(seconds=Backoff(2 * shortest_seconds).pause(self.failures))
+        return now + Backoff(2 * shortest_seconds).pause(self.failures)

@@ -13,7 +13,7 @@ happens in one step reaches another job or ends the loop.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -132,7 +132,7 @@ class Worker:
         self._watcher.recall(await self._repository.durations())
         await self._line.recall()
         for job in await self._repository.unfinished():
-            self._watch(job, self._clock.now())
+            self._watch(job, self._clock.monotonic())
             # Of an outcome as well as of a card for moderators.
             self._entries[job.id].may_be_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
             if job.awaits_delivery:
@@ -146,7 +146,7 @@ class Worker:
         # Moderators may decide before the command that took the job comes to this.
         is_overtaken = job.state is JobState.AWAITING_APPROVAL and job.id in self._entries
         if not self._stopping and not is_overtaken:
-            self._watch(job, self._clock.now())
+            self._watch(job, self._clock.monotonic())
 
     def refresh(self, job: Job) -> bool:
         """Tell which card and thread a job has got in the meantime.
@@ -179,18 +179,18 @@ class Worker:
 
     async def wait_until_due(self) -> None:
         """Sleep until a job wants a step, or may."""
-        await self._schedule.wait(None if self._stopping else self._dispatcher.next_at(self._clock.now()))
+        await self._schedule.wait(None if self._stopping else self._dispatcher.next_at(self._clock.monotonic()))
 
     async def run_once(self) -> None:
         """Start the step of every job that is due. Never raises, and waits for none of them."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         for job_id in self._schedule.pop_due():
             if entry := self._entries.get(job_id):
                 self._take_up(entry, now)
         if not self._stopping:
             self._give_turns(now)
 
-    def _take_up(self, entry: TrackedJob, now: datetime) -> None:
+    def _take_up(self, entry: TrackedJob, now: float) -> None:
         """Let a job whose time has come wait for its turn, if its step asks the provider; else start the step."""
         job, is_told = entry.job, entry.unwritten is not None or entry.job.awaits_delivery
         if job.state is JobState.QUEUED and not is_told:
@@ -200,7 +200,7 @@ class Worker:
         else:
             self._start(entry)
 
-    def _give_turns(self, now: datetime) -> None:
+    def _give_turns(self, now: float) -> None:
         dispatcher = self._dispatcher
         if dispatcher.wants_to_learn(now):
             self._spawn(self._learn(), "turns")
@@ -245,8 +245,8 @@ class Worker:
             if entry.unwritten:
                 _log.error("job's outcome could not be written", job_id=entry.job.id, task_id=entry.job.task_id)
 
-    def _watch(self, job: Job, due: datetime) -> None:
-        self._entries[job.id] = TrackedJob(job, initial_poll_state(job))
+    def _watch(self, job: Job, due: float) -> None:
+        self._entries[job.id] = TrackedJob(job, initial_poll_state(job, self._clock))
         self._line.leave(job.id)
         self._line.note(job)
         self._schedule.put(job.id, due)
@@ -283,7 +283,7 @@ class Worker:
         is_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
         return self._posts if is_posted else self._sends
 
-    async def _read_again(self, entry: TrackedJob) -> datetime | None:
+    async def _read_again(self, entry: TrackedJob) -> float | None:
         """Somebody else moved the job, such as a member who cancelled it: go by what its row says."""
         try:
             job = await self._repository.get(entry.job.id)
@@ -296,11 +296,11 @@ class Worker:
         entry.job = job
         return self._later(entry)
 
-    async def _advance(self, entry: TrackedJob) -> datetime | None:
+    async def _advance(self, entry: TrackedJob) -> float | None:
         """Do the job's next step and return when the one after it is due; None: there is none."""
         if entry.unwritten is None:
             following = await self._next(entry)
-            if following is None or isinstance(following, datetime):
+            if following is None or isinstance(following, float):
                 return following
             entry.unwritten = following
         return await self._write(entry, entry.unwritten)
@@ -323,18 +323,18 @@ class Worker:
             JobState.UNCONFIRMED: self._teller.undecided_step,
         }.get(state)
 
-    async def _write(self, entry: TrackedJob, write: PendingWrite) -> datetime | None:
+    async def _write(self, entry: TrackedJob, write: PendingWrite) -> float | None:
         """PendingWrite down what happened. What can't be written now stays in memory, and is written later."""
         entry.update(await write())
         entry.unwritten, entry.failures, entry.may_be_posted = None, 0, False
         if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
             self._undecided.add(entry.job.id)
         if entry.job.state is JobState.QUEUED:
-            return self._clock.now()
+            return self._clock.monotonic()
         if entry.job.state is not JobState.PROCESSING:
             self._discord().show(JobStatus(entry.job))
-            return self._clock.now() if entry.job.wants_work else None
-        entry.watch = initial_poll_state(entry.job)
+            return self._clock.monotonic() if entry.job.wants_work else None
+        entry.watch = initial_poll_state(entry.job, self._clock)
         self._discord().show(JobStatus(entry.job, entry.watch))
         self._reconsider_undecided()
         return self._watcher.first_look(entry)
@@ -343,7 +343,7 @@ class Worker:
         """The answer to a submission told the account's balance: it may say something about other jobs."""
         for job_id in self._undecided & self._entries.keys():
             self._entries[job_id].wants_hint = True
-            self._schedule.put(job_id, self._clock.now())
+            self._schedule.put(job_id, self._clock.monotonic())
         self._undecided.clear()
 
     def _discord(self) -> JobNotifier:
@@ -351,5 +351,5 @@ class Worker:
             raise RuntimeError("attach a notifier before the first step")
         return self._notifier
 
-    def _later(self, entry: TrackedJob) -> datetime:
-        return entry.later(self._clock.now(), self._min_interval)
+    def _later(self, entry: TrackedJob) -> float:
+        return entry.later(self._clock.monotonic(), self._min_interval)

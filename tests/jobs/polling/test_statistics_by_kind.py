@@ -1,7 +1,5 @@
 """What finished jobs teach, from the look that found them finished to the next job's looks."""
 
-from datetime import timedelta
-
 import pytest
 
 from bot.jobs.polling.duration_model import MEMORY
@@ -10,15 +8,14 @@ from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
 from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
 from bot.provider.models import GenerationMode, Submission
 from tests.builders import TEXT_REQUEST, picture_request, take
-from tests.clock import START
 from tests.jobs.scripted import COMPLETED, MIN_INTERVAL, VIDEO, Stage
 
 TEXT = VideoKind.of(TEXT_REQUEST)
 
 
 def finish(experience: StatisticsByKind, unfinished_age: float, age: float) -> None:
-    watch = PollState(START, TYPICAL).seen(START + timedelta(seconds=unfinished_age), None)
-    experience.learn(TEXT_REQUEST, watch, START + timedelta(seconds=age))
+    watch = PollState(0.0, TYPICAL).seen(unfinished_age, None)
+    experience.learn(TEXT_REQUEST, watch, age)
 
 
 def test_kinds_are_told_apart_by_what_makes_jobs_slower() -> None:
@@ -65,7 +62,7 @@ async def test_a_new_process_goes_by_the_jobs_in_the_database(stage: Stage) -> N
     assert await stage.repository.durations() == {TEXT: [300.0] * 10}
     await stage.new_worker().recover()
     await stage.settle()
-    assert next_poll(PollState(START, TYPICAL), START, MIN_INTERVAL) - START < timedelta(seconds=100)
+    assert next_poll(PollState(0.0, TYPICAL), 0.0, MIN_INTERVAL) < 100
     await stage.ask()
     await stage.pass_time(200)
     assert not stage.provider.looked

@@ -1,5 +1,3 @@
-from datetime import timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from tests.clock import FakeClock
 
 
 def spend(bucket: TokenBucket, clock: FakeClock, wanted: int) -> int:
-    available = bucket.available(clock.now())
+    available = bucket.available(clock.monotonic())
     taken = wanted if available is None else min(wanted, available)
     bucket.take(taken)
     return taken
@@ -17,9 +15,9 @@ def spend(bucket: TokenBucket, clock: FakeClock, wanted: int) -> int:
 
 def test_no_rate_is_no_limit() -> None:
     clock = FakeClock()
-    bucket = TokenBucket(0, clock.now())
-    assert bucket.available(clock.now()) is None
-    assert bucket.next_at(clock.now()) == clock.now()
+    bucket = TokenBucket(0, clock.monotonic())
+    assert bucket.available(clock.monotonic()) is None
+    assert bucket.next_at(clock.monotonic()) == clock.monotonic()
 
 
 @given(
@@ -31,7 +29,7 @@ def test_never_more_than_the_rate_and_what_it_holds(
     rate: float, size: float | None, steps: list[tuple[float, int]]
 ) -> None:
     clock = FakeClock()
-    bucket = TokenBucket(rate, clock.now(), size)
+    bucket = TokenBucket(rate, clock.monotonic(), size)
     taken, passed = 0, 0.0
     for pause, wanted in steps:
         clock.advance(pause)
@@ -43,18 +41,11 @@ def test_never_more_than_the_rate_and_what_it_holds(
 @pytest.mark.parametrize("rate", [0.5, 3, 20])
 def test_the_next_token_comes_when_it_was_promised(rate: float) -> None:
     clock = FakeClock()
-    bucket = TokenBucket(rate, clock.now())
+    bucket = TokenBucket(rate, clock.monotonic())
     spend(bucket, clock, 1000)
-    promised = bucket.next_at(clock.now())
-    clock.advance((promised - clock.now()).total_seconds() + 0.001)
+    promised = bucket.next_at(clock.monotonic())
+    clock.advance(promised - clock.monotonic() + 0.001)
     assert spend(bucket, clock, 1000) == 1
-
-
-def test_a_clock_set_back_gives_nothing() -> None:
-    clock = FakeClock()
-    bucket = TokenBucket(2, clock.now())
-    spend(bucket, clock, 2)
-    assert bucket.available(clock.now() - timedelta(hours=1)) == 0
 
 
 _counts = st.integers(0, 30)

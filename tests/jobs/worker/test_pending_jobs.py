@@ -317,12 +317,12 @@ async def test_looks_get_every_second_request_while_jobs_are_to_be_sent(stage: S
 
 
 async def test_a_long_line_is_gone_through_seldom(stage: Stage) -> None:
-    now, request = stage.clock.now(), GenerationRequest(GenerationMode.TEXT, "x")
+    now, request = stage.clock.monotonic(), GenerationRequest(GenerationMode.TEXT, "x")
     line = PendingJobs(stage.repository, active_jobs=1, window=timedelta(hours=1))
     for number in range(1000):
-        line.join(Job(number, requester(RED, number), request, QUEUED, 55, now))
+        line.join(Job(number, requester(RED, number), request, QUEUED, 55, stage.clock.now()))
     assert line.looks_at(now) == now
     news = list(line.news(now, ProviderCapacity(BUSY, now, [], lambda _: 75.0, 0)))
     assert [wait.place for _, wait in news] == list(range(1, 1001))
     line.leave(0)
-    assert line.looks_at(now) == now + timedelta(seconds=1.998)
+    assert line.looks_at(now) == now + 1.998

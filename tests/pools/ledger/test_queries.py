@@ -37,12 +37,12 @@ async def treasury(tmp_path: Path) -> AsyncIterator[Treasury]:
 
 async def test_spending_is_told_by_day_week_and_month(treasury: Treasury) -> None:
     # 1 August 2026 is a Saturday.
-    treasury.clock.advance(-6 * DAY)
-    await treasury.paid(price=100)  # Sunday, 26 July
+    treasury.clock.advance(29 * DAY)
+    await treasury.paid(price=100)  # Sunday, 30 August
     treasury.clock.advance(DAY)
-    await treasury.paid(price=20)  # Monday, 27 July
+    await treasury.paid(price=20)  # Monday, 31 August
     treasury.clock.advance(5 * DAY)
-    await treasury.paid(price=3)  # Saturday, 1 August
+    await treasury.paid(price=3)  # Saturday, 5 September
     statement = await treasury.pools.statement(GUILD)
     assert statement.spending == Spending(today=3, this_week=23, this_month=3)
     assert statement.pool.funds.spent == 123
