@@ -5,6 +5,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
@@ -12,7 +13,7 @@ import discord
 import stamina
 import structlog
 
-from bot.client import Services, VideoBot
+from bot.client import Parts, Services, VideoBot
 from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import DiscordUnavailableError
@@ -32,9 +33,22 @@ from bot.pools.reconciliation.service import ReconciliationService
 from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
 from bot.sessions.service import SessionService
+from bot.sessions.worker import SessionWorker
 from bot.storage.database import Database
 from bot.storage.lock import only_bot_on
+from cogs.delivery import Delivery
 from cogs.interactions.errors import CommandTree
+from cogs.messages.approval_cards import ApprovalCards
+from cogs.messages.session_messages import SessionMessages
+from cogs.messages.status_cards import StatusCards
+from cogs.messages.video_files import VideoFiles
+from cogs.moderation.unconfirmed import Unconfirmed
+from cogs.pool.approvals import Approvals
+from cogs.pool.credits import Pools
+from cogs.pool.group import pool_group
+from cogs.pool.why import Why
+from cogs.session import Sessions
+from cogs.video import Video
 
 _log = structlog.get_logger(__name__)
 
@@ -52,7 +66,6 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         DatabaseInUseError: another bot is running on the database.
         StorageError: the database can't be opened.
     """
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
         stack.enter_context(only_bot_on(settings.database_path))
         database = await stack.enter_async_context(Database.open(settings.database_url))
@@ -61,26 +74,73 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         downloader = await stack.enter_async_context(Downloader({provider_host}, {discord_host, *DISCORD_FILE_HOSTS}))
         archive = Archive(settings.archive_dir, settings.archive_max_mb * _BYTES_PER_MB)
         await archive.open()
-        repository = JobRepository(database, clock)
-        approvals, patience = ApprovalRepository(database, clock), _patience(settings)
-        worker = Worker(repository, approvals, provider, clock, patience)
-        terms = _terms(settings)
-        services = Services(
-            jobs=JobService(repository, terms),
-            pools=PoolService(database, clock, terms),
-            reconciliation=ReconciliationService(settings.database_path),
-            sessions=SessionService(database, clock, terms),
-            unconfirmed=UnconfirmedService(UnconfirmedRepository(database, clock), provider),
-            moderation=ApprovalService(approvals, approval_after=patience.approval_after),
-            outbox=ModerationOutbox(approvals, LowBalanceRepository(database), clock),
-            worker=worker,
-            downloader=downloader,
-            archive=archive,
-            clock=clock,
-        )
-        bot = VideoBot(services, settings.discord_api_url, tree_cls=CommandTree)
-        stack.push_async_callback(_close, bot, worker)
+
+        def build(bot: VideoBot) -> Parts:
+            return _build(bot, settings, Opened(database, provider, downloader, archive, stack))
+
+        bot = VideoBot(settings.discord_api_url, build, CommandTree)
+        stack.push_async_callback(_close, bot)
         yield bot
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What has been opened, and is closed at the end."""
+
+    database: Database
+    provider: UlazaiProvider
+    downloader: Downloader
+    archive: Archive
+    stack: AsyncExitStack
+
+
+def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
+    """Make everything that works through the client: values first, what uses them after, nothing attached later."""
+    clock, database, pool_settings = SystemClock(), opened.database, _pool_settings(settings)
+    worker_settings = _worker_settings(settings)
+    repository, approvals = JobRepository(database, clock), ApprovalRepository(database, clock)
+    jobs, pools = JobService(repository, pool_settings), PoolService(database, clock, pool_settings)
+    sessions = SessionService(database, clock, pool_settings)
+    moderation = ApprovalService(approvals, approval_after=worker_settings.approval_after)
+    unconfirmed = UnconfirmedService(UnconfirmedRepository(database, clock), opened.provider)
+
+    cards = StatusCards(bot, clock, moderation.deadline)
+    videos = VideoFiles(opened.downloader, opened.archive)
+    approval_cards = ApprovalCards(bot, jobs, pools, moderation)
+    outbox = ModerationOutbox(approvals, LowBalanceRepository(database), clock, approval_cards)
+    delivery = Delivery(bot, jobs, unconfirmed, outbox, cards=cards, videos=videos, approvals=approval_cards)
+    worker = Worker(repository, approvals, opened.provider, clock, delivery, worker_settings)
+    session_worker = SessionWorker(sessions, clock, SessionMessages(bot), worker.track)
+    opened.stack.push_async_callback(videos.stop)
+    opened.stack.push_async_callback(session_worker.stop)
+
+    services = Services(
+        jobs=jobs,
+        pools=pools,
+        reconciliation=ReconciliationService(settings.database_path),
+        sessions=sessions,
+        session_worker=session_worker,
+        unconfirmed=unconfirmed,
+        moderation=moderation,
+        outbox=outbox,
+        worker=worker,
+        downloader=opened.downloader,
+        archive=opened.archive,
+        clock=clock,
+    )
+    return Parts(
+        services,
+        cogs=(
+            Video(bot, delivery, cards, videos),
+            Unconfirmed(bot),
+            Sessions(sessions, session_worker),
+            Pools(bot),
+            Why(),
+            Approvals(bot),
+        ),
+        commands=(pool_group(),),
+        loops={"jobs": worker.run, "cards": cards.run_once, "moderation": outbox.run, "sessions": session_worker.run},
+    )
 
 
 async def run(settings: Settings) -> None:
@@ -139,8 +199,8 @@ def _is_passing(error: Exception) -> bool:
     return isinstance(error, passing)
 
 
-async def _close(bot: VideoBot, worker: Worker) -> None:
-    await asyncio.gather(worker.stop(_GRACE_SECONDS), bot.finish(_GRACE_SECONDS))
+async def _close(bot: VideoBot) -> None:
+    await asyncio.gather(bot.services.worker.stop(_GRACE_SECONDS), bot.finish(_GRACE_SECONDS))
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await bot.close()
@@ -157,12 +217,12 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-def _terms(settings: Settings) -> PoolSettings:
+def _pool_settings(settings: Settings) -> PoolSettings:
     limits = Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
     return PoolSettings(limits, settings.pool_starting_credits, settings.pool_managers_may_deposit)
 
 
-def _patience(settings: Settings) -> WorkerSettings:
+def _worker_settings(settings: Settings) -> WorkerSettings:
     return WorkerSettings(
         min_interval_seconds=settings.poll_min_interval_seconds,
         job_max=timedelta(hours=settings.job_max_hours),

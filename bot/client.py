@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,23 +28,9 @@ from bot.media.downloads import Downloader
 from bot.pools.reconciliation.service import ReconciliationService
 from bot.pools.service import PoolService
 from bot.sessions.service import SessionService
+from bot.sessions.worker import SessionWorker
 
 _log = structlog.get_logger(__name__)
-
-EXTENSIONS = (
-    "cogs.delivery",
-    "cogs.video",
-    "cogs.moderation.unconfirmed",
-    "cogs.session",
-    "cogs.pool.credits",
-    "cogs.pool.server_rules",
-    "cogs.pool.member_rules",
-    "cogs.pool.word_list",
-    "cogs.pool.why",
-    "cogs.pool.queue",
-    "cogs.pool.approvals",
-)
-"""The cogs, loaded in this order."""
 
 ALREADY_ANSWERED = 40060
 """Discord's error code for a second first answer to the same interaction."""
@@ -83,6 +69,7 @@ class Services:
     jobs: JobService
     unconfirmed: UnconfirmedService
     sessions: SessionService
+    session_worker: SessionWorker
     moderation: ApprovalService
     outbox: ModerationOutbox
     pools: PoolService
@@ -93,16 +80,37 @@ class Services:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the composition root makes for a client.
+
+    Attributes:
+        commands: what no cog registers.
+        loops: the steps that run again and again from the login on, each by its name.
+    """
+
+    services: Services
+    cogs: Sequence[commands.Cog]
+    commands: Sequence[app_commands.Group]
+    loops: Mapping[str, Callable[[], Awaitable[None]]]
+
+
 class VideoBot(commands.AutoShardedBot):
     """The bot. It needs no privileged intent, and keeps no messages and no members in memory."""
 
     def __init__(
         self,
-        services: Services,
         api_url: str,
-        *,
+        build: Callable[["VideoBot"], Parts],
         tree_cls: type[app_commands.CommandTree[Any]] = app_commands.CommandTree,
     ) -> None:
+        """Make a client that is not logged in yet.
+
+        Args:
+            api_url: Discord's HTTP API.
+            build: makes everything that works through this client.
+            tree_cls: what commands and their errors go through.
+        """
         # Where discord.py sends its requests is a value of the class; nothing else takes an address.
         discord.http.Route.BASE = api_url
         # It never speaks: the libraries for that are not missing.
@@ -119,27 +127,41 @@ class VideoBot(commands.AutoShardedBot):
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
-        self.services = services
         # Forms live in memory: their ids tell those of this process from those of an earlier one.
         self.form_prefix = f"{secrets.token_hex(4)}:"
         self._was_ready = False
         self._stopping = False
         self._underway: set[asyncio.Task[Any]] = set()
+        self._running: list[asyncio.Task[None]] = []
+        self._parts = build(self)
+        self.services = self._parts.services
 
     async def setup_hook(self) -> None:
-        """Run between login and the gateway: load the cogs and register the commands."""
+        """Run between login and the gateway: recover the open jobs, start the loops, register the commands."""
         await self._find_gateway()
-        for extension in EXTENSIONS:
-            await self.load_extension(extension)
+        for cog in self._parts.cogs:
+            await self.add_cog(cog)
+        for command in self._parts.commands:
+            self.tree.add_command(command)
         await self._recover()
+        self._running = [asyncio.create_task(_repeat(*loop), name=loop[0]) for loop in self._parts.loops.items()]
         await self._sync_commands()
         _log.info("invite the bot with this link", url=self.invite_url)
+
+    async def close(self) -> None:
+        """Stop the loops, and close the connection."""
+        for loop in self._running:
+            loop.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await super().close()
 
     async def _recover(self) -> None:
         # What is there by now, and what this makes, stays for good: the collector need not go through it, now or later.
         gc.disable()
         try:
             await self.services.worker.recover()
+            await self.services.outbox.recover()
+            await self.services.session_worker.recover()
         finally:
             gc.freeze()
             gc.enable()
@@ -214,3 +236,16 @@ class VideoBot(commands.AutoShardedBot):
             _log.error("commands could not be registered; start again to retry", error=str(error))
             return
         _log.info("commands registered", commands=len(wanted))
+
+
+async def _repeat(name: str, step: Callable[[], Awaitable[None]]) -> None:
+    """Run a step again and again; no error ends it.
+
+    `discord.ext.tasks` is not used: it sleeps until a wall-clock moment, and a clock that is set back stops it.
+    """
+    while True:
+        try:
+            await step()
+        except Exception:  # noqa: BLE001 - no step raises; if one does after all, its loop would be over for good
+            _log.critical("a loop broke and goes on", loop=name, exc_info=True)
+            await asyncio.sleep(1)

@@ -1,23 +1,22 @@
-"""The managers' commands for creative sessions, and the loop that drives these."""
+"""The managers' commands for creative sessions."""
 
 from contextlib import suppress
 
 import discord
 import structlog
 from discord import app_commands
-from discord.ext import commands, tasks
+from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.errors import ChangeRefusedError, DeliveryDelayedError, PlaceError, StorageError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Session, SessionPlan
 from bot.pools.rules.input_checks import MAX_CREDITS
-from bot.sessions.service import MAX_MINUTES, MAX_TITLE
+from bot.sessions.service import MAX_MINUTES, MAX_TITLE, SessionService
 from bot.sessions.worker import SessionWorker
 from cogs.interactions.channel_checks import check_place
 from cogs.interactions.permissions import is_manager, require_guild, require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
-from cogs.messages.session_messages import SessionMessages
 from cogs.rendering import sessions as _session_render
 
 _log = structlog.get_logger(__name__)
@@ -31,38 +30,14 @@ class Sessions(commands.Cog):
 
     session = app_commands.Group(name="session", description="Threads in which videos are paid from a budget")
 
-    def __init__(self, bot: VideoBot) -> None:
-        self.bot = bot
-        self.service = bot.services.sessions
-        self.keeper = SessionWorker(self.service, bot.services.clock, bot.services.worker.wake)
-
-    async def cog_load(self) -> None:
-        """Take over the open sessions, and start the loop."""
-        self.keeper.attach(SessionMessages(self.bot))
-        await self.keeper.recover()
-        self.keep.start()
-
-    async def cog_unload(self) -> None:
-        """Stop the loop."""
-        self.keep.cancel()
-        await self.keeper.stop()
-
-    @tasks.loop()
-    async def keep(self) -> None:
-        """Do what is due for the sessions, as soon as it is."""
-        await self.keeper.wait_until_due()
-        await self.keeper.run_once()
-
-    @keep.error
-    async def _loop_broke(self, error: BaseException) -> None:
-        # Its body does not raise; if it does after all, the loop would be over for good.
-        _log.critical("the sessions' loop broke and is started again", exc_info=error)
-        self.keep.restart()
+    def __init__(self, sessions: SessionService, worker: SessionWorker) -> None:
+        self.service = sessions
+        self.worker = worker
 
     @commands.Cog.listener()
     async def on_guild_role_delete(self, _role: discord.Role) -> None:
         """Let no card name a role that is gone."""
-        self.keeper.role_gone()
+        self.worker.role_gone()
 
     @session.command(description="Begin a session: a thread in which videos are paid from a budget")
     @app_commands.describe(
@@ -105,7 +80,7 @@ class Sessions(commands.Cog):
         guild_id = await require_manager(interaction)
         async with deferred_when_slow(interaction, ephemeral=True):
             session_id = session if session is not None else await self._session_here(interaction, guild_id)
-            ending = await self.keeper.end(session_id, guild_id, interaction.user.id)
+            ending = await self.worker.end(session_id, guild_id, interaction.user.id)
         await send_or_edit(interaction, _session_render.ended(ending), ephemeral=True)
 
     @end.autocomplete("session")
@@ -134,7 +109,7 @@ class Sessions(commands.Cog):
             return await send_or_edit(interaction, _session_render.answer(session))
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             _log.warning("session not announced: it is over", session_id=session.id, error=str(error))
-            await self.keeper.give_up(session)
+            await self.worker.give_up(session)
             # The answer may have arrived after all.
             with suppress(discord.HTTPException, *NETWORK_ERRORS):
                 await interaction.edit_original_response(embed=_session_render.failed_answer(session))
@@ -144,18 +119,13 @@ class Sessions(commands.Cog):
 
     async def _open(self, interaction: _Interaction, session: Session, message_id: int) -> None:
         try:
-            card = await self.keeper.open(await self.service.record_thread(session.id, message_id))
+            card = await self.worker.open(await self.service.record_thread(session.id, message_id))
         except (DeliveryDelayedError, StorageError) as error:
             _log.warning("session is opened later", session_id=session.id, error=str(error))
-            self.keeper.adopt(session)
+            self.worker.adopt(session)
             return
         if card is None:
             raise ChangeRefusedError(_session_render.not_opened(session))
         if not card.is_pinned:
             with suppress(discord.HTTPException, *NETWORK_ERRORS):
                 await interaction.followup.send(_session_render.pin_hint(), ephemeral=True)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Load the cog."""
-    await bot.add_cog(Sessions(bot))

@@ -12,6 +12,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, VideoBot
+from bot.clock import SystemClock
 from bot.codes import Refusal
 from bot.errors import DownloadError, PromptRefusedError, RefusedError, StorageError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
@@ -33,7 +34,8 @@ from cogs.interactions.modals import AnimateModal, Form, FormValues
 from cogs.interactions.permissions import require_guild, role_ids
 from cogs.interactions.refused_requests import RefusedRequests
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
-from cogs.messages.video_files import attachment, is_too_large, upload_limit
+from cogs.messages.status_cards import StatusCards
+from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
 from cogs.rendering import jobs as _render
 from cogs.rendering.refusals import sentence_of
 from cogs.rendering.text import quoted
@@ -66,11 +68,20 @@ _Prompt = app_commands.Range[str, 1, MAX_PROMPT]
 class Video(commands.Cog):
     """Asking for videos, and looking after one's own."""
 
-    def __init__(self, bot: VideoBot, delivery: Delivery) -> None:
+    def __init__(self, bot: VideoBot, delivery: Delivery, cards: StatusCards, videos: VideoFiles) -> None:
+        """Make the cog.
+
+        Args:
+            bot: the client.
+            delivery: the Discord side of jobs.
+            cards: the status cards.
+            videos: the files of finished videos.
+        """
         self.bot = bot
-        self.services = bot.services
         self.delivery = delivery
-        self.refused = RefusedRequests(bot.services.clock)
+        self.cards = cards
+        self.videos = videos
+        self.refused = RefusedRequests(SystemClock())
         self.menu = app_commands.ContextMenu(name="Animate image", callback=self.animate_image)
 
     async def cog_load(self) -> None:
@@ -149,19 +160,19 @@ class Video(commands.Cog):
     @commands.Cog.listener()
     async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
         """Tell a member who uses the bot again of what could not be posted anywhere, once."""
-        jobs = await self.services.jobs.kept(require_guild(interaction), interaction.user.id)
+        jobs = await self.bot.services.jobs.kept(require_guild(interaction), interaction.user.id)
         if not jobs or interaction.response.type is discord.InteractionResponseType.modal:
             return
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
             await interaction.followup.send(_render.kept(jobs), ephemeral=True)
             for job in jobs:
-                await self.services.jobs.record_telling(job)
+                await self.bot.services.jobs.record_telling(job)
 
     @app_commands.command(description="Your videos in the making, your credits, and your limits")
     async def usage(self, interaction: _Interaction) -> None:
         """Show what the member uses."""
         async with deferred_when_slow(interaction, ephemeral=True):
-            overview = await self.services.jobs.overview(
+            overview = await self.bot.services.jobs.overview(
                 require_guild(interaction), interaction.user.id, role_ids(interaction)
             )
         await send_or_edit(interaction, _render.usage(overview), ephemeral=True)
@@ -174,13 +185,13 @@ class Video(commands.Cog):
             await self._give_again(interaction, video)
             return
         async with deferred_when_slow(interaction, ephemeral=True):
-            jobs = await self.services.jobs.history(require_guild(interaction), interaction.user.id)
+            jobs = await self.bot.services.jobs.history(require_guild(interaction), interaction.user.id)
         await send_or_edit(interaction, _render.history(jobs), ephemeral=True)
 
     @history.autocomplete("video")
     async def _finished_videos(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
         try:
-            jobs = await self.services.jobs.videos(
+            jobs = await self.bot.services.jobs.videos(
                 require_guild(interaction), interaction.user.id, str(current).strip()
             )
         except StorageError as error:
@@ -192,8 +203,8 @@ class Video(commands.Cog):
         # A file takes its time to be sent: longer than Discord waits for a first answer.
         await interaction.response.defer(ephemeral=True, thinking=True)
         guild_id = require_guild(interaction)
-        job = await self.services.jobs.video(job_id, guild_id, interaction.user.id)
-        file = await self.delivery.videos.kept(job, upload_limit(self.bot, guild_id))
+        job = await self.bot.services.jobs.video(job_id, guild_id, interaction.user.id)
+        file = await self.videos.kept(job, upload_limit(self.bot, guild_id))
         if file is None or not await _answer_with_file(interaction, job, file):
             await interaction.edit_original_response(content=_render.link_again(job), embed=_render.video_again(job))
 
@@ -203,8 +214,8 @@ class Video(commands.Cog):
         """Cancel a job of the member's that waits."""
         async with deferred_when_slow(interaction, ephemeral=True):
             job_id = job if job is not None else await self._only_waiting_job(interaction)
-            cancelled = await self.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
-            self.services.worker.forget(cancelled)
+            cancelled = await self.bot.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
+            self.bot.services.worker.untrack(cancelled)
             self.delivery.show(JobStatus(cancelled))
             self.delivery.close_approval_card(cancelled.id)
         embed = discord.Embed(
@@ -229,7 +240,7 @@ class Video(commands.Cog):
         return jobs[0].id
 
     async def _waiting(self, interaction: _Interaction) -> list[Job]:
-        overview = await self.services.jobs.overview(require_guild(interaction), interaction.user.id, ())
+        overview = await self.bot.services.jobs.overview(require_guild(interaction), interaction.user.id, ())
         return [job for job in overview.open_jobs if job.state in _CANCELLABLE]
 
     async def take(self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False) -> None:
@@ -247,11 +258,14 @@ class Video(commands.Cog):
             member_id=job.requester.member_id,
             held=job.held_credits,
         )
-        message_id = await self._show_card(interaction, job, overview.credits_left)
-        job = await self._note_card(job, message_id)
-        self.services.worker.wake(job)
-        if job.state is not JobState.AWAITING_APPROVAL:
-            await self.delivery.offer_thread(job)
+        try:
+            message_id = await self._show_card(interaction, job, overview.credits_left)
+        except Exception:
+            # Whatever it is, an error of our own too: a job that nobody drives would be held for good.
+            if job.id not in self.bot.services.worker:
+                await self._take_back(interaction, job)
+            raise
+        self.bot.services.worker.track(await self._note_card(job, message_id))
 
     async def _submit(
         self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool
@@ -269,7 +283,7 @@ class Video(commands.Cog):
         async with deferred_when_slow(interaction):
             if request.image_url:
                 await self._check_header(request.image_url)
-            return await self.services.jobs.submit(requester, request, is_asked=is_asked)
+            return await self.bot.services.jobs.submit(requester, request, is_asked=is_asked)
 
     async def _offer_to_ask(
         self, interaction: _Interaction, request: GenerationRequest, refusal: PromptRefusedError
@@ -292,21 +306,20 @@ class Video(commands.Cog):
             await refused.interaction.edit_original_response(view=None)
 
     async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> int:
-        embed = self.delivery.cards.begin(job, interaction, credits_left)
+        embed = self.cards.begin(job, interaction, credits_left)
         try:
             return await send_or_edit(interaction, embed)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             # The member saw a failure and may ask again: this one must not be sent and paid as well.
             _log.warning("the answer did not arrive: the job is cancelled", job_id=job.id, error=str(error))
-            await self._take_back(interaction, job)
             raise RefusedError(Refusal.ANSWER_LOST_CANCELLED) from error
 
     async def _take_back(self, interaction: _Interaction, job: Job) -> None:
         try:
-            cancelled = await self.services.jobs.cancel(job.id, job.requester.guild_id, job.requester.member_id)
+            cancelled = await self.bot.services.jobs.cancel(job.id, job.requester.guild_id, job.requester.member_id)
         except StorageError as error:
             # Held for good and never made would be worse: then it goes on.
-            self.services.worker.wake(job)
+            self.bot.services.worker.track(job)
             raise RefusedError(Refusal.ANSWER_LOST) from error
         self.delivery.show(JobStatus(cancelled))
         self.delivery.close_approval_card(cancelled.id)
@@ -316,17 +329,17 @@ class Video(commands.Cog):
 
     async def _note_card(self, job: Job, message_id: int) -> Job:
         try:
-            noted = await self.services.jobs.record_card(job, message_id)
+            noted = await self.bot.services.jobs.record_card(job, message_id)
         except StorageError as error:
             # The job is taken and answered; it goes on, at worst without its card after a restart.
             _log.error("card not noted", job_id=job.id, error=str(error))
             noted = replace(job, card_message_id=message_id)
-        self.delivery.cards.located(noted)
+        self.cards.located(noted)
         return noted
 
     async def _check_header(self, url: str) -> None:
         try:
-            await self.services.downloader.picture_header(
+            await self.bot.services.downloader.picture_header(
                 url, lambda header, complete: check_picture_header(header, complete=complete), PICTURE_HEADER_BYTES
             )
         except DownloadError as error:
@@ -371,11 +384,3 @@ async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedI
                 raise
             return False
     return True
-
-
-async def setup(bot: VideoBot) -> None:
-    """Load the cog."""
-    delivery = bot.get_cog("Delivery")
-    if not isinstance(delivery, Delivery):
-        raise commands.ExtensionFailed(__name__, TypeError("cogs.delivery is loaded first"))
-    await bot.add_cog(Video(bot, delivery))

@@ -1,6 +1,5 @@
 """What the README, `.env.example` and the changelog say is what there is; all of it, and nothing else."""
 
-import importlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -9,13 +8,13 @@ from typing import Any
 
 import pytest
 from discord import Permissions, app_commands
-from discord.ext import commands
 from pydantic.fields import FieldInfo
 
 import bot
 import bot.__main__ as command_line
-from bot.client import EXTENSIONS, PERMISSIONS
+from bot.client import PERMISSIONS
 from bot.config import Settings
+from cogs.commands import declared
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,13 +95,7 @@ def test_the_example_is_itself_a_file_of_settings(tmp_path: Path, monkeypatch: p
 
 def registered() -> Iterator[str]:
     """Yield what members can use, as the README writes it."""
-    for extension in EXTENSIONS:
-        module = importlib.import_module(extension)
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, commands.Cog) and value.__module__ == extension:
-                yield from map(_written, _commands_of(value.__cog_app_commands__))
-        in_pool = getattr(module, "POOL_COMMANDS", ())
-        yield from (f"/pool {command.qualified_name}" for command in _commands_of(in_pool))
+    yield from map(_written, _commands_of(declared()))
     for path in (ROOT / "cogs").glob("*.py"):
         yield from re.findall(r'ContextMenu\(\s*name="([^"]+)"', path.read_text(encoding="utf-8"))
 

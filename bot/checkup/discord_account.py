@@ -1,16 +1,15 @@
 """The Discord side: the token, the commands, and what the bot may do in each server."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncIterator
 
 import discord
-from discord.ext import commands
 
 from bot.checkup.clock import ClockReadings
 from bot.checkup.findings import Finding, ok, warning, wrong
-from bot.client import EXTENSIONS, NETWORK_ERRORS, PERMISSIONS, invite_url
+from bot.client import NETWORK_ERRORS, PERMISSIONS, invite_url
 from bot.config import Settings
+from cogs.commands import declared
 
 _TOKEN, _COMMANDS, _SERVERS = "Discord token", "commands", "servers"
 _STEP_SECONDS = 40.0
@@ -61,10 +60,7 @@ async def _check_commands(client: discord.Client) -> Finding:
 
 def command_names() -> set[str]:
     """Return the names of the commands that the cogs declare, without starting the cogs; menus are not among them."""
-    modules = [vars(importlib.import_module(extension)) for extension in EXTENSIONS]
-    cogs = [value for module in modules for value in module.values() if isinstance(value, commands.CogMeta)]
-    groups = {"pool" for module in modules if "POOL_COMMANDS" in module}
-    return groups | {command.name for cog in cogs for command in cog.__cog_app_commands__}
+    return {command.name for command in declared()}
 
 
 async def _check_servers(client: discord.Client) -> AsyncIterator[Finding]:

@@ -42,14 +42,28 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A message of ours: Discord's ids."""
+    """A message of the bot's: Discord's ids.
+
+    Attributes:
+        thread_id: of the job's own thread, where it was posted there.
+    """
 
     channel_id: int
     message_id: int
+    thread_id: int | None = None
 
 
 class JobNotifier(Protocol):
     """The side of Discord: posts outcomes and keeps cards up to date."""
+
+    async def open_thread(self, job: Job) -> int:
+        """Make the job's thread from its card, unless it has one, and return its id.
+
+        Raises:
+            PlaceRefusedError: Discord allows no thread here.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
 
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         """Post how a job ended, under `nonce(job)`.

@@ -63,25 +63,24 @@ class _TrackedSession:
 class SessionWorker:
     """Drives every session. `recover` begins after a start, `run_once` does what is due."""
 
-    def __init__(self, service: SessionService, clock: Clock, wake: Callable[[Job], None]) -> None:
-        """Make a keeper.
+    def __init__(
+        self, service: SessionService, clock: Clock, notifier: SessionNotifier, track: Callable[[Job], None]
+    ) -> None:
+        """Make a worker that knows no session yet.
 
         Args:
             service: the sessions.
             clock: the time.
-            wake: tells the worker of a job that goes another way now.
+            notifier: the Discord side.
+            track: gives the jobs' worker a job that has moved.
         """
         self._service = service
         self._clock = clock
-        self._wake = wake
+        self._track = track
         self._memories: dict[int, _TrackedSession] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._schedule = TimerQueue(clock)
         self._room = asyncio.Semaphore(_STEPS_AT_ONCE)
-        self._notifier: SessionNotifier | None = None
-
-    def attach(self, notifier: SessionNotifier) -> None:
-        """Say who does what is to be done at Discord; needed before the first round."""
         self._notifier = notifier
 
     async def recover(self) -> None:
@@ -103,6 +102,11 @@ class SessionWorker:
     async def wait_until_due(self) -> None:
         """Sleep until it is time for a round, or may be."""
         await self._schedule.wait()
+
+    async def run(self) -> None:
+        """Wait until something is due, and start it."""
+        await self.wait_until_due()
+        await self.run_once()
 
     async def run_once(self) -> None:
         """Begin what is due. Never raises, and waits for nothing at Discord."""
@@ -250,7 +254,7 @@ class SessionWorker:
     async def _find_thread(self, session: Session) -> None:
         """Find the answer from which the thread is to be made; where there is none, the session never began."""
         try:
-            message_id = await self._discord().find_answer(session)
+            message_id = await self._notifier.find_answer(session)
         except PlaceRefusedError:
             message_id = None
         if message_id is None:
@@ -264,7 +268,7 @@ class SessionWorker:
         may_be_posted, memory.may_be_posted = memory.may_be_posted, True
         memory.is_stale = False
         try:
-            card = await self._discord().open(status, may_be_posted=may_be_posted)
+            card = await self._notifier.open(status, may_be_posted=may_be_posted)
         except PlaceRefusedError as error:
             _log.warning("session can't be opened: it is over", session_id=session.id, error=str(error))
             self._ended(await self._service.give_up(session.id))
@@ -284,7 +288,7 @@ class SessionWorker:
         session = ending.status.session
         _log.info("session ended", session_id=session.id, cause=session.end_cause, returned=session.returned)
         for job in ending.expired:
-            self._wake(job)
+            self._track(job)
         self.nudge()
 
     async def _show(self, status: SessionStatus, memory: _TrackedSession) -> None:
@@ -293,7 +297,7 @@ class SessionWorker:
         pause = _BETWEEN_ROUNDS_SECONDS if is_young else _BETWEEN_LATE_EDITS_SECONDS
         memory.next_edit_at = self._clock.monotonic() + pause
         try:
-            await self._discord().show(status)
+            await self._notifier.show(status)
         except PlaceRefusedError as error:
             _log.info("session's card is gone", session_id=status.session.id, error=str(error))
             memory.is_card_gone = True
@@ -303,11 +307,6 @@ class SessionWorker:
         session = status.session
         summary = await self._service.summary(session)
         may_be_posted, memory.may_be_posted = memory.may_be_posted, True
-        await self._discord().close(summary, may_be_posted=may_be_posted)
+        await self._notifier.close(summary, may_be_posted=may_be_posted)
         await self._service.record_summary(session.id)
         _log.info("session summarised", session_id=session.id, videos=summary.videos, spent=summary.session.spent)
-
-    def _discord(self) -> SessionNotifier:
-        if self._notifier is None:
-            raise RuntimeError("attach a notifier before the first round")
-        return self._notifier

@@ -7,8 +7,11 @@ import discord
 from bot.client import VideoBot
 from bot.errors import PlaceRefusedError
 from bot.jobs.models import Approval, ApprovalCase, Job
+from bot.jobs.moderation.approval_service import ApprovalService
 from bot.jobs.ports import Posted, card_nonce, nonce
+from bot.jobs.service import JobService
 from bot.pools.models import LowBalanceNotice
+from bot.pools.service import PoolService
 from cogs.interactions.moderator_channel import trouble_with
 from cogs.messages.api_errors import discord_errors
 from cogs.moderation.approval_buttons import decision_buttons
@@ -21,22 +24,32 @@ _CLOCK_MARGIN = timedelta(minutes=5)
 class ApprovalCards:
     """Posts, finds and closes the cards on which moderators decide."""
 
-    def __init__(self, bot: VideoBot) -> None:
+    def __init__(self, bot: VideoBot, jobs: JobService, pools: PoolService, approvals: ApprovalService) -> None:
+        """Make the Discord side of approvals.
+
+        Args:
+            bot: the client.
+            jobs: for what a member has left.
+            pools: for where moderators are asked.
+            approvals: for until when they can decide.
+        """
         self._bot = bot
-        self._services = bot.services
+        self._jobs = jobs
+        self._pools = pools
+        self._approvals = approvals
 
     async def post(self, job: Job, approval: Approval, channel_id: int) -> Posted:
         """See `Notifier.post_approval_card`."""
         case, guild_id = ApprovalCase(job, approval), job.requester.guild_id
-        pool = await self._services.pools.pool(guild_id)
+        pool = await self._pools.pool(guild_id)
         if channel_id == pool.policy.moderators_channel:
             self._refuse_if_closed(guild_id, channel_id)
-        overview = await self._services.jobs.overview_after(job)
+        overview = await self._jobs.overview_after(job)
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         async with discord_errors():
             message = await channel.send(
                 _approval_render.card_text(job),
-                embed=_approval_render.open_card(case, pool, overview, self._services.moderation.deadline(job)),
+                embed=_approval_render.open_card(case, pool, overview, self._approvals.deadline(job)),
                 view=decision_buttons([case]),
                 nonce=card_nonce(job),
             )
@@ -84,7 +97,7 @@ class ApprovalCards:
             DeliveryDelayedError: not possible now.
         """
         guild_id = job.requester.guild_id
-        channel_id = (await self._services.pools.pool(guild_id)).policy.moderators_channel
+        channel_id = (await self._pools.pool(guild_id)).policy.moderators_channel
         if channel_id is None:
             return
         self._refuse_if_closed(guild_id, channel_id)

@@ -6,7 +6,9 @@ there are many cards, only the last edit is made. Interaction tokens are kept in
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import discord
 import structlog
@@ -64,7 +66,15 @@ class _Card:
 class StatusCards:
     """Every card of an open job."""
 
-    def __init__(self, bot: VideoBot, clock: Clock) -> None:
+    def __init__(self, bot: VideoBot, clock: Clock, approval_deadline: Callable[[Job], datetime]) -> None:
+        """Make an empty board.
+
+        Args:
+            bot: the client.
+            clock: the time.
+            approval_deadline: until when moderators can decide about a job.
+        """
+        self._approval_deadline = approval_deadline
         self._bot = bot
         self._clock = clock
         self._cards: dict[int, _Card] = {}
@@ -108,6 +118,11 @@ class StatusCards:
         """Tell of a request that counts and goes before edits: they leave room for it."""
         self._counted.available(self._clock.monotonic())
         self._counted.take(1)
+
+    async def run_once(self) -> None:
+        """Edit what is due, and pause until the next round."""
+        await self.refresh()
+        await asyncio.sleep(ROUND_SECONDS)
 
     async def refresh(self) -> None:
         """Edit the cards that are due, those of finished jobs first. Never raises."""
@@ -182,5 +197,5 @@ class StatusCards:
     def _render(self, card: _Card, now: float) -> discord.Embed:
         status = card.status
         if status.job.state is JobState.AWAITING_APPROVAL:
-            status = replace(status, expires_at=self._bot.services.moderation.deadline(status.job))
+            status = replace(status, expires_at=self._approval_deadline(status.job))
         return _render.card(status, now, card.credits_left)

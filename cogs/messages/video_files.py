@@ -7,9 +7,11 @@ from io import BufferedIOBase
 import discord
 import structlog
 
-from bot.client import Services, VideoBot
+from bot.client import VideoBot
 from bot.errors import DownloadError
 from bot.jobs.models import Job, JobState
+from bot.media.archive import Archive
+from bot.media.downloads import Downloader
 
 _log = structlog.get_logger(__name__)
 
@@ -23,8 +25,9 @@ _TOO_LARGE = 40005
 class VideoFiles:
     """Gives out the files of finished videos."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, downloader: Downloader, archive: Archive) -> None:
+        self._downloader = downloader
+        self._archive = archive
         self._keeping: dict[int, asyncio.Task[None]] = {}
         self._at_once = asyncio.Semaphore(_KEPT_AT_ONCE)
 
@@ -39,24 +42,24 @@ class VideoFiles:
         if job.state is not JobState.SUCCEEDED or not job.video_url:
             return None
         key = _key(job)
-        if copy := await self._services.archive.find(key):
+        if copy := await self._archive.find(key):
             return _fitting(copy, max_bytes)
         try:
-            file = await self._services.downloader.video(job.video_url, max_bytes)
+            file = await self._downloader.video(job.video_url, max_bytes)
         except DownloadError as error:
             _log.info("video is posted as a link", job_id=job.id, reason=str(error))
             return None
-        await self._services.archive.store(key, file)
+        await self._archive.store(key, file)
         return file
 
     async def kept(self, job: Job, max_bytes: int) -> BufferedIOBase | None:
         """Return the archived copy of a job's video if it has at most `max_bytes`; the caller closes it."""
-        copy = await self._services.archive.find(_key(job))
+        copy = await self._archive.find(_key(job))
         return _fitting(copy, max_bytes) if copy else None
 
     def keep_later(self, job: Job) -> None:
         """See to it in the background that the archive has a job's video. Never fails and never waits."""
-        is_wanted = self._services.archive.folder is not None and job.state is JobState.SUCCEEDED and job.video_url
+        is_wanted = self._archive.folder is not None and job.state is JobState.SUCCEEDED and job.video_url
         if is_wanted and job.id not in self._keeping:
             task = asyncio.create_task(self._keep(job), name=f"copy of job {job.id}")
             self._keeping[job.id] = task
@@ -70,13 +73,13 @@ class VideoFiles:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, job: Job) -> None:
-        archive, key = self._services.archive, _key(job)
+        archive, key = self._archive, _key(job)
         async with self._at_once:
             if copy := await archive.find(key):
                 copy.close()
                 return
             try:
-                file = await self._services.downloader.video(
+                file = await self._downloader.video(
                     job.video_url or "",
                     min(_MAX_KEPT_BYTES, archive.max_bytes),
                     max_seconds=_KEEP_SECONDS,

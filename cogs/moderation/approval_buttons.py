@@ -31,9 +31,6 @@ _STYLES = {
 # A message has room for five rows of buttons.
 _CASES_IN_LIST = 5
 
-DECISION_EVENT = "moderators_decision"
-"""Dispatched with the job when a moderator has decided about it."""
-
 
 def decision_buttons(cases: Sequence[ApprovalCase], *, named: bool = False) -> discord.ui.View:
     """The decisions for each job; `named` tells the jobs apart."""
@@ -129,8 +126,7 @@ async def _carry_out(interaction: _Interaction, decision: Awaitable[ApprovalCase
         case = await decision
     job, services = case.job, interaction.client.services
     _log.info("job decided", job_id=job.id, decision=case.approval.decision, moderator_id=interaction.user.id)
-    services.worker.wake(job)
-    interaction.client.dispatch(DECISION_EVENT, job)
+    services.worker.track(job)
     try:
         await _show_decision(interaction, case)
     except (discord.HTTPException, *NETWORK_ERRORS) as error:

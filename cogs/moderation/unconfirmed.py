@@ -136,7 +136,7 @@ async def _carry_out(interaction: _Interaction, decide: _Decision, label: str) -
     job = await decide()
     services: Services = interaction.client.services
     _log.warning("unconfirmed job decided", job_id=job.id, decision=label, moderator_id=interaction.user.id)
-    services.worker.wake(job)
+    services.worker.track(job)
     await _show_decision(interaction, f"{label}, decided by {interaction.user.mention}")
 
 
@@ -146,8 +146,3 @@ async def _show_decision(interaction: _Interaction, decision: str) -> None:
         await interaction.response.edit_message(content=f"{before}\n-# {decision}".strip(), view=None)
     except (discord.HTTPException, *NETWORK_ERRORS) as error:
         _log.warning("a decision could not be shown", interaction_id=interaction.id, error=str(error))
-
-
-async def setup(bot: VideoBot) -> None:
-    """Load the cog."""
-    await bot.add_cog(Unconfirmed(bot))

@@ -1,9 +1,11 @@
 """What the commands of `/pool` have in common."""
 
 from collections.abc import Callable
+from typing import Any
 
 import discord
 import structlog
+from discord import app_commands
 
 from bot.client import VideoBot
 from bot.errors import StorageError
@@ -15,6 +17,9 @@ from cogs.rendering import pool as _pool_render
 _log = structlog.get_logger(__name__)
 
 _Interaction = discord.Interaction[VideoBot]
+
+PoolCommand = app_commands.Command[Any, ..., Any] | app_commands.Group
+"""A command of `/pool`."""
 
 
 async def change_rules(

@@ -5,7 +5,7 @@ from typing import Any
 import discord
 import structlog
 from discord import app_commands
-from discord.ext import commands, tasks
+from discord.ext import commands
 
 from bot.client import VideoBot
 from bot.codes import Refusal
@@ -16,10 +16,8 @@ from bot.pools.rules.input_checks import MAX_CREDITS
 from cogs.interactions.moderator_channel import trouble_with
 from cogs.interactions.permissions import require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
-from cogs.messages.approval_cards import ApprovalCards
 from cogs.moderation.approval_buttons import ApprovalButton, waiting_answer
-from cogs.pool._changes import change_rules
-from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._changes import PoolCommand, change_rules
 from cogs.rendering import approvals as _approval_render
 
 _log = structlog.get_logger(__name__)
@@ -99,37 +97,14 @@ class Approvals(commands.Cog):
 
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
-        self.outbox = bot.services.outbox
 
     async def cog_load(self) -> None:
-        """Know the buttons of earlier cards, and begin."""
+        """Know the buttons of earlier cards."""
         self.bot.add_dynamic_items(ApprovalButton)
-        self.outbox.attach(ApprovalCards(self.bot))
-        await self.outbox.recover()
-        self.work.start()
 
     async def cog_unload(self) -> None:
-        """Stop."""
-        self.work.cancel()
+        """Forget them."""
         self.bot.remove_dynamic_items(ApprovalButton)
-
-    @tasks.loop()
-    async def work(self) -> None:
-        """Tell moderators whatever there is to tell, as soon as there is."""
-        await self.outbox.wait_until_due()
-        await self.outbox.run_once()
-
-    @work.error
-    async def _work_broke(self, error: BaseException) -> None:
-        # Its body never raises; if it does after all, the loop would be over for good.
-        _log.critical("a loop broke and is started again", exc_info=error)
-        self.work.restart()
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (approvals, waiting)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Load the cog."""
-    await bot.add_cog(Approvals(bot))
-    add_to_pool(bot, POOL_COMMANDS)

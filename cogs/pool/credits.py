@@ -20,8 +20,8 @@ from cogs.interactions.permissions import (
 )
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.messages.video_files import is_too_large, upload_limit
+from cogs.pool._changes import PoolCommand
 from cogs.pool._export import exported
-from cogs.pool._group import PoolCommand, add_to_pool
 from cogs.pool._pages import Book, PageButton, PageRequest, open_book
 from cogs.rendering import pool as _pool_render
 
@@ -165,9 +165,3 @@ class Pools(commands.Cog):
             return
         if opened:
             _log.info("pools opened", servers=opened)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Load the cog, and add its commands."""
-    add_to_pool(bot, POOL_COMMANDS)
-    await bot.add_cog(Pools(bot))

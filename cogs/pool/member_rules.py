@@ -12,8 +12,7 @@ from bot.pools.rules.changes import MAX_BLOCK_HOURS, MAX_OPEN_JOBS, Target, Targ
 from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON
 from cogs.interactions.permissions import require_manager
 from cogs.interactions.responses import deferred_when_slow
-from cogs.pool._changes import change_rules, tell
-from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._changes import PoolCommand, change_rules, tell
 from cogs.rendering import pool as _pool_render
 
 _Interaction = discord.Interaction[VideoBot]
@@ -122,8 +121,3 @@ def _whose(interaction: _Interaction, guild_id: int, target: discord.abc.Snowfla
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (allow, block, unblock)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Add the commands."""
-    add_to_pool(bot, POOL_COMMANDS)

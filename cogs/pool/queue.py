@@ -8,8 +8,7 @@ from bot.client import VideoBot
 from bot.errors import StorageError
 from cogs.interactions.permissions import is_manager, require_guild, require_manager
 from cogs.interactions.responses import deferred_when_slow
-from cogs.pool._changes import tell
-from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._changes import PoolCommand, tell
 from cogs.rendering import jobs as _render
 from cogs.rendering.text import quoted
 
@@ -45,8 +44,3 @@ async def _waiting(interaction: _Interaction, typed: str) -> list[app_commands.C
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (front,)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Add the commands."""
-    add_to_pool(bot, POOL_COMMANDS)

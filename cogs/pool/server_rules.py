@@ -13,8 +13,7 @@ from bot.pools.rules import changes
 from bot.pools.rules import describe as wording
 from bot.pools.rules.input_checks import MAX_REASON
 from cogs.interactions.permissions import require_manager
-from cogs.pool._changes import change_rules, rules_for_choices
-from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._changes import PoolCommand, change_rules, rules_for_choices
 from cogs.rendering import pool as _pool_render
 
 _Interaction = discord.Interaction[VideoBot]
@@ -174,8 +173,3 @@ def _existing(interaction: _Interaction, guild_id: int, role: discord.Role) -> i
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (managers, channels, pause, resume, brakes)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Add the commands."""
-    add_to_pool(bot, POOL_COMMANDS)

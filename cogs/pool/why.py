@@ -9,7 +9,7 @@ from discord.ext import commands
 from bot.client import VideoBot
 from cogs.interactions.permissions import require_guild, require_manager, role_ids
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
-from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._changes import PoolCommand
 from cogs.rendering import rules as _why_render
 
 _Interaction = discord.Interaction[VideoBot]
@@ -45,9 +45,3 @@ class Why(commands.Cog):
     async def why(self, interaction: _Interaction) -> None:
         """Tell a member which rules apply to them."""
         await _explain(interaction, interaction.user.id, role_ids(interaction))
-
-
-async def setup(bot: VideoBot) -> None:
-    """Load the cog, and add the moderators' command."""
-    add_to_pool(bot, POOL_COMMANDS)
-    await bot.add_cog(Why())

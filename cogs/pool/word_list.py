@@ -9,8 +9,7 @@ from bot.pools.rules import changes
 from bot.wordlist.matcher import MAX_WORDS, parse_words
 from cogs.interactions.permissions import require_manager
 from cogs.interactions.responses import deferred_when_slow
-from cogs.pool._changes import change_rules, rules_for_choices, tell
-from cogs.pool._group import PoolCommand, add_to_pool
+from cogs.pool._changes import PoolCommand, change_rules, rules_for_choices, tell
 from cogs.rendering import pool as _pool_render
 
 _Interaction = discord.Interaction[VideoBot]
@@ -63,8 +62,3 @@ def _count(policy: Policy) -> str:
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (words,)
-
-
-async def setup(bot: VideoBot) -> None:
-    """Add the commands."""
-    add_to_pool(bot, POOL_COMMANDS)

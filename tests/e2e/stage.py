@@ -17,6 +17,7 @@ from PIL import Image
 from bot import app
 from bot.client import VideoBot
 from bot.config import Settings
+from cogs.messages import status_cards
 from sandbox.discord import LocalDiscord
 from sandbox.discord.models import Channel, Message
 from sandbox.discord.people import InteractionRecord, Person, Value
@@ -244,6 +245,8 @@ async def servers(
 @asynccontextmanager
 async def running_bot(stage: Stage) -> AsyncIterator[VideoBot]:
     """Run the bot in this process, from login to a clean stop."""
+    # More often than real members could read them.
+    status_cards.ROUND_SECONDS = 0.1
     async with app.open_bot(stage.settings) as bot:
         stage.bot = bot
         task = asyncio.create_task(bot.start(stage.settings.discord_token.get_secret_value()))
@@ -251,20 +254,12 @@ async def running_bot(stage: Stage) -> AsyncIterator[VideoBot]:
         await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
         try:
             await ready
-            _make_quick(bot)
             yield bot
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             # What the bot keeps for as long as its process lives is over here.
             gc.unfreeze()
-
-
-def _make_quick(bot: VideoBot) -> None:
-    """Look at the cards more often than real members could read them."""
-    delivery = bot.get_cog("Delivery")
-    refresh_cards = getattr(delivery, "refresh_cards")  # noqa: B009 - cogs are loaded as modules of their own
-    refresh_cards.change_interval(seconds=0.1)
 
 
 def is_up(stage: Stage) -> bool:

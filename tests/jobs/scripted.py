@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import DeliveryDelayedError, StorageError
+from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Approval, Job, JobState, Requester
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.ports import DeliveryTarget, JobStatus, Posted
@@ -73,6 +73,9 @@ class ScriptedNotifier:
         self.card_refusals: dict[int, Exception] = {}
         self.closed_cards: list[int] = []
         self.before_card: Callable[[], Awaitable[None]] | None = None
+
+    async def open_thread(self, job: Job) -> int:
+        raise PlaceRefusedError(f"job {job.id} has no thread here")
 
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         self.tried.append(place)
@@ -147,20 +150,19 @@ class Stage:
         active_jobs: int = 0,
     ) -> Worker:
         """Make the worker of a process that has just been started."""
-        patience = WorkerSettings(
+        settings = WorkerSettings(
             min_interval_seconds=min_interval,
             wait_for_credits=wait_for_credits,
             requests_per_second=requests_per_second,
             active_jobs=active_jobs,
         )
-        self.worker = Worker(self.repository, self.approvals, self.provider, self.clock, patience)
-        self.worker.attach(self.notifier)
+        self.worker = Worker(self.repository, self.approvals, self.provider, self.clock, self.notifier, settings)
         return self.worker
 
     async def ask(self, request: GenerationRequest = TEXT_REQUEST, who: Requester | None = None) -> Job:
         """Take a job and tell the worker, as the command does."""
         job = await take(self.repository, who, request)
-        self.worker.wake(job)
+        self.worker.track(job)
         return job
 
     async def settle(self) -> None:

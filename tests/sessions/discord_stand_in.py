@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bot.errors import DeliveryDelayedError, PlaceRefusedError
 from bot.jobs.models import Job, Requester
+from bot.jobs.ports import Posted
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import PoolSettings, Session, SessionPlan
 from bot.provider.models import Submission
@@ -68,8 +69,7 @@ class Hall:
     def begin_anew(self) -> None:
         """As after a restart: nothing is known but what stands in the file."""
         self.discord = ScriptedDiscord()
-        self.keeper = SessionWorker(self.service, self.clock, self.woken.append)
-        self.keeper.attach(self.discord)
+        self.keeper = SessionWorker(self.service, self.clock, self.discord, self.woken.append)
 
     async def start(self, number: int = 1, *, budget: int = 300, minutes: int | None = None) -> Session:
         plan = SessionPlan(GUILD, number, CHANNEL, MANAGER, "Night", budget, None, minutes)
@@ -92,7 +92,7 @@ class Hall:
         await self.jobs.accept(job.id, Submission(f"task-{job.id}", 55))
         await self.jobs.succeed(job.id, "https://cdn/v.mp4")
         if told:
-            await self.jobs.record_delivery(job.id, 1, 2)
+            await self.jobs.record_delivery(job.id, Posted(1, 2))
 
     async def pass_time(self, seconds: float = 3) -> None:
         """Let time pass and do what is due then, with what follows from it at once."""

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from bot.jobs.models import Job, MemberUsage, Requester
 from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
+from bot.jobs.ports import Posted
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import list_price
 from bot.pools.models import Funds, Limits, PoolSettings, Session, SessionPlan
@@ -65,7 +66,7 @@ class Desk:
         job = await self.submitted(requester, request)
         await self.jobs.accept(job.id, Submission(f"task-{job.id}", list_price(request)))
         job = await self.jobs.succeed(job.id, "https://cdn/v.mp4")
-        return await self.jobs.record_delivery(job.id, requester.channel_id, next(_ids))
+        return await self.jobs.record_delivery(job.id, Posted(requester.channel_id, next(_ids)))
 
     async def session(self, session_id: int) -> Session:
         async with self.database.reading() as connection:

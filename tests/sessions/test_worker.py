@@ -8,6 +8,7 @@ import pytest
 
 from bot.errors import DeliveryDelayedError, StorageError
 from bot.jobs.models import Requester
+from bot.jobs.ports import Posted
 from bot.pools.models import SessionEnd
 from bot.sessions.models import nonce
 from bot.storage.database import Database
@@ -152,7 +153,7 @@ async def test_summary_waits_until_the_last_outcome_is_told(hall: Hall) -> None:
     await hall.finish(last, told=False)
     await hall.pass_time()
     assert not hall.discord.closed
-    await hall.jobs.record_delivery(last.id, 1, 2)
+    await hall.jobs.record_delivery(last.id, Posted(1, 2))
     await hall.pass_time()
     assert [summary.videos for summary, _ in hall.discord.closed] == [2]
     assert await hall.service.statuses() == []
@@ -163,7 +164,7 @@ async def test_unconfirmed_job_does_not_hold_up_the_summary(hall: Hall) -> None:
     job = await hall.take(session, 1)
     await hall.jobs.begin_submission(job.id)
     await hall.jobs.mark_unconfirmed(job.id, "who knows")
-    await hall.jobs.record_delivery(job.id, 1, 2)
+    await hall.jobs.record_delivery(job.id, Posted(1, 2))
     await hall.keeper.end(session.id, GUILD, MANAGER)
     await hall.pass_time(0)
     ((summary, _),) = hall.discord.closed

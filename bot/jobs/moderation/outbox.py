@@ -66,24 +66,34 @@ class _Task(NamedTuple):
 class ModerationOutbox:
     """Carries out tasks, each until it has worked. `run_once` never raises."""
 
-    def __init__(self, approvals: ApprovalRepository, low_balance: LowBalanceRepository, clock: Clock) -> None:
+    def __init__(
+        self,
+        approvals: ApprovalRepository,
+        low_balance: LowBalanceRepository,
+        clock: Clock,
+        notifier: ModerationNotifier,
+    ) -> None:
+        """Make an outbox with nothing in it.
+
+        Args:
+            approvals: what was decided.
+            low_balance: what was announced.
+            clock: the time.
+            notifier: the Discord side.
+        """
         self._approvals = approvals
         self._low_balance = low_balance
         self._clock = clock
         self._due: dict[_Task, float] = {}
         self._failures: Counter[_Task] = Counter()
         self._changed = asyncio.Event()
-        self._notifier: ModerationNotifier | None = None
+        self._notifier = notifier
         # When each server's balance was last checked.
         self._checked_at: dict[int, float] = {}
         low_balance.on_pool_change(self.check_low_balance)
 
     def __len__(self) -> int:
         return len(self._due)
-
-    def attach(self, notifier: ModerationNotifier) -> None:
-        """Say through whom moderators hear of things; needed before the first task."""
-        self._notifier = notifier
 
     async def recover(self) -> None:
         """Take up what an earlier process left undone."""
@@ -121,6 +131,11 @@ class ModerationOutbox:
         except TimeoutError:
             return
 
+    async def run(self) -> None:
+        """Wait until something is due, and start it."""
+        await self.wait_until_due()
+        await self.run_once()
+
     async def run_once(self) -> None:
         """Carry out what is due. Never raises."""
         now = self._clock.monotonic()
@@ -146,7 +161,7 @@ class ModerationOutbox:
         if case is None or case.approval.decision is None or not case.approval.has_open_card:
             return
         try:
-            await self._discord().close_card(case)
+            await self._notifier.close_card(case)
         except PlaceRefusedError as error:
             _log.info("a moderators' card is not there to be closed", job_id=job_id, error=str(error))
         await self._approvals.record_closed_card(job_id)
@@ -157,7 +172,7 @@ class ModerationOutbox:
         if news is None:
             return
         try:
-            await self._discord().announce_low_balance(news)
+            await self._notifier.announce_low_balance(news)
         except PlaceRefusedError as error:
             # It is told when the channel takes it, and the pool changes again.
             _log.warning("the moderators' channel refused a message", guild_id=guild_id, error=str(error))
@@ -174,8 +189,3 @@ class ModerationOutbox:
         due = self._clock.monotonic() + _BACKOFF.pause(self._failures[task])
         # Asked for anew in the meantime? Then it is tried sooner.
         self._put(task, min(due, self._due.get(task, due)))
-
-    def _discord(self) -> ModerationNotifier:
-        if self._notifier is None:
-            raise RuntimeError("attach a notifier before the first task")
-        return self._notifier

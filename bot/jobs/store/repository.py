@@ -12,6 +12,7 @@ from bot.errors import TransitionError
 from bot.jobs.models import OPEN_STATES, ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.duration_model import MEMORY
 from bot.jobs.polling.statistics_by_kind import VideoKind
+from bot.jobs.ports import Posted
 from bot.jobs.queueing.fair_queue import Member
 from bot.jobs.store.approval_queries import close_approval
 from bot.jobs.store.fair_queue_queries import read_last_served, read_used
@@ -277,10 +278,15 @@ class JobRepository:
         """Remember a fresh address of the picture."""
         return await self._note(job_id, image_url=image_url)
 
-    async def record_delivery(self, job_id: int, channel_id: int, message_id: int) -> Job:
-        """Remember that the outcome was posted, and where."""
+    async def record_delivery(self, job_id: int, posted: Posted) -> Job:
+        """Record that the outcome was posted, and where."""
+        thread = {"thread_id": posted.thread_id} if posted.thread_id else {}
         return await self._note(
-            job_id, result_channel_id=channel_id, result_message_id=message_id, delivered_at=self._clock.now()
+            job_id,
+            result_channel_id=posted.channel_id,
+            result_message_id=posted.message_id,
+            delivered_at=self._clock.now(),
+            **thread,
         )
 
     async def kept(self, guild_id: int, member_id: int) -> list[Job]:

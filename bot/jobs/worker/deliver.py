@@ -5,7 +5,6 @@ every try, and only then it is marked as delivered. Discord honours a nonce for 
 looks for its own message before it posts again.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -31,7 +30,7 @@ class Deliverer:
         self,
         repository: JobRepository,
         clock: Clock,
-        notifier: Callable[[], JobNotifier],
+        notifier: JobNotifier,
         *,
         unconfirmed_after: timedelta,
     ) -> None:
@@ -40,28 +39,28 @@ class Deliverer:
         self._notifier = notifier
         self._unconfirmed_after = unconfirmed_after
 
-    async def step(self, entry: TrackedJob) -> StepResult:
+    async def step(self, tracked: TrackedJob) -> StepResult:
         """Post the job's outcome in the first place that takes it.
 
         Raises:
             DeliveryDelayedError: not possible now.
         """
-        job = entry.job
+        job = tracked.job
         posted = None
         began_at = job.delivery_began_at or job.finished_at or job.created_at
-        if entry.may_be_posted and self._clock.age(began_at) > _NONCE_LIFE_SECONDS:
-            posted = await self._notifier().find_outcome(job)
-        entry.may_be_posted = True
+        if tracked.may_be_posted and self._clock.age(began_at) > _NONCE_LIFE_SECONDS:
+            posted = await self._notifier.find_outcome(job)
+        tracked.may_be_posted = True
         posted = posted or await self._post(job)
         return self._note(job, posted)
 
-    async def undecided_step(self, entry: TrackedJob) -> StepResult:
+    async def undecided_step(self, tracked: TrackedJob) -> StepResult:
         """Count an unconfirmed job as charged when nobody has decided in time."""
-        repository, job = self._repository, entry.job
-        if entry.wants_hint:
+        repository, job = self._repository, tracked.job
+        if tracked.wants_hint:
             with suppress(PlaceRefusedError):
-                await self._notifier().show_hint(job)
-            entry.wants_hint = False
+                await self._notifier.show_hint(job)
+            tracked.wants_hint = False
         left = self._unconfirmed_after.total_seconds() - self._clock.age(job.finished_at or job.created_at)
         if left > 0:
             return self._clock.monotonic() + left
@@ -73,7 +72,7 @@ class Deliverer:
     async def _post(self, job: Job) -> Posted | None:
         for place in delivery_targets(job):
             try:
-                return await self._notifier().post_outcome(job, place)
+                return await self._notifier.post_outcome(job, place)
             except PlaceRefusedError as error:
                 _log.warning("a place refused the outcome", job_id=job.id, place=place.value, error=str(error))
         return None
@@ -84,4 +83,4 @@ class Deliverer:
             _log.error("no place takes the outcome; it is kept for /history", job_id=job.id)
             return lambda: repository.keep(job.id)
         _log.info("outcome posted", job_id=job.id, state=job.state.value, message_id=posted.message_id)
-        return lambda: repository.record_delivery(job.id, posted.channel_id, posted.message_id)
+        return lambda: repository.record_delivery(job.id, posted)

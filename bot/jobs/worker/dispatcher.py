@@ -33,50 +33,50 @@ class Dispatcher:
         self,
         repository: JobRepository,
         clock: Clock,
-        sender: Submitter,
-        watcher: Poller,
+        submitter: Submitter,
+        poller: Poller,
         *,
         per_second: float,
         active_jobs: int,
         window: timedelta,
     ) -> None:
-        self.line = PendingJobs(repository, active_jobs=active_jobs, window=window)
+        self.pending = PendingJobs(repository, active_jobs=active_jobs, window=window)
         self._clock = clock
-        self._sender = sender
-        self._watcher = watcher
+        self._submitter = submitter
+        self._poller = poller
         self._per_second = per_second
         self._bucket = TokenBucket(per_second, clock.monotonic())
         self._share = AlternatingSplit()
-        self._looks: dict[int, TrackedJob] = {}
+        self._polls: dict[int, TrackedJob] = {}
         self._sending: set[int] = set()
         self._is_learning = False
 
-    def add_look(self, entry: TrackedJob) -> None:
+    def add_look(self, tracked: TrackedJob) -> None:
         """Let a look wait for its turn."""
-        self._looks[entry.job.id] = entry
+        self._polls[tracked.job.id] = tracked
 
     def sends(self, now: float) -> list[int]:
         """Give turns, and return the jobs that are sent now; `looks` says the rest, `sent` is to be told of each."""
-        sends, looks = self._room(now), len(self._looks)
+        sends, looks = self._room(now), len(self._polls)
         tokens = self._bucket.available(now)
         if tokens is not None:
             sends, _ = self._share.split(tokens, sends, looks)
             self._bucket.take(sends)
-        jobs = [self.line.take(self._clock.now()) for _ in range(sends)]
+        jobs = [self.pending.take(self._clock.now()) for _ in range(sends)]
         for job_id in jobs:
             self._sending.add(job_id)
-            self._sender.enter(now)
+            self._submitter.enter(now)
         return jobs
 
     def looks(self, now: float) -> list[TrackedJob]:
         """Return the looks that are made now: those that save most waiting, where not all can be."""
         tokens = self._bucket.available(now)
-        chosen = list(self._looks.values())
+        chosen = list(self._polls.values())
         if tokens is not None and tokens < len(chosen):
-            chosen = heapq.nlargest(tokens, chosen, key=lambda entry: self._watcher.urgency(entry, now))
+            chosen = heapq.nlargest(tokens, chosen, key=lambda tracked: self._poller.urgency(tracked, now))
         self._bucket.take(len(chosen))
-        for entry in chosen:
-            del self._looks[entry.job.id]
+        for tracked in chosen:
+            del self._polls[tracked.job.id]
         return chosen
 
     def sent(self, job_id: int) -> None:
@@ -85,54 +85,56 @@ class Dispatcher:
 
     def _room(self, now: float) -> int:
         """Return how many jobs may be sent, requests per second aside."""
-        if self.line.is_blind() and self._is_crowded(now):
+        if self.pending.is_blind() and self._is_crowded(now):
             return 0
         return self._places(now)
 
     def _places(self, now: float) -> int:
-        rooms = (len(self.line), _SENDS_AT_ONCE - len(self._sending), self._sender.room(now), self.line.room)
+        rooms = (len(self.pending), _SENDS_AT_ONCE - len(self._sending), self._submitter.room(now), self.pending.room)
         return max(0, min(room for room in rooms if room is not None))
 
     def _is_crowded(self, now: float) -> bool:
         """Whether more jobs wait than may go."""
         tokens = self._bucket.available(now)
         places = self._places(now)
-        return len(self.line) > (places if tokens is None else min(places, tokens))
+        return len(self.pending) > (places if tokens is None else min(places, tokens))
 
     def wants_to_learn(self, now: float) -> bool:
         """Tell whether `learn` is to be called, since more jobs wait than may go."""
-        return not self._is_learning and self._is_crowded(now) and (self.line.is_blind() or self.line.is_stale(now))
+        return (
+            not self._is_learning and self._is_crowded(now) and (self.pending.is_blind() or self.pending.is_stale(now))
+        )
 
     async def learn(self) -> None:
         """Read what turns go by. Never raises."""
         self._is_learning = True
         try:
-            await self.line.learn(self._clock.monotonic(), self._clock.now())
+            await self.pending.learn(self._clock.monotonic(), self._clock.now())
         finally:
             self._is_learning = False
 
     def next_at(self, now: float) -> float | None:
         """Return when a turn can be given again, or a card of the line be brought up to date; None: not known."""
-        moments = [self.line.looks_at(now), self._sender.opens_at(now) if self.line else None]
-        if self._looks or self._room(now):
+        moments = [self.pending.looks_at(now), self._submitter.opens_at(now) if self.pending else None]
+        if self._polls or self._room(now):
             moments.append(self._bucket.next_at(now))
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def news(self, now: float, entries: dict[int, TrackedJob]) -> list[JobStatus]:
+    def news(self, now: float, tracked_jobs: dict[int, TrackedJob]) -> list[JobStatus]:
         """Return what there is new to tell the members who wait, seldom enough to be cheap."""
-        look_at = self.line.looks_at(now)
+        look_at = self.pending.looks_at(now)
         if look_at is None or look_at > now:
             return []
-        news = self.line.news(now, self._prospect(now, entries))
-        return [self._status_of(entries[job_id].job, wait, now) for job_id, wait in news]
+        news = self.pending.news(now, self._prospect(now, tracked_jobs))
+        return [self._status_of(tracked_jobs[job_id].job, wait, now) for job_id, wait in news]
 
-    def _prospect(self, now: float, entries: dict[int, TrackedJob]) -> ProviderCapacity:
-        at_provider = self.line.at_provider if self.line.active_jobs else ()
+    def _prospect(self, now: float, tracked_jobs: dict[int, TrackedJob]) -> ProviderCapacity:
+        at_provider = self.pending.at_provider if self.pending.active_jobs else ()
         return ProviderCapacity(
-            reason=self._sender.reason or BUSY,
-            opens_at=self._sender.opens_at(now) or now,
-            ends=[self._watcher.expected_end(entries[job_id].job, now) for job_id in at_provider],
-            seconds_of=self._watcher.typical_seconds,
+            reason=self._submitter.reason or BUSY,
+            opens_at=self._submitter.opens_at(now) or now,
+            ends=[self._poller.expected_end(tracked_jobs[job_id].job, now) for job_id in at_provider],
+            seconds_of=self._poller.typical_seconds,
             # The others are looks.
             per_second=self._per_second / 2,
         )

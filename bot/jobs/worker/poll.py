@@ -5,7 +5,7 @@ that cannot be is believed only when it stays the same for minutes, and a state 
 still processing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -43,7 +43,7 @@ class Poller:
         repository: JobRepository,
         provider: VideoProvider,
         clock: Clock,
-        notifier: Callable[[], JobNotifier],
+        notifier: JobNotifier,
         *,
         min_interval_seconds: float,
         job_max: timedelta,
@@ -61,19 +61,19 @@ class Poller:
         """Go by how long earlier jobs took, in seconds, newest first."""
         self._experience.recall(durations)
 
-    def first_look(self, entry: TrackedJob) -> float:
+    def first_look(self, tracked: TrackedJob) -> float:
         """Return when to look at a job that was just sent."""
-        return self._next_look(entry, self._clock.monotonic())
+        return self._next_look(tracked, self._clock.monotonic())
 
-    def _next_look(self, entry: TrackedJob, now: float) -> float:
-        return next_poll(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
+    def _next_look(self, tracked: TrackedJob, now: float) -> float:
+        return next_poll(tracked.watch, now, self._min_interval, self._experience.of(tracked.job.request))
 
-    def resumed_look(self, entry: TrackedJob) -> float:
+    def resumed_look(self, tracked: TrackedJob) -> float:
         """Return when to look at a job that an earlier process sent: at once, if it may be done by now."""
         now = self._clock.monotonic()
-        if now - entry.watch.sent_at >= entry.watch.estimate.low_seconds:
+        if now - tracked.watch.sent_at >= tracked.watch.estimate.low_seconds:
             return now
-        return self._next_look(entry, now)
+        return self._next_look(tracked, now)
 
     def typical_seconds(self, job: Job) -> float:
         """Return how long the provider usually takes for a job such as this."""
@@ -89,39 +89,39 @@ class Poller:
         """Tell whether a step would send a request now."""
         return self._breaker.is_free(now)
 
-    def urgency(self, entry: TrackedJob, now: float) -> float:
+    def urgency(self, tracked: TrackedJob, now: float) -> float:
         """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
-        return expected_wait(entry.watch, now, self._min_interval, self._experience.of(entry.job.request))
+        return expected_wait(tracked.watch, now, self._min_interval, self._experience.of(tracked.job.request))
 
-    async def step(self, entry: TrackedJob) -> StepResult:
+    async def step(self, tracked: TrackedJob) -> StepResult:
         """Look at the job."""
         now = self._clock.monotonic()
         if come_back := self._breaker.enter(now):
             return come_back
         try:
-            status = await self._provider.status(entry.job.task_id or "")
+            status = await self._provider.status(tracked.job.task_id or "")
         except ProviderNotFoundError:
-            return self._odd(entry, _LOST)
+            return self._odd(tracked, _LOST)
         except (ProviderBusyError, ProviderKeyError) as error:
-            return self._refused(entry, error)
+            return self._refused(tracked, error)
         except ProviderError as error:
-            _log.warning("look failed; it will be tried again", job_id=entry.job.id, error=str(error))
-            return self._too_late(entry) or entry.later(self._clock.monotonic(), self._min_interval)
+            _log.warning("look failed; it will be tried again", job_id=tracked.job.id, error=str(error))
+            return self._too_late(tracked) or tracked.later(self._clock.monotonic(), self._min_interval)
         finally:
             self._breaker.left()
         self._breaker.opened()
-        entry.failures = 0
-        return self._judge(entry, status)
+        tracked.failures = 0
+        return self._judge(tracked, status)
 
-    def _refused(self, entry: TrackedJob, error: ProviderBusyError | ProviderKeyError) -> StepResult:
+    def _refused(self, tracked: TrackedJob, error: ProviderBusyError | ProviderKeyError) -> StepResult:
         now = self._clock.monotonic()
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
         if self._breaker.refused(now, str(error), wish):
-            _log.error("provider answers no looks for now", job_id=entry.job.id, error=str(error))
+            _log.error("provider answers no looks for now", job_id=tracked.job.id, error=str(error))
         return self._not_too_soon(self._breaker.enter(now) or now)
 
-    def _judge(self, entry: TrackedJob, status: TaskStatus) -> StepResult:
-        repository, job_id = self._repository, entry.job.id
+    def _judge(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
+        repository, job_id = self._repository, tracked.job.id
         if status.state is TaskState.FAILED:
             reason, refunded = status.error_message or _FAILED, status.credits_refunded is not False
             _log.warning("provider failed the job", job_id=job_id, error=reason, refunded=refunded)
@@ -129,32 +129,32 @@ class Poller:
         if status.state is TaskState.COMPLETED:
             url = status.video_url
             if url is None:
-                return self._odd(entry, _NO_VIDEO)
+                return self._odd(tracked, _NO_VIDEO)
             _log.info("video is ready", job_id=job_id)
-            self._experience.learn(entry.job.request, entry.watch, self._clock.monotonic())
+            self._experience.learn(tracked.job.request, tracked.watch, self._clock.monotonic())
             return lambda: repository.succeed(job_id, url)
-        return self._still_processing(entry, status)
+        return self._still_processing(tracked, status)
 
-    def _still_processing(self, entry: TrackedJob, status: TaskStatus) -> StepResult:
+    def _still_processing(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
         now = self._clock.monotonic()
-        entry.odd_looks, entry.odd_since = 0, None
-        entry.watch = entry.watch.seen(now, status.progress)
-        self._notifier().show(JobStatus(entry.job, entry.watch))
-        return self._too_late(entry) or self._next_look(entry, now)
+        tracked.odd_looks, tracked.odd_since = 0, None
+        tracked.watch = tracked.watch.seen(now, status.progress)
+        self._notifier.show(JobStatus(tracked.job, tracked.watch))
+        return self._too_late(tracked) or self._next_look(tracked, now)
 
-    def _too_late(self, entry: TrackedJob) -> StepResult | None:
-        if self._clock.monotonic() - entry.watch.sent_at < self._job_max.total_seconds():
+    def _too_late(self, tracked: TrackedJob) -> StepResult | None:
+        if self._clock.monotonic() - tracked.watch.sent_at < self._job_max.total_seconds():
             return None
-        repository, job_id = self._repository, entry.job.id
-        _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=entry.job.task_id)
+        repository, job_id = self._repository, tracked.job.id
+        _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=tracked.job.task_id)
         return lambda: repository.mark_unconfirmed(job_id, _TOO_LATE)
 
-    def _odd(self, entry: TrackedJob, reason: str) -> StepResult:
-        repository, job_id, now = self._repository, entry.job.id, self._clock.monotonic()
-        entry.odd_looks += 1
-        entry.odd_since = entry.odd_since or now
-        if entry.odd_looks >= _ODD_LOOKS and now - entry.odd_since >= _ODD_AFTER_SECONDS:
-            _log.error("job given up", job_id=job_id, task_id=entry.job.task_id, error=reason)
+    def _odd(self, tracked: TrackedJob, reason: str) -> StepResult:
+        repository, job_id, now = self._repository, tracked.job.id, self._clock.monotonic()
+        tracked.odd_looks += 1
+        tracked.odd_since = tracked.odd_since or now
+        if tracked.odd_looks >= _ODD_LOOKS and now - tracked.odd_since >= _ODD_AFTER_SECONDS:
+            _log.error("job given up", job_id=job_id, task_id=tracked.job.task_id, error=reason)
             return lambda: repository.mark_unconfirmed(job_id, reason)
         return self._not_too_soon(now + _ODD_AFTER_SECONDS / (_ODD_LOOKS - 1))
 

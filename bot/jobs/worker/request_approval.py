@@ -4,7 +4,6 @@ The card is an outbox like an outcome: its nonce is the same at every try, it is
 after the minutes for which Discord honours a nonce the bot looks for it before it posts again.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -32,7 +31,7 @@ class ApprovalRequester:
         self,
         approvals: ApprovalRepository,
         clock: Clock,
-        notifier: Callable[[], JobNotifier],
+        notifier: JobNotifier,
         *,
         approval_after: timedelta,
     ) -> None:
@@ -41,14 +40,14 @@ class ApprovalRequester:
         self._notifier = notifier
         self._approval_after = approval_after
 
-    async def step(self, entry: TrackedJob) -> StepResult:
+    async def step(self, tracked: TrackedJob) -> StepResult:
         """Post the job's card, or wait for the decision, or expire the job.
 
         Raises:
             TransitionError: it was decided meanwhile.
             DeliveryDelayedError: not possible now.
         """
-        job, now = entry.job, self._clock.monotonic()
+        job, now = tracked.job, self._clock.monotonic()
         left = self._approval_after.total_seconds() - self._clock.age(job.created_at)
         if left <= 0:
             return self._expiry(job)
@@ -57,7 +56,7 @@ class ApprovalRequester:
             raise TransitionError(job.id, JobState.EXPIRED)
         if case.approval.card_message_id is not None:
             return now + left
-        posted = await self._find_or_post(entry, case)
+        posted = await self._find_or_post(tracked, case)
         if posted is None:
             return now + min(left, _PAUSE_SECONDS)
         return lambda: self._record(job, posted)
@@ -67,20 +66,20 @@ class ApprovalRequester:
         _log.info("nobody decided: the job expires", job_id=job.id)
         return lambda: self._approvals.expire(job.id, f"No moderator decided within {hours:g} hours.")
 
-    async def _find_or_post(self, entry: TrackedJob, case: ApprovalCase) -> Posted | None:
+    async def _find_or_post(self, tracked: TrackedJob, case: ApprovalCase) -> Posted | None:
         channels = approval_card_channels(
             case.job, await self._approvals.moderators_channel(case.job.requester.guild_id)
         )
         is_forgotten = self._clock.age(case.job.created_at) > _NONCE_LIFE_SECONDS
-        if entry.may_be_posted and is_forgotten and (found := await self._find(case.job, channels)):
+        if tracked.may_be_posted and is_forgotten and (found := await self._find(case.job, channels)):
             return found
-        entry.may_be_posted = True
+        tracked.may_be_posted = True
         return await self._post(case, channels)
 
     async def _find(self, job: Job, channels: list[int]) -> Posted | None:
         for channel_id in channels:
             with suppress(PlaceRefusedError):
-                if found := await self._notifier().find_approval_card(job, channel_id):
+                if found := await self._notifier.find_approval_card(job, channel_id):
                     return found
         return None
 
@@ -88,7 +87,7 @@ class ApprovalRequester:
         job = case.job
         for channel_id in channels:
             try:
-                posted = await self._notifier().post_approval_card(job, case.approval, channel_id)
+                posted = await self._notifier.post_approval_card(job, case.approval, channel_id)
             except PlaceRefusedError as error:
                 _log.warning(
                     "a channel refused a moderators' card", job_id=job.id, channel_id=channel_id, error=str(error)
@@ -102,5 +101,5 @@ class ApprovalRequester:
     async def _record(self, job: Job, posted: Posted) -> Job:
         row = await self._approvals.record_card(job.id, posted.channel_id, posted.message_id)
         if row.state is not JobState.AWAITING_APPROVAL:
-            self._notifier().close_approval_card(job.id)
+            self._notifier.close_approval_card(job.id)
         return row

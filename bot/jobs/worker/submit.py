@@ -4,7 +4,6 @@
 back to the queue; anything unclear ends in `unconfirmed`, and nobody sends it again by itself.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -51,7 +50,7 @@ class Submitter:
         repository: JobRepository,
         provider: VideoProvider,
         clock: Clock,
-        notifier: Callable[[], JobNotifier],
+        notifier: JobNotifier,
         *,
         wait_for_credits: bool,
     ) -> None:
@@ -79,20 +78,20 @@ class Submitter:
         """Announce a step."""
         self._breaker.enter(now)
 
-    async def step(self, entry: TrackedJob) -> StepResult:
+    async def step(self, tracked: TrackedJob) -> StepResult:
         """Send the job."""
-        repository, job_id = self._repository, entry.job.id
+        repository, job_id = self._repository, tracked.job.id
         try:
-            if await self._picture_is_gone(entry):
+            if await self._picture_is_gone(tracked):
                 return lambda: repository.fail(job_id, _PICTURE_GONE)
-            entry.update(await repository.begin_submission(job_id))
-            self._notifier().show(JobStatus(entry.job))
-            return await self._send(entry)
+            tracked.update(await repository.begin_submission(job_id))
+            self._notifier.show(JobStatus(tracked.job))
+            return await self._send(tracked)
         finally:
             self._breaker.left()
 
-    async def _send(self, entry: TrackedJob) -> StepResult:
-        job, repository = entry.job, self._repository
+    async def _send(self, tracked: TrackedJob) -> StepResult:
+        job, repository = tracked.job, self._repository
         try:
             submission = await self._provider.submit(job.request)
         except NotStartedError as error:
@@ -107,7 +106,7 @@ class Submitter:
             return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
         self._breaker.opened()
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
-        return lambda: repository.accept(job.id, submission, entry.job.thread_id)
+        return lambda: repository.accept(job.id, submission, tracked.job.thread_id)
 
     def _not_started(self, job: Job, error: NotStartedError) -> StepResult:
         repository = self._repository
@@ -124,17 +123,17 @@ class Submitter:
             return not self._wait_for_credits
         return isinstance(error, ProviderRejectedError)
 
-    async def _picture_is_gone(self, entry: TrackedJob) -> bool:
+    async def _picture_is_gone(self, tracked: TrackedJob) -> bool:
         """Make sure that the provider will find the picture, by a fresh address if the old one expires soon."""
-        url = entry.job.request.image_url
+        url = tracked.job.request.image_url
         expires_at = picture_expires_at(url) if url else None
         if expires_at is None or expires_at > self._clock.now() + _PICTURE_MARGIN:
             return False
         try:
-            fresh = await self._notifier().fresh_picture(entry.job)
+            fresh = await self._notifier.fresh_picture(tracked.job)
         except PlaceRefusedError:
             return True
-        entry.update(await self._repository.record_picture(entry.job.id, fresh))
+        tracked.update(await self._repository.record_picture(tracked.job.id, fresh))
         return False
 
 

@@ -18,7 +18,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
-from bot.errors import DeliveryDelayedError, StorageError, TransitionError
+from bot.errors import DeliveryDelayedError, DeliveryError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.polling.policy import initial_poll_state
@@ -75,149 +75,167 @@ class Worker:
         approvals: ApprovalRepository,
         provider: VideoProvider,
         clock: Clock,
-        patience: WorkerSettings | None = None,
+        notifier: JobNotifier,
+        settings: WorkerSettings | None = None,
     ) -> None:
-        patience = patience or WorkerSettings()
+        """Make a worker that has nothing to do yet.
+
+        Args:
+            repository: the jobs.
+            approvals: what moderators decide.
+            provider: makes the videos.
+            clock: the time.
+            notifier: the Discord side.
+            settings: how long it waits for what; None: the defaults.
+        """
+        settings = settings or WorkerSettings()
         self._repository = repository
         self._clock = clock
-        self._min_interval = patience.min_interval_seconds
-        self._approver = ApprovalRequester(approvals, clock, self._discord, approval_after=patience.approval_after)
-        self._sender = Submitter(repository, provider, clock, self._discord, wait_for_credits=patience.wait_for_credits)
-        self._watcher = Poller(
+        self._min_interval = settings.min_interval_seconds
+        self._approval_requester = ApprovalRequester(approvals, clock, notifier, approval_after=settings.approval_after)
+        self._submitter = Submitter(repository, provider, clock, notifier, wait_for_credits=settings.wait_for_credits)
+        self._poller = Poller(
             repository,
             provider,
             clock,
-            self._discord,
-            min_interval_seconds=patience.min_interval_seconds,
-            job_max=patience.job_max,
+            notifier,
+            min_interval_seconds=settings.min_interval_seconds,
+            job_max=settings.job_max,
         )
-        self._teller = Deliverer(repository, clock, self._discord, unconfirmed_after=patience.unconfirmed_after)
-        self._dispatcher = self._make_dispatcher(patience)
-        self._line = self._dispatcher.line
-        self._schedule = TimerQueue(clock)
-        self._entries: dict[int, TrackedJob] = {}
+        self._deliverer = Deliverer(repository, clock, notifier, unconfirmed_after=settings.unconfirmed_after)
+        self._dispatcher = self._make_dispatcher(settings)
+        self._pending = self._dispatcher.pending
+        self._timers = TimerQueue(clock)
+        self._tracked: dict[int, TrackedJob] = {}
         # Unconfirmed jobs whose post has no hint from the account's balance yet.
-        self._undecided: set[int] = set()
+        self._unconfirmed_without_hint: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         # Queues of their own, so that neither a provider that hangs nor many requests keep videos from members.
         self._sends = asyncio.Semaphore(_CONCURRENCY)
-        self._looks = asyncio.Semaphore(_CONCURRENCY)
+        self._polls = asyncio.Semaphore(_CONCURRENCY)
         self._posts = asyncio.Semaphore(_CONCURRENCY)
-        self._notifier: JobNotifier | None = None
+        self._notifier = notifier
         self._stopping = False
 
-    def _make_dispatcher(self, patience: WorkerSettings) -> Dispatcher:
+    def _make_dispatcher(self, settings: WorkerSettings) -> Dispatcher:
         return Dispatcher(
             self._repository,
             self._clock,
-            self._sender,
-            self._watcher,
-            per_second=patience.requests_per_second,
-            active_jobs=patience.active_jobs,
-            window=patience.turn_window,
+            self._submitter,
+            self._poller,
+            per_second=settings.requests_per_second,
+            active_jobs=settings.active_jobs,
+            window=settings.turn_window,
         )
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._tracked)
 
-    def attach(self, notifier: JobNotifier) -> None:
-        """Say through whom members hear of their jobs; needed before the first step."""
-        self._notifier = notifier
+    def __contains__(self, job_id: int) -> bool:
+        return job_id in self._tracked
 
     async def recover(self) -> None:
         """Go on where the last process stopped."""
         for job in await self._repository.half_submitted():
             await self._repository.mark_unconfirmed(job.id, INTERRUPTED)
             _log.warning("job was half submitted: it is unconfirmed now", job_id=job.id)
-        self._watcher.recall(await self._repository.durations())
-        await self._line.recall()
+        self._poller.recall(await self._repository.durations())
+        await self._pending.recall()
         for job in await self._repository.unfinished():
-            self._watch(job, self._clock.monotonic())
+            self._add(job, self._clock.monotonic())
             # Of an outcome as well as of a card for moderators.
-            self._entries[job.id].may_be_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
+            self._tracked[job.id].may_be_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
             if job.awaits_delivery:
-                self._discord().show(JobStatus(job))
+                self._notifier.show(JobStatus(job))
             if job.state is JobState.PROCESSING:
-                self._schedule.put(job.id, self._watcher.resumed_look(self._entries[job.id]))
-        _log.info("jobs recovered", jobs=len(self._entries))
+                self._timers.put(job.id, self._poller.resumed_look(self._tracked[job.id]))
+        _log.info("jobs recovered", jobs=len(self._tracked))
 
-    def wake(self, job: Job) -> None:
-        """Take up a job that was just taken, or that goes another way now; a queued one waits for its turn."""
-        # Moderators may decide before the command that took the job comes to this.
-        is_overtaken = job.state is JobState.AWAITING_APPROVAL and job.id in self._entries
-        if not self._stopping and not is_overtaken:
-            self._watch(job, self._clock.monotonic())
+    def track(self, job: Job) -> None:
+        """Drive a job from now on: one that was just accepted, or one that has moved in the database."""
+        # Moderators may decide before the command that accepted the job comes to this.
+        is_overtaken = job.state is JobState.AWAITING_APPROVAL and job.id in self._tracked
+        if self._stopping or is_overtaken:
+            return
+        self._add(job, self._clock.monotonic())
+        self._notifier.show(JobStatus(job))
+        if job.state is JobState.QUEUED and job.card_message_id and not job.thread_id:
+            self._spawn(self._open_thread(job), f"thread of job {job.id}")
 
-    def refresh(self, job: Job) -> bool:
-        """Tell which card and thread a job has got in the meantime.
+    async def _open_thread(self, job: Job) -> None:
+        """Open a job's thread if that is possible now; the result finds its way without one."""
+        try:
+            thread_id = await self._notifier.open_thread(job)
+            tracked = self._tracked.get(job.id)
+            if tracked:
+                tracked.job = replace(tracked.job, thread_id=thread_id)
+            # What is being submitted is written with the provider's answer, in a moment.
+            if tracked is None or tracked.job.state is not JobState.SUBMITTING:
+                await self._repository.record_thread(job.id, thread_id)
+        except (DeliveryError, StorageError) as error:
+            _log.warning("thread not made", job_id=job.id, error=str(error))
 
-        Returns:
-            Whether they will be written down with what comes next.
-        """
-        entry = self._entries.get(job.id)
-        if entry is None:
-            return False
-        # Only these: the job itself may have moved on since that row was read.
-        entry.job = replace(entry.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
-        # One that waits in the queue may do so for an hour.
-        return entry.job.state is JobState.SUBMITTING
-
-    def forget(self, job: Job) -> None:
-        """Drop a job that was cancelled."""
-        self._entries.pop(job.id, None)
-        self._line.leave(job.id)
+    def untrack(self, job: Job) -> None:
+        """Drive a job no more."""
+        self._tracked.pop(job.id, None)
+        self._pending.leave(job.id)
 
     def moved_to_front(self, job: Job) -> None:
         """Let a job that a moderator moved to the front of the line have the next turn of its server."""
-        entry = self._entries.get(job.id)
-        if entry is None or entry.job.state is not JobState.QUEUED:
+        tracked = self._tracked.get(job.id)
+        if tracked is None or tracked.job.state is not JobState.QUEUED:
             return
-        entry.update(job)
-        if job.id in self._line:
-            self._line.join(entry.job)
-        self._schedule.nudge()
+        tracked.update(job)
+        if job.id in self._pending:
+            self._pending.join(tracked.job)
+        self._timers.nudge()
 
     async def wait_until_due(self) -> None:
         """Sleep until a job wants a step, or may."""
-        await self._schedule.wait(None if self._stopping else self._dispatcher.next_at(self._clock.monotonic()))
+        await self._timers.wait(None if self._stopping else self._dispatcher.next_at(self._clock.monotonic()))
+
+    async def run(self) -> None:
+        """Wait until something is due, and start it."""
+        await self.wait_until_due()
+        await self.run_once()
 
     async def run_once(self) -> None:
         """Start the step of every job that is due. Never raises, and waits for none of them."""
         now = self._clock.monotonic()
-        for job_id in self._schedule.pop_due():
-            if entry := self._entries.get(job_id):
-                self._take_up(entry, now)
+        for job_id in self._timers.pop_due():
+            if tracked := self._tracked.get(job_id):
+                self._dispatch(tracked, now)
         if not self._stopping:
-            self._give_turns(now)
+            self._run_dispatcher(now)
 
-    def _take_up(self, entry: TrackedJob, now: float) -> None:
+    def _dispatch(self, tracked: TrackedJob, now: float) -> None:
         """Let a job whose time has come wait for its turn, if its step asks the provider; else start the step."""
-        job, is_told = entry.job, entry.unwritten is not None or entry.job.awaits_delivery
+        job, is_told = tracked.job, tracked.unwritten is not None or tracked.job.awaits_delivery
         if job.state is JobState.QUEUED and not is_told:
-            self._line.join(job)
-        elif job.state is JobState.PROCESSING and not is_told and self._watcher.would_ask(now):
-            self._dispatcher.add_look(entry)
+            self._pending.join(job)
+        elif job.state is JobState.PROCESSING and not is_told and self._poller.would_ask(now):
+            self._dispatcher.add_look(tracked)
         else:
-            self._start(entry)
+            self._start(tracked)
 
-    def _give_turns(self, now: float) -> None:
+    def _run_dispatcher(self, now: float) -> None:
         dispatcher = self._dispatcher
         if dispatcher.wants_to_learn(now):
             self._spawn(self._learn(), "turns")
         for job_id in dispatcher.sends(now):
-            self._start(self._entries[job_id])
-        for entry in dispatcher.looks(now):
-            self._start(entry)
-        for status in dispatcher.news(now, self._entries):
-            self._discord().show(status)
+            self._start(self._tracked[job_id])
+        for tracked in dispatcher.looks(now):
+            self._start(tracked)
+        for status in dispatcher.news(now, self._tracked):
+            self._notifier.show(status)
 
     async def _learn(self) -> None:
         await self._dispatcher.learn()
-        self._schedule.nudge()
+        self._timers.nudge()
 
-    def _start(self, entry: TrackedJob) -> None:
-        if not self._stopping and self._entries.get(entry.job.id) is entry:
-            self._spawn(self._step(entry), f"job {entry.job.id}")
+    def _start(self, tracked: TrackedJob) -> None:
+        if not self._stopping and self._tracked.get(tracked.job.id) is tracked:
+            self._spawn(self._step(tracked), f"job {tracked.job.id}")
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -241,115 +259,110 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for entry in self._entries.values():
-            if entry.unwritten:
-                _log.error("job's outcome could not be written", job_id=entry.job.id, task_id=entry.job.task_id)
+        for tracked in self._tracked.values():
+            if tracked.unwritten:
+                _log.error("job's outcome could not be written", job_id=tracked.job.id, task_id=tracked.job.task_id)
 
-    def _watch(self, job: Job, due: float) -> None:
-        self._entries[job.id] = TrackedJob(job, initial_poll_state(job, self._clock))
-        self._line.leave(job.id)
-        self._line.note(job)
-        self._schedule.put(job.id, due)
+    def _add(self, job: Job, due: float) -> None:
+        self._tracked[job.id] = TrackedJob(job, initial_poll_state(job, self._clock))
+        self._pending.leave(job.id)
+        self._pending.note(job)
+        self._timers.put(job.id, due)
 
-    async def _step(self, entry: TrackedJob) -> None:
-        async with self._queue_of(entry.job):
+    async def _step(self, tracked: TrackedJob) -> None:
+        async with self._queue_of(tracked.job):
             try:
-                due = await self._advance(entry)
+                due = await self._advance(tracked)
             except TransitionError:
-                due = await self._read_again(entry)
+                due = await self._reload(tracked)
             except StorageError as error:
-                _log.error("database trouble: the job goes on in memory", job_id=entry.job.id, error=str(error))
-                due = self._later(entry)
+                _log.error("database trouble: the job goes on in memory", job_id=tracked.job.id, error=str(error))
+                due = self._later(tracked)
             except DeliveryDelayedError as error:
-                _log.warning("Discord is away; the job goes on later", job_id=entry.job.id, error=str(error))
-                due = self._later(entry)
+                _log.warning("Discord is away; the job goes on later", job_id=tracked.job.id, error=str(error))
+                due = self._later(tracked)
             except Exception:  # noqa: BLE001 - a job fails alone, whatever it is
-                _log.exception("job's step failed; it will be tried again", job_id=entry.job.id)
-                due = self._later(entry)
-        self._dispatcher.sent(entry.job.id)
+                _log.exception("job's step failed; it will be tried again", job_id=tracked.job.id)
+                due = self._later(tracked)
+        self._dispatcher.sent(tracked.job.id)
         # Woken anew in the meantime, as by a moderator's decision? Then that plan counts.
-        if self._entries.get(entry.job.id) is not entry:
+        if self._tracked.get(tracked.job.id) is not tracked:
             return
         if due is None:
-            self.forget(entry.job)
-            self._schedule.nudge()
+            self.untrack(tracked.job)
+            self._timers.nudge()
         else:
-            self._line.note(entry.job)
-            self._schedule.put(entry.job.id, due)
+            self._pending.note(tracked.job)
+            self._timers.put(tracked.job.id, due)
 
     def _queue_of(self, job: Job) -> asyncio.Semaphore:
         if job.state is JobState.PROCESSING:
-            return self._looks
+            return self._polls
         is_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
         return self._posts if is_posted else self._sends
 
-    async def _read_again(self, entry: TrackedJob) -> float | None:
+    async def _reload(self, tracked: TrackedJob) -> float | None:
         """Somebody else moved the job, such as a member who cancelled it: go by what its row says."""
         try:
-            job = await self._repository.get(entry.job.id)
+            job = await self._repository.get(tracked.job.id)
         except StorageError:
-            return self._later(entry)
-        entry.unwritten = None
-        _log.warning("job is not where it was", job_id=entry.job.id, state=job.state.value if job else "gone")
+            return self._later(tracked)
+        tracked.unwritten = None
+        _log.warning("job is not where it was", job_id=tracked.job.id, state=job.state.value if job else "gone")
         if job is None or not job.wants_work:
             return None
-        entry.job = job
-        return self._later(entry)
+        tracked.job = job
+        return self._later(tracked)
 
-    async def _advance(self, entry: TrackedJob) -> float | None:
+    async def _advance(self, tracked: TrackedJob) -> float | None:
         """Do the job's next step and return when the one after it is due; None: there is none."""
-        if entry.unwritten is None:
-            following = await self._next(entry)
+        if tracked.unwritten is None:
+            following = await self._next(tracked)
             if following is None or isinstance(following, float):
                 return following
-            entry.unwritten = following
-        return await self._write(entry, entry.unwritten)
+            tracked.unwritten = following
+        return await self._write(tracked, tracked.unwritten)
 
-    async def _next(self, entry: TrackedJob) -> StepResult | None:
-        if entry.job.awaits_delivery:
-            return await self._teller.step(entry)
-        if entry.job.state is JobState.SUBMITTING:
+    async def _next(self, tracked: TrackedJob) -> StepResult | None:
+        if tracked.job.awaits_delivery:
+            return await self._deliverer.step(tracked)
+        if tracked.job.state is JobState.SUBMITTING:
             # Its row says so, but nobody here is sending it, and what the provider said is not known.
-            job_id = entry.job.id
+            job_id = tracked.job.id
             return lambda: self._repository.mark_unconfirmed(job_id, UNCLEAR)
-        step = self._step_of(entry.job.state)
-        return await step(entry) if step else None
+        step = self._step_of(tracked.job.state)
+        return await step(tracked) if step else None
 
     def _step_of(self, state: JobState) -> Callable[[TrackedJob], Awaitable[StepResult]] | None:
         return {
-            JobState.AWAITING_APPROVAL: self._approver.step,
-            JobState.QUEUED: self._sender.step,
-            JobState.PROCESSING: self._watcher.step,
-            JobState.UNCONFIRMED: self._teller.undecided_step,
+            JobState.AWAITING_APPROVAL: self._approval_requester.step,
+            JobState.QUEUED: self._submitter.step,
+            JobState.PROCESSING: self._poller.step,
+            JobState.UNCONFIRMED: self._deliverer.undecided_step,
         }.get(state)
 
-    async def _write(self, entry: TrackedJob, write: PendingWrite) -> float | None:
+    async def _write(self, tracked: TrackedJob, write: PendingWrite) -> float | None:
         """PendingWrite down what happened. What can't be written now stays in memory, and is written later."""
-        entry.update(await write())
-        entry.unwritten, entry.failures, entry.may_be_posted = None, 0, False
-        if entry.job.state is JobState.UNCONFIRMED and not entry.job.awaits_delivery:
-            self._undecided.add(entry.job.id)
-        if entry.job.state is JobState.QUEUED:
+        tracked.update(await write())
+        tracked.unwritten, tracked.failures, tracked.may_be_posted = None, 0, False
+        if tracked.job.state is JobState.UNCONFIRMED and not tracked.job.awaits_delivery:
+            self._unconfirmed_without_hint.add(tracked.job.id)
+        if tracked.job.state is JobState.QUEUED:
             return self._clock.monotonic()
-        if entry.job.state is not JobState.PROCESSING:
-            self._discord().show(JobStatus(entry.job))
-            return self._clock.monotonic() if entry.job.wants_work else None
-        entry.watch = initial_poll_state(entry.job, self._clock)
-        self._discord().show(JobStatus(entry.job, entry.watch))
+        if tracked.job.state is not JobState.PROCESSING:
+            self._notifier.show(JobStatus(tracked.job))
+            return self._clock.monotonic() if tracked.job.wants_work else None
+        tracked.watch = initial_poll_state(tracked.job, self._clock)
+        self._notifier.show(JobStatus(tracked.job, tracked.watch))
         self._reconsider_undecided()
-        return self._watcher.first_look(entry)
+        return self._poller.first_look(tracked)
 
     def _reconsider_undecided(self) -> None:
         """The answer to a submission told the account's balance: it may say something about other jobs."""
-        for job_id in self._undecided & self._entries.keys():
-            self._entries[job_id].wants_hint = True
-            self._schedule.put(job_id, self._clock.monotonic())
-        self._undecided.clear()
+        for job_id in self._unconfirmed_without_hint & self._tracked.keys():
+            self._tracked[job_id].wants_hint = True
+            self._timers.put(job_id, self._clock.monotonic())
+        self._unconfirmed_without_hint.clear()
 
-    def _discord(self) -> JobNotifier:
-        if self._notifier is None:
-            raise RuntimeError("attach a notifier before the first step")
-        return self._notifier
-
-    def _later(self, entry: TrackedJob) -> float:
-        return entry.later(self._clock.monotonic(), self._min_interval)
+    def _later(self, tracked: TrackedJob) -> float:
+        return tracked.later(self._clock.monotonic(), self._min_interval)

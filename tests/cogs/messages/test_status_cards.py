@@ -43,7 +43,7 @@ def channels() -> Channels:
 
 @pytest.fixture
 def board(channels: Channels, clock: FakeClock) -> StatusCards:
-    return StatusCards(cast(VideoBot, channels), clock)
+    return StatusCards(cast(VideoBot, channels), clock, lambda job: job.created_at)
 
 
 def ended(clock: FakeClock, job_id: int) -> Job:

@@ -58,8 +58,7 @@ class OutboxStage:
 
     def new_desk(self) -> ModerationOutbox:
         """Make the outbox of a process that has just been started."""
-        self.outbox = ModerationOutbox(self.approvals, self.brakes, self.clock)
-        self.outbox.attach(self.moderators)
+        self.outbox = ModerationOutbox(self.approvals, self.brakes, self.clock, self.moderators)
         return self.outbox
 
     async def waiting(self) -> Job:

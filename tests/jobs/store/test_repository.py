@@ -7,6 +7,7 @@ import pytest
 from bot.codes import Refusal
 from bot.errors import LimitReachedError, RefusedError, TransitionError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
+from bot.jobs.ports import Posted
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings, Usage
 from bot.provider.models import Estimate, Submission
@@ -223,7 +224,7 @@ async def test_unfinished_is_what_wants_work(repository: JobRepository) -> None:
     for job in (undelivered, kept, delivered):
         await _succeeded(repository, job)
     await repository.keep(kept.id)
-    await repository.record_delivery(delivered.id, 1, 2)
+    await repository.record_delivery(delivered.id, Posted(1, 2))
     await _cancelled(repository, cancelled)
     expected = [queued.id, submitting.id, watched.id, undelivered.id]
     assert [job.id for job in await repository.unfinished()] == expected
@@ -235,7 +236,7 @@ async def test_notes_are_kept(repository: JobRepository, clock: FakeClock) -> No
     await repository.record_card(job.id, 1)
     await repository.record_thread(job.id, 2)
     await repository.record_picture(job.id, "https://cdn.discordapp.com/fresh.png")
-    noted = await repository.record_delivery(job.id, 3, 4)
+    noted = await repository.record_delivery(job.id, Posted(3, 4))
     assert (noted.card_message_id, noted.thread_id) == (1, 2)
     assert (noted.result_channel_id, noted.result_message_id) == (3, 4)
     assert (noted.request.image_url, noted.delivered_at) == ("https://cdn.discordapp.com/fresh.png", clock.now())

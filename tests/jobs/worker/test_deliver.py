@@ -25,7 +25,7 @@ async def finished(stage: Stage) -> Job:
     """A job with a card whose video is ready and not yet posted."""
     stage.provider.statuses.append(COMPLETED)
     job = await take(stage.repository)
-    stage.worker.wake(await stage.repository.record_card(job.id, 5000))
+    stage.worker.track(await stage.repository.record_card(job.id, 5000))
     await stage.settle()
     stage.clock.advance(60)
     return job
@@ -135,14 +135,6 @@ async def test_a_delivery_that_a_stop_cut_off_is_made_by_the_next_process(stage:
     await stage.settle()
     assert stage.notifier.posts == [(job.id, JobState.SUCCEEDED, THREAD)]
     assert (await stage.row(job)).delivered_at == stage.clock.now()
-
-
-async def test_a_card_that_comes_after_the_start_is_known(stage: Stage) -> None:
-    job = await stage.ask()
-    await stage.settle()
-    stage.worker.refresh(await stage.repository.record_thread(job.id, 9000))
-    assert stage.worker._entries[job.id].job.thread_id == 9000
-    assert stage.worker._entries[job.id].job.state is JobState.PROCESSING
 
 
 async def test_where_there_is_no_card_the_channel_is_first(stage: Stage) -> None:

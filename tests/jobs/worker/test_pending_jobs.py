@@ -124,7 +124,7 @@ async def test_places_move_up_when_somebody_leaves(stage: Stage) -> None:
     jobs = [await ask(stage, str(n), member_id=BEN) for n in range(3)]
     await stage.pass_time(1)
     assert places(stage, *jobs) == [1, 2, 3]
-    stage.worker.forget(await stage.repository.cancel(jobs[0].id, RED, BEN))
+    stage.worker.untrack(await stage.repository.cancel(jobs[0].id, RED, BEN))
     await stage.pass_time(1)
     assert places(stage, *jobs[1:]) == [1, 2]
     await end_one(stage)
@@ -198,11 +198,11 @@ async def test_the_order_is_the_same_after_a_restart(stage: Stage) -> None:
     moved = await stage.repository.move_to_front(jobs[1].id, RED, MODERATOR)
     stage.worker.moved_to_front(moved)
     await stage.settle()
-    told = [job.job_id for job in stage.worker._line._turns.order()]
+    told = [job.job_id for job in stage.worker._pending._turns.order()]
     stage.new_worker(active_jobs=2)
     await stage.worker.recover()
     await stage.settle()
-    assert [job.job_id for job in stage.worker._line._turns.order()] == told
+    assert [job.job_id for job in stage.worker._pending._turns.order()] == told
     assert await order_of_what_follows() == ["red 1", "blue ben", "red 0", "blue", "red ben", "red 2"]
 
 
@@ -297,8 +297,8 @@ async def test_no_more_are_being_sent_at_once_than_one_provider_can_answer(stage
     await ask(stage, "ben", member_id=BEN)
     await stage.worker.run_once()
     # The rest waits in line, where turns are fair, and not behind each other.
-    assert len(stage.worker._line) == 9
-    assert stage.worker._line._turns.taken == 32
+    assert len(stage.worker._pending) == 9
+    assert stage.worker._pending._turns.taken == 32
 
 
 async def test_looks_get_every_second_request_while_jobs_are_to_be_sent(stage: Stage) -> None:

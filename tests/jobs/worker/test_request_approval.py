@@ -24,7 +24,7 @@ async def taken(stage: Stage) -> Job:
 async def asked(stage: Stage) -> Job:
     """A job about which moderators were asked."""
     job = await taken(stage)
-    stage.worker.wake(job)
+    stage.worker.track(job)
     await stage.settle()
     return job
 
@@ -45,7 +45,7 @@ async def test_moderators_are_asked_once_and_the_provider_is_not(stage: Stage) -
 
 async def test_an_approved_job_is_sent(stage: Stage) -> None:
     job = await asked(stage)
-    stage.worker.wake((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+    stage.worker.track((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
     await stage.settle()
     assert await stage.state(job) is JobState.PROCESSING
     assert len(stage.provider.sent) == 1
@@ -53,7 +53,7 @@ async def test_an_approved_job_is_sent(stage: Stage) -> None:
 
 async def test_a_denied_job_is_told(stage: Stage) -> None:
     job = await asked(stage)
-    stage.worker.wake((await stage.approvals.deny(job.id, GUILD, MODERATOR, "no")).job)
+    stage.worker.track((await stage.approvals.deny(job.id, GUILD, MODERATOR, "no")).job)
     await stage.settle()
     assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
     assert (len(stage.worker), stage.provider.sent) == (0, [])
@@ -144,10 +144,10 @@ async def test_a_card_posted_while_somebody_decided_is_closed(stage: Stage) -> N
     job = await taken(stage)
 
     async def decide() -> None:
-        stage.worker.wake((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+        stage.worker.track((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
 
     stage.notifier.before_card = decide
-    stage.worker.wake(job)
+    stage.worker.track(job)
     await stage.settle()
     assert stage.notifier.closed_cards == [job.id]
     assert await stage.state(job) is JobState.PROCESSING
@@ -156,8 +156,8 @@ async def test_a_card_posted_while_somebody_decided_is_closed(stage: Stage) -> N
 
 async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: Stage) -> None:
     job = await taken(stage)
-    stage.worker.wake((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
-    stage.worker.wake(job)
+    stage.worker.track((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+    stage.worker.track(job)
     await stage.pass_time(10)
     assert await stage.state(job) is JobState.PROCESSING
     assert len(stage.provider.sent) == 1
@@ -167,7 +167,7 @@ async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: St
 async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Stage) -> None:
     job = await taken(stage)
     await stage.approvals.deny(job.id, GUILD, MODERATOR, None)
-    stage.worker.wake(job)
+    stage.worker.track(job)
     await stage.pass_time(10)
     assert stage.notifier.cards == []
     assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
@@ -175,7 +175,7 @@ async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Sta
 
 async def test_a_cancelled_job_is_forgotten(stage: Stage) -> None:
     job = await asked(stage)
-    stage.worker.forget(await stage.repository.cancel(job.id, GUILD, MEMBER))
+    stage.worker.untrack(await stage.repository.cancel(job.id, GUILD, MEMBER))
     await stage.pass_time(25 * HOUR, step=600)
     assert (await stage.state(job), stage.notifier.posts) == (JobState.CANCELLED, [])
 

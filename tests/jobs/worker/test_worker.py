@@ -17,6 +17,7 @@ from bot.errors import (
     ProviderUnreachableError,
 )
 from bot.jobs.models import JobState
+from bot.jobs.ports import Posted
 from bot.pools.models import Balance
 from bot.provider.models import Submission
 from tests.builders import GUILD, MEMBER, requester, take
@@ -222,7 +223,7 @@ async def test_a_job_that_is_cancelled_while_it_waits_is_never_sent(stage: Stage
     await stage.settle()
     cancelled = await stage.repository.cancel(job.id, GUILD, MEMBER)
     if is_told:
-        stage.worker.forget(cancelled)
+        stage.worker.untrack(cancelled)
     await stage.pass_time(120)
     assert (await stage.state(job), await stage.balance(job)) == (JobState.CANCELLED, NOTHING)
     assert (len(stage.provider.sent), len(stage.worker), stage.notifier.posts) == (1, 0, [])
@@ -238,7 +239,7 @@ async def test_one_jobs_trouble_is_not_anothers(stage: Stage, monkeypatch: pytes
         return await begin(job_id)
 
     monkeypatch.setattr(stage.repository, "begin_submission", begin_unless_bad)
-    stage.worker.wake(bad)
+    stage.worker.track(bad)
     good = [await stage.ask() for _ in range(5)]
     stage.provider.statuses.extend([COMPLETED] * 5)
     await stage.pass_time(100)
@@ -300,7 +301,7 @@ async def test_recovery_goes_on_with_everything_where_it_was(stage: Stage) -> No
         await stage.repository.accept(job.id, Submission(f"before-{job.id}", 55))
     for job in (undelivered, delivered):
         await stage.repository.succeed(job.id, VIDEO)
-    await stage.repository.record_delivery(delivered.id, 1, 2)
+    await stage.repository.record_delivery(delivered.id, Posted(1, 2))
     stage.clock.advance(3600)
     await stage.worker.recover()
     assert len(stage.worker) == 4
