@@ -117,8 +117,8 @@ async def test_blank_prompt_in_the_form_is_refused(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ([], "no picture"),
-        ([("notes.txt", b"words")], "no picture"),
+        ([], "no image"),
+        ([("notes.txt", b"words")], "no image"),
         ([("cat.gif", picture(kind="GIF"))], "GIF"),
     ],
 )

@@ -35,8 +35,7 @@ class Stage:
         self.desk = Desk(database, self.clock, TERMS)
         self.pools = PoolService(database, self.clock, TERMS)
         self.approvals = ApprovalRepository(database, self.clock)
-        self.outbox = ModerationOutbox(self.approvals, LowBalanceRepository(database), self.clock)
-        self.outbox.attach(self.moderators)
+        self.outbox = ModerationOutbox(self.approvals, LowBalanceRepository(database), self.clock, self.moderators)
 
     async def change(self, change: Callable[[Policy], Policy]) -> None:
         await self.pools.change(GUILD, MANAGER, "a test", "", change)

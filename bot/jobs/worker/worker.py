@@ -157,8 +157,10 @@ class Worker:
         is_overtaken = job.state is JobState.AWAITING_APPROVAL and job.id in self._tracked
         if self._stopping or is_overtaken:
             return
+        has_moved = job.id in self._tracked
         self._add(job, self._clock.monotonic())
-        self._notifier.show(JobStatus(job))
+        if has_moved:
+            self._notifier.show(JobStatus(job))
         if job.state is JobState.QUEUED and job.card_message_id and not job.thread_id:
             self._spawn(self._open_thread(job), f"thread of job {job.id}")
 
