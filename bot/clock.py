@@ -36,21 +36,28 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Epoch:
     """A time between two steps of the clock.
 
     Attributes:
-        began: in monotonic seconds.
-        zero: the time of day at which the monotonic clock was 0.
+        zero: the time of day at which the monotonic clock was 0; small corrections move it.
+        earliest: the earliest time of day that it may have had.
+        latest: the latest, as far as a correction has set it back; else that at its end.
     """
 
-    began: float
     zero: datetime
+    earliest: datetime
+    latest: datetime
 
     def at(self, monotonic: float) -> datetime:
         """Return the time of day at this many monotonic seconds."""
         return self.zero + timedelta(seconds=monotonic)
+
+    def correct(self, steady: datetime, wall: datetime) -> None:
+        """Go by `wall` from now on, where it was `steady`."""
+        self.zero += wall - steady
+        self.earliest, self.latest = min(self.earliest, wall), max(self.latest, steady)
 
 
 class SteadyClock:
@@ -65,11 +72,14 @@ class SteadyClock:
         """
         self._wall = wall
         self._monotonic = monotonic
-        began = monotonic()
-        self._epoch = _Epoch(began, wall() - timedelta(seconds=began))
+        began_at = wall()
+        zero = began_at - timedelta(seconds=monotonic())
+        # A moment before this process may be from any earlier time.
+        self._epoch = _Epoch(zero, datetime.min.replace(tzinfo=UTC), began_at)
         # Those before, the newest first, each with the monotonic seconds at its end.
         self._earlier: list[tuple[_Epoch, float]] = []
-        self._step: _Epoch | None = None
+        # A step that does not count yet: where it puts the monotonic clock's zero, and when it was noticed.
+        self._step: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
         """Return the time of day, aware and in UTC."""
@@ -78,9 +88,9 @@ class SteadyClock:
         if abs(wall - steady) <= _SMALL_STEP:
             self._step = None
             if wall != steady:
-                self._epoch = _Epoch(self._epoch.began, wall - timedelta(seconds=monotonic))
+                self._epoch.correct(steady, wall)
             return wall
-        return wall if self._step_counts(monotonic, wall) else steady
+        return wall if self._step_counts(monotonic, steady, wall) else steady
 
     def monotonic(self) -> float:
         """Return seconds since some moment."""
@@ -89,26 +99,26 @@ class SteadyClock:
     def age(self, moment: datetime) -> float:
         """Return how many seconds ago this moment was, at least 0, whatever the clock was set to since then."""
         now, monotonic = self.now(), self._monotonic()
-        if moment >= self._epoch.at(self._epoch.began):
-            return max(0.0, (now - moment).total_seconds())
-        for epoch, ended in self._earlier:
-            is_oldest = epoch is self._earlier[-1][0]
-            if moment <= epoch.at(ended) and (is_oldest or moment >= epoch.at(epoch.began)):
-                return monotonic - ended + (epoch.at(ended) - moment).total_seconds()
-        # From an earlier process: the newest time is the best that is known.
+        if moment < self._epoch.earliest:
+            for epoch, ended in self._earlier:
+                if epoch.earliest <= moment <= epoch.latest:
+                    return monotonic - ended + max(0.0, (epoch.at(ended) - moment).total_seconds())
+        # Of this epoch; or from an earlier process, and then the newest time is the best that is known.
         return max(0.0, (now - moment).total_seconds())
 
-    def _step_counts(self, monotonic: float, wall: datetime) -> bool:
+    def _step_counts(self, monotonic: float, steady: datetime, wall: datetime) -> bool:
         """Note a step of the machine's clock, and go by it once it has lasted."""
-        if self._step is None or abs(wall - self._step.at(monotonic)) > _SMALL_STEP:
-            self._step = _Epoch(monotonic, wall - timedelta(seconds=monotonic))
-            ahead = round((wall - self._epoch.at(monotonic)).total_seconds())
+        zero = wall - timedelta(seconds=monotonic)
+        if self._step is None or abs(zero - self._step[0]) > _SMALL_STEP:
+            self._step = zero, monotonic
+            ahead = round((wall - steady).total_seconds())
             _log.warning("clock was set; the step counts once it has lasted", seconds=ahead)
-        if monotonic - self._step.began < STEP_COUNTS_AFTER_SECONDS:
+        if monotonic - self._step[1] < STEP_COUNTS_AFTER_SECONDS:
             return False
         _log.warning("clock's step has lasted: it counts from now on", time=wall.isoformat(timespec="seconds"))
+        self._epoch.latest = max(self._epoch.latest, steady)
         self._earlier.insert(0, (self._epoch, monotonic))
-        self._epoch = _Epoch(monotonic, wall - timedelta(seconds=monotonic))
+        self._epoch = _Epoch(zero, wall, wall)
         self._step = None
         return True
 

@@ -317,3 +317,17 @@ async def test_nonces_are_short_and_differ(hall: Hall) -> None:
     words = {nonce(session, number) for number in range(300)}
     assert len(words) == 300
     assert max(map(len, words)) <= 25
+
+
+@pytest.mark.parametrize("step", [-7200.0, -45.0, 45.0, 26 * 3600.0, 30 * 86_400.0])
+async def test_ten_wrong_seconds_of_the_machines_clock_end_no_session(hall: Hall, step: float) -> None:
+    session = await hall.opened(minutes=10)
+    hall.clock.jump(step)
+    await hall.pass_time(10)
+    assert (await hall.session(session.id)).ended_at is None
+    hall.clock.jump(-step)
+    await hall.pass_time(589)
+    assert (await hall.session(session.id)).ended_at is None
+    await hall.pass_time(1)
+    ((summary, _),) = hall.discord.closed
+    assert summary.session.end_cause is SessionEnd.TIME
