@@ -96,7 +96,7 @@ def test_the_example_is_itself_a_file_of_settings(tmp_path: Path, monkeypatch: p
 def registered() -> Iterator[str]:
     """Yield what members can use, as the README writes it."""
     yield from map(_written, _commands_of(declared()))
-    for path in (ROOT / "cogs").glob("*.py"):
+    for path in (ROOT / "cogs").rglob("*.py"):
         yield from re.findall(r'ContextMenu\(\s*name="([^"]+)"', path.read_text(encoding="utf-8"))
 
 

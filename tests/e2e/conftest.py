@@ -1,7 +1,6 @@
 """What the end-to-end tests share."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from tests.e2e.stage import Stage, staged
 @pytest.fixture(autouse=True)
 def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the seconds out of pauses that are there for the sake of real servers and readers."""
-    monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS", timedelta(seconds=0.3))
+    monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS_SECONDS", 0.3)
     monkeypatch.setattr("bot.jobs.polling.policy.LONGEST_PAUSE_SECONDS", 0.2)
     monkeypatch.setattr(CircuitBreaker.__init__, "__defaults__", (0.05,))
 

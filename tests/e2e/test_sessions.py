@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +33,7 @@ REFUSED = Fault(status=403, body={"code": 50013, "message": "Missing Permissions
 
 @pytest.fixture(autouse=True)
 def _quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.sessions.worker._BETWEEN_ROUNDS", timedelta(seconds=0.1))
+    monkeypatch.setattr("bot.sessions.worker._BETWEEN_ROUNDS_SECONDS", 0.1)
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,5 @@
 """A video from text: the card, the thread, the request, the result, the books."""
 
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -147,7 +146,7 @@ async def test_progress_bar_moves_while_the_video_is_made(tmp_path: Path) -> Non
 
 
 async def test_card_is_edited_at_most_every_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS", timedelta(seconds=0.6))
+    monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS_SECONDS", 0.6)
     async with staged(tmp_path, speed=25) as stage:
         await stage.card_says(await stage.ask(), "Ready")
         edits = stage.discord.requests.matching("PATCH", "/webhooks/{application_id}/{token}/messages/{message_id}")

@@ -161,7 +161,7 @@ async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(d
     session = await desk.start(plan(300, minutes=10))
     assert await desk.service.end_by_itself(session.id) is None
     desk.clock.advance(600)
-    with pytest.raises(NotAllowedError, match="over"):
+    with pytest.raises(RefusedError, match="over"):
         await desk.take(asker_in(session))
     assert await desk.service.end_by_itself(session.id)
     ended = await desk.session(session.id)

@@ -24,7 +24,7 @@ step = pytest.mark.parametrize("step", STEPS)
 async def awaiting(stage: Stage) -> Job:
     """A job that waits for a moderator."""
     job, _ = await stage.repository.take(requester(), TEXT_REQUEST, 55, PoolSettings(UNLIMITED, PLENTY), is_asked=True)
-    stage.worker.wake(job)
+    stage.worker.track(job)
     await stage.settle()
     return job
 
@@ -83,7 +83,7 @@ async def go_on(stage: Stage, job: Job, state: JobState) -> None:
     """Let the world do what the job waits for, and make sure that it gets there within a quarter of a minute."""
     stage.notifier.refusals.clear()
     if state is JobState.AWAITING_APPROVAL:
-        stage.worker.wake((await stage.approvals.approve(job.id, job.requester.guild_id, 901)).job)
+        stage.worker.track((await stage.approvals.approve(job.id, job.requester.guild_id, 901)).job)
     await stage.pass_time(15)
     reached = await stage.row(job)
     if state in (JobState.AWAITING_APPROVAL, JobState.QUEUED):
@@ -160,7 +160,7 @@ async def test_a_job_that_was_polled_before_the_step_teaches_its_true_duration(s
         if stage.clock.monotonic() >= 70:
             stage.provider.statuses.append(COMPLETED)
         await stage.pass_time(1)
-    watch = stage.worker._watcher._experience.of(TEXT_REQUEST)
+    watch = stage.worker._poller._experience.of(TEXT_REQUEST)
     assert 60 <= watch.durations[0] <= 90
 
 
