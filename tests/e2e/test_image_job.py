@@ -118,7 +118,7 @@ async def test_blank_prompt_in_the_form_is_refused(stage: Stage) -> None:
     ("files", "words"),
     [
         ([], "no image"),
-        ([("notes.txt", b"words")], "no image"),
+        ([("notes.txt", b"words")], "not an image"),
         ([("cat.gif", picture(kind="GIF"))], "GIF"),
     ],
 )
