@@ -14,12 +14,11 @@ from bot.config import MAX_CREDITS
 from bot.pools.queries import open_pool
 from bot.storage.database import Database
 from bot.storage.schema import jobs, ledger_entries
-from sandbox.discord import LocalDiscord
 from sandbox.discord.constants import ChannelType, MessageFlag
 from sandbox.discord.models import Channel, Message, ThreadState
-from sandbox.ulazai import LocalUlazAI
 from sandbox.ulazai.answers import TYPICAL_SECONDS
 from sandbox.ulazai.values import Generation, Task, TaskState
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 _PROMPT = "a harbour in the morning, number {}"
 _PRICE = 55

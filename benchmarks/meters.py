@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from sandbox.faults import FaultPlan, Handler
+from tests.local.faults import FaultPlan
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _KIBIBYTE = 1024

@@ -18,10 +18,9 @@ from benchmarks.meters import Call, CallCounter, ProcessMeter, commits
 from benchmarks.town import Town, found_town
 from benchmarks.witness import Witness
 from bot.config import MAX_CREDITS
-from sandbox.discord import LocalDiscord
 from sandbox.run import bot_environment
-from sandbox.ulazai import LocalUlazAI
 from sandbox.ulazai.answers import TYPICAL_SECONDS
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 _CREDITS = 10**9
 # Members and the provider set no limits; the archive is off, as it is by default.

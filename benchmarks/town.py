@@ -6,9 +6,9 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from sandbox.discord import LocalDiscord
 from sandbox.discord.models import User
-from sandbox.discord.people import Person
+from tests.local.people import Person
+from tests.local.servers import LocalDiscord
 
 _CHANNELS_PER_GUILD = 5
 _JOBS_PER_MEMBER = 3

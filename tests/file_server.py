@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from bot.media.downloads import Downloader
-from sandbox.faults import FaultPlan
+from tests.local.faults import FaultPlan
 
 VIDEO = b"\0\0\0\x20ftypisom" + b"frames of a film " * 1000
 WEBM = b"\x1a\x45\xdf\xa3" + b"frames of a film " * 1000

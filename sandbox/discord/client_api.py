@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from aiohttp.typedefs import Handler
+
     from sandbox.discord.models import Channel, JsonObject, Message, User
-    from sandbox.discord.rest_base import Handler
     from sandbox.discord.services import Services
 
 _MAX_MESSAGES = 100

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from sandbox.discord.rest_base import Handler
+    from aiohttp.typedefs import Handler
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

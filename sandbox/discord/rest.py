@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -13,9 +15,8 @@ from sandbox.discord.form import Form, read_form
 from sandbox.discord.json_answers import json_answer
 from sandbox.discord.messages import LateEditLimitError
 from sandbox.discord.ratelimits import RateLimiter
-from sandbox.discord.recording import RecordedRequest, RequestLog, SentFile
 from sandbox.discord.rest_account import AccountRest
-from sandbox.discord.rest_base import FORM, Handler
+from sandbox.discord.rest_base import FORM
 from sandbox.discord.rest_commands import CommandRest
 from sandbox.discord.rest_guilds import GuildRest
 from sandbox.discord.rest_interactions import InteractionRest
@@ -24,6 +25,8 @@ from sandbox.discord.rest_pins import PinRest
 from sandbox.discord.rest_threads import ThreadRest
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
     from sandbox.discord.services import Services
 
 PREFIX = "/api/v10"
@@ -32,11 +35,37 @@ _CODE = web.ResponseKey("discord_code", int)
 _BY_TOKEN = ("/interactions/", "/webhooks/")
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request to the REST API and how it ended.
+
+    Attributes:
+        request: the request.
+        route: its route template after `/api/v10`, such as `/channels/{channel_id}/messages`.
+        form: its body.
+        status: the answer's status; None if the connection was cut.
+        code: Discord's error code, if it was refused with one.
+        at: Unix seconds of its arrival.
+        seconds: how long it took.
+    """
+
+    request: web.Request
+    route: str
+    form: Form
+    status: int | None
+    code: int | None
+    at: float
+    seconds: float
+
+
+Observer = Callable[[Exchange], None]
+
+
 class RestApi:
     """Sets up the routes and middlewares of the bot's REST API."""
 
-    def __init__(self, services: Services) -> None:
-        self.requests = RequestLog()
+    def __init__(self, services: Services, observer: Observer | None = None) -> None:
+        self._observer = observer
         self.limiter = RateLimiter(services.settings)
         self._services = services
 
@@ -55,8 +84,8 @@ class RestApi:
             app.add_routes([_below_prefix(route) for route in group.routes()])
 
     @web.middleware
-    async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Read the body once for all, and note the request and how it ended."""
+    async def receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Parse the body, and report the request to the observer once it has ended."""
         if not request.path.startswith("/api/"):
             return await handler(request)
         at, started = time.time(), time.monotonic()
@@ -67,7 +96,8 @@ class RestApi:
         except ApiError as error:
             response = _error_response(error)
         finally:
-            self.requests.add(_record(request, response, at, time.monotonic() - started))
+            if self._observer is not None:
+                self._observer(_exchange(request, response, at, time.monotonic() - started))
             self._services.world.events.wake()
         return response
 
@@ -115,18 +145,12 @@ def _error_response(error: ApiError) -> web.Response:
     return response
 
 
-def _record(request: web.Request, response: web.StreamResponse | None, at: float, seconds: float) -> RecordedRequest:
-    form = request.get(FORM) or Form()
+def _exchange(request: web.Request, response: web.StreamResponse | None, at: float, seconds: float) -> Exchange:
     cut = request.transport is None or request.transport.is_closing()
-    return RecordedRequest(
-        method=request.method,
+    return Exchange(
+        request=request,
         route=_template(request),
-        path=request.path.removeprefix(PREFIX),
-        query=dict(request.query),
-        json=form.json,
-        files=tuple(
-            SentFile(upload.filename, len(upload.content), upload.content_type) for upload in form.files.values()
-        ),
+        form=request.get(FORM) or Form(),
         status=None if cut or response is None else response.status,
         code=None if response is None else response.get(_CODE),
         at=at,

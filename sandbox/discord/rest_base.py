@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from sandbox.discord.models import Channel, Guild, Message
     from sandbox.discord.services import Services
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FORM = web.RequestKey("form", Form)
 
 

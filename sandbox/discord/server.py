@@ -1,4 +1,4 @@
-"""The local Discord as one object: start it, point the bot at it, act as people, look at what came of it."""
+"""The local Discord as one object: start it, point the bot at it, read what it holds."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from aiohttp import web
 from sandbox.discord import seed
 from sandbox.discord.client_api import ClientApi
 from sandbox.discord.guard import only_loopback
-from sandbox.discord.people import Person
 from sandbox.discord.rest import PREFIX, RestApi
 from sandbox.discord.services import assemble, new_token
 from sandbox.discord.serving import AttachmentServer
 from sandbox.discord.settings import Settings
 from sandbox.discord.store import Store
-from sandbox.discord.workshop import Workshop
 from sandbox.discord.world import World
-from sandbox.faults import FaultPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from aiohttp.typedefs import Middleware
 
     from sandbox.discord.models import Channel, Command, JsonObject, Message
     from sandbox.discord.ratelimits import RateLimiter
-    from sandbox.discord.recording import RequestLog
+    from sandbox.discord.rest import Observer
 
 T = TypeVar("T")
 
@@ -41,13 +40,14 @@ class LocalDiscord:
         interaction_deadline_seconds: how long the bot has for the first answer to an interaction.
         interaction_token_seconds: how long an interaction's token is good afterwards.
         rate_limits: whether the bot's requests are limited.
+        middlewares: run for every request, after its body is read and before its token is checked.
+        observer: called after each request to the REST API.
 
     Attributes:
         world: everything there is.
         settings: times and limits; may be changed at any time.
-        workshop: adds servers, channels, people and roles, and changes their rights.
-        requests: the bot's last requests.
-        faults: what is to go wrong with the next ones.
+        services: the parts it is made of.
+        origin: scheme, host and port once it is started.
     """
 
     def __init__(
@@ -57,10 +57,11 @@ class LocalDiscord:
         interaction_deadline_seconds: float = 3.0,
         interaction_token_seconds: float = 900.0,
         rate_limits: bool = True,
+        middlewares: Sequence[Middleware] = (),
+        observer: Observer | None = None,
     ) -> None:
         self.settings = Settings(interaction_deadline_seconds, interaction_token_seconds, rate_limits)
         self.world = World()
-        self.faults = FaultPlan()
         self._store = None if data_dir is None else Store(data_dir, self.world)
         kept = {} if self._store is None else self._store.load()
         if not self.world.guilds:
@@ -69,16 +70,11 @@ class LocalDiscord:
         self.services = assemble(self.world, self.settings, kept.get("token") or new_token(), files)
         self.services.shelf.secret = kept.get("secret") or self.services.shelf.secret
         self.services.messages.remember_nonces()
-        self.workshop = Workshop(self.services)
-        self._rest = RestApi(self.services)
+        self._middlewares = tuple(middlewares)
+        self._rest = RestApi(self.services, observer)
         self._client = ClientApi(self.services, _PAGE)
         self._runner: web.AppRunner | None = None
         self.origin = ""
-
-    @property
-    def requests(self) -> RequestLog:
-        """The bot's last requests."""
-        return self._rest.requests
 
     @property
     def limiter(self) -> RateLimiter:
@@ -154,17 +150,6 @@ class LocalDiscord:
         if self._store is not None:
             await self._store.flush()
 
-    def person(self, username: str) -> Person:
-        """Someone to act as.
-
-        Raises:
-            KeyError: there is no such user.
-        """
-        for user in self.world.users.values():
-            if user.username == username and not user.bot:
-                return Person(self.services, user)
-        raise KeyError(username)
-
     def channel(self, name: str) -> Channel:
         """A channel of the server by its name.
 
@@ -224,8 +209,8 @@ class LocalDiscord:
         middlewares = [
             only_loopback,
             self._client.explain,
-            self._rest.record,
-            self.faults.middleware,
+            self._rest.receive,
+            *self._middlewares,
             self._rest.check,
         ]
         app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY_BYTES)

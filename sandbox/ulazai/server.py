@@ -5,16 +5,16 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
-from sandbox.faults import FaultPlan, Handler
 from sandbox.ulazai.answers import (
     TYPICAL_SECONDS,
     data_answer,
@@ -34,9 +34,9 @@ from sandbox.ulazai.values import Charge, JsonObject, ProgressPolicy, RefusalErr
 
 @dataclass(eq=False, kw_only=True)
 class LocalUlazAI:
-    """A server that answers as UlazAI does, makes clips, and can be told to misbehave.
+    """A server that answers as UlazAI does and makes clips.
 
-    It can be stopped and started again, with all it knew.
+    It can be stopped and started again, and keeps its state.
 
     Attributes:
         speed: how many times faster than the real one its jobs are.
@@ -49,7 +49,7 @@ class LocalUlazAI:
         render: False serves one tiny clip for all jobs, for tests with many of them.
         now: the clock, in seconds; with a `data_dir` it has to go on over restarts.
         progress: how far a task says it is.
-        faults: what is to go wrong.
+        middlewares: run for every request, before it is handled.
     """
 
     speed: float = 1.0
@@ -62,7 +62,7 @@ class LocalUlazAI:
     render: bool = True
     now: Callable[[], float] = time.time
     progress: ProgressPolicy = linear
-    faults: FaultPlan = field(default_factory=FaultPlan, init=False)
+    middlewares: Sequence[Middleware] = ()
 
     def __post_init__(self, seed: int | None) -> None:
         lengths = random.Random(seed)  # noqa: S311 - how long a job takes is no secret
@@ -194,7 +194,7 @@ class LocalUlazAI:
         self._studio.resume()
 
     async def _listen(self, stack: AsyncExitStack, host: str, port: int) -> str:
-        app = web.Application(middlewares=[self.faults.middleware, _answer_refusals])
+        app = web.Application(middlewares=[*self.middlewares, _answer_refusals])
         app.router.add_post("/kling26/api/generate/", self._generate)
         app.router.add_get("/kling26/api/status/{task_id}/", self._status)
         app.router.add_get("/kling/videos/{task_id}.mp4", self._video)

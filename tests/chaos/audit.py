@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.discord import LocalDiscord
-from sandbox.discord.people import InteractionRecord
-from sandbox.ulazai import LocalUlazAI
+from tests.local.people import InteractionRecord
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 _OUTCOME_MARK = re.compile(r"-# Job (\d+), <t:\d+")
 _SIGNS = {"charge": 1, "refund": -1}

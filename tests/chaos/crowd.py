@@ -7,10 +7,9 @@ from io import BytesIO
 
 from PIL import Image
 
-from sandbox.discord import LocalDiscord
 from sandbox.discord.errors import ClientError
-from sandbox.discord.people import InteractionRecord, Person
-from sandbox.ulazai import LocalUlazAI
+from tests.local.people import InteractionRecord, Person
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 _CHANNELS = 6
 _MEMBERS = ("member-one", "member-two", "moderator")

@@ -9,9 +9,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from sandbox.faults import FaultPlan, Handler
 from tests.chaos.points import RANDOM, CommitPoint, Death, Moment, RequestPoint
+from tests.local.faults import FaultPlan
 
 # A point that the bot does not come past in this time is given up for a kill wherever it is.
 _PATIENCE_SECONDS = 12.0

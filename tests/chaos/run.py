@@ -10,13 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.discord import LocalDiscord
 from sandbox.run import bot_environment
-from sandbox.ulazai import LocalUlazAI
 from tests.chaos.audit import Verdict, gather, judge
 from tests.chaos.crowd import Crowd
 from tests.chaos.killer import Killer, Trap, rows
 from tests.chaos.points import Death, drawn_from, plan_deaths
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 _SPEED = 200.0
 _CREDITS = 10_000_000

@@ -19,9 +19,9 @@ from bot.client import PERMISSIONS
 from bot.clock import Clock, SteadyClock, SystemClock
 from bot.storage.database import Database
 from sandbox.discord import permissions
-from sandbox.faults import Fault
 from sandbox.run import bot_environment
 from tests.e2e.stage import Stage, running_bot, servers
+from tests.local.faults import Fault
 
 NOBODY = "http://127.0.0.1:9"
 """An address where nobody listens: the port is the discard service's."""

@@ -1,8 +1,8 @@
 """What tests of moderators share: two of them, their channel, and the cards in it."""
 
 from sandbox.discord.models import Message
-from sandbox.discord.people import InteractionRecord, Value
 from tests.e2e.stage import Stage, text_of
+from tests.local.people import InteractionRecord, Value
 
 MODERATOR, OTHER_MODERATOR = "moderator", "operator"
 PROMPT = "a whale over the city"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sandbox.discord.people import InteractionRecord, Value
 from tests.e2e.stage import WAIT_SECONDS, Stage, text_of
+from tests.local.people import InteractionRecord, Value
 
 MODERATOR, OPERATOR, MEMBER, OTHER = "moderator", "operator", "member-one", "member-two"
 

@@ -12,7 +12,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from sandbox.discord.recording import RecordedRequest
+from tests.local.recording import RecordedRequest
 
 PATH = Path(__file__).parents[3] / "shared" / "discord-openapi.json"
 

@@ -6,8 +6,8 @@ from typing import Any
 from sandbox.discord import seed
 from sandbox.discord.constants import MessageType
 from sandbox.discord.models import Message
-from sandbox.discord.people import InteractionRecord, Person, Value
 from tests.e2e.stage import WAIT_SECONDS, Stage, text_of
+from tests.local.people import InteractionRecord, Person, Value
 
 CREATORS = seed.CREATORS_ROLE_ID
 

@@ -18,12 +18,11 @@ from bot import app
 from bot.client import VideoBot
 from bot.config import Settings
 from cogs.messages import status_cards
-from sandbox.discord import LocalDiscord
 from sandbox.discord.models import Channel, Message
-from sandbox.discord.people import InteractionRecord, Person, Value
-from sandbox.faults import Fault
-from sandbox.ulazai import LocalUlazAI
 from tests.blank_database import lay_blank_database
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord, Person, Value
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 import pytest
 
 from bot.codes import Refusal
-from sandbox.discord.people import InteractionRecord, Value
-from sandbox.faults import Fault
 from tests.e2e.stage import CALLBACK, GENERATE, Stage, staged, text_of
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord, Value
 from tests.refusals import sentence
 
 T = TypeVar("T")

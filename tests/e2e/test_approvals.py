@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sandbox.faults import Fault
 from tests.e2e.moderation import (
     MODERATOR,
     OTHER_MODERATOR,
@@ -27,6 +26,7 @@ from tests.e2e.moderation import (
     set_up,
 )
 from tests.e2e.stage import Stage, picture, refusal_of, running_bot, servers, staged, text_of
+from tests.local.faults import Fault
 
 EDIT = r"/api/v10/channels/\d+/messages/\d+"
 

@@ -11,8 +11,8 @@ import pytest_asyncio
 from aiohttp import web
 
 from sandbox.discord.models import MEBIBYTE, Message
-from sandbox.faults import Fault, PlannedFault
 from tests.e2e.stage import MESSAGES, STATUS, Stage, refusal_of, running_bot, servers, staged, text_of
+from tests.local.faults import Fault, PlannedFault
 
 VIDEO = "/kling/videos/.*"
 ANSWER = r"/api/v10/webhooks/\d+/.*/messages/@original"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.reconciliation.service import reconcile
-from sandbox.discord.people import InteractionRecord, Person
 from tests.e2e.pool import OPERATOR, funds, use
 from tests.e2e.sessions import Party
 from tests.e2e.stage import Stage, refusal_of, staged
+from tests.local.people import InteractionRecord, Person
 
 AT_ONCE, ROOM, PRICE = 200, 7, 55
 # Not quite one more.

@@ -13,7 +13,6 @@ from discord import app_commands
 from bot.errors import ReelpoolError
 from cogs.rendering.refusals import sentence_of
 from sandbox.discord import seed
-from sandbox.discord.people import InteractionRecord, Person, Value
 from tests.e2e.stage import WAIT_SECONDS, picture, text_of
 from tests.e2e.town import (
     BY_PERMISSION,
@@ -29,6 +28,7 @@ from tests.e2e.town import (
     is_refusal,
     town_at,
 )
+from tests.local.people import InteractionRecord, Person, Value
 
 COGS = Path(__file__).parents[2] / "cogs"
 PAYERS = (OPERATOR,)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sandbox.discord.people import Person
-from sandbox.faults import Fault
 from tests.e2e.stage import COMMANDS, GENERATE, Stage, refusal_of, text_of
+from tests.local.faults import Fault
+from tests.local.people import Person
 
 NASTY = "**bold** @everyone @here <@{other}> <@&{role}> <#{channel}> [link](http://x.test) # head\n> quote `code`"
 

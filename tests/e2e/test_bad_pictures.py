@@ -2,9 +2,9 @@
 
 import pytest
 
-from sandbox.discord.people import Value
-from sandbox.faults import Fault
 from tests.e2e.stage import Stage, picture, refusal_of
+from tests.local.faults import Fault
+from tests.local.people import Value
 
 FILES = r"/attachments/.*"
 TOO_LARGE = picture() + b"\0" * (10 * 1024 * 1024)

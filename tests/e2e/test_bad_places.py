@@ -7,8 +7,8 @@ import pytest
 from sandbox.discord import permissions
 from sandbox.discord.interaction_payloads import InteractionWriter
 from sandbox.discord.interactions import Interaction
-from sandbox.discord.people import InteractionRecord
 from tests.e2e.stage import Stage, picture, refusal_of
+from tests.local.people import InteractionRecord
 
 RIGHTS = {
     "Send Messages": permissions.SEND_MESSAGES,

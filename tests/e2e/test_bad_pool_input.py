@@ -9,9 +9,9 @@ import pytest_asyncio
 
 from bot.errors import ReelpoolError
 from cogs.rendering.refusals import sentence_of
-from sandbox.discord.people import Value
 from tests.e2e.stage import WAIT_SECONDS, refusal_of, running_bot, text_of
 from tests.e2e.town import BY_PERMISSION, DEPOSIT, MEMBER, OPERATOR, Town, quiet_town_at, set_up, town_at
+from tests.local.people import Value
 
 START = 1000
 FREE = START + DEPOSIT

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.people import InteractionRecord, Value
-from sandbox.discord.recording import RecordedRequest
-from sandbox.faults import Fault
 from tests.e2e import moderation, schema
 from tests.e2e.stage import GENERATE, MESSAGES, THREADS, Stage, hold_finish, picture, running_bot, servers
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord, Value
+from tests.local.recording import RecordedRequest
 
 pytestmark = pytest.mark.skipif(not schema.PATH.exists(), reason="needs ../shared/discord-openapi.json")
 

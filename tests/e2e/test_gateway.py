@@ -3,8 +3,8 @@
 import pytest
 from discord.gateway import DiscordWebSocket
 
-from sandbox.discord.people import InteractionRecord
 from tests.e2e.stage import WAIT_SECONDS, PlannedHold, Stage, hold_finish, text_of
+from tests.local.people import InteractionRecord
 
 
 async def back_online(stage: Stage) -> None:

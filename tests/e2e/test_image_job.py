@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 
 from sandbox.discord.models import Message
-from sandbox.discord.people import InteractionRecord, Value
 from tests.e2e.stage import Stage, picture, refusal_of, running_bot, servers, text_of
+from tests.local.people import InteractionRecord, Value
 
 MENU = "Animate image"
 

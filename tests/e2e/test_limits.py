@@ -4,9 +4,9 @@ import asyncio
 import re
 from pathlib import Path
 
-from sandbox.discord.people import Person
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, refusal_of, staged, text_of
+from tests.local.faults import Fault
+from tests.local.people import Person
 
 WHEN = re.compile(r"<t:\d+:R>")
 

@@ -12,7 +12,6 @@ from bot.codes import Refusal
 from sandbox.discord import permissions
 from sandbox.discord.errors import ClientError
 from sandbox.discord.models import Message
-from sandbox.faults import Fault
 from tests.e2e.moderation import (
     MODERATOR,
     approval_card,
@@ -26,6 +25,7 @@ from tests.e2e.moderation import (
     set_up,
 )
 from tests.e2e.stage import GENERATE, MESSAGES, Stage, refusal_of, running_bot, servers, staged, text_of
+from tests.local.faults import Fault
 from tests.refusals import sentence
 
 RIGHTS = {

@@ -2,10 +2,10 @@
 
 import pytest
 
-from sandbox.faults import Fault
 from sandbox.ulazai import progress
 from sandbox.ulazai.values import ProgressPolicy
 from tests.e2e.stage import STATUS, Stage
+from tests.local.faults import Fault
 
 HTML = "<html><body>Please wait...</body></html>"
 PASSING = {

@@ -4,9 +4,9 @@ import pytest
 import pytest_asyncio
 
 from bot.codes import Refusal
-from sandbox.discord.people import InteractionRecord, Person, Value
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, refusal_of, text_of
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord, Person, Value
 from tests.refusals import sentence
 
 

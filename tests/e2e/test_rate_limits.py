@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.discord.ratelimits import Limit
-from sandbox.faults import Fault
 from tests.e2e.stage import MESSAGES, THREADS, Stage, staged
+from tests.local.faults import Fault
 
 
 def limited(*, everywhere: bool = False) -> Fault:

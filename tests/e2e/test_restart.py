@@ -12,12 +12,12 @@ from signal import SIGKILL
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.people import InteractionRecord
-from sandbox.faults import Fault
 from sandbox.run import bot_environment
 from tests.bot_fork import forked
 from tests.bot_process import WAIT_SECONDS, Running
 from tests.e2e.stage import CALLBACK, GENERATE, MESSAGES, Stage, hold_finish, is_up, refusal_of, servers, text_of
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord
 
 
 @dataclass

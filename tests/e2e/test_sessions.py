@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 
 from sandbox.discord import permissions
-from sandbox.faults import Fault
 from tests.e2e import schema
 from tests.e2e.moderation import approval_card, pool
 from tests.e2e.sessions import CREATORS, Party, footer_of
@@ -27,6 +26,7 @@ from tests.e2e.stage import (
     staged,
     text_of,
 )
+from tests.local.faults import Fault
 
 REFUSED = Fault(status=403, body={"code": 50013, "message": "Missing Permissions"})
 

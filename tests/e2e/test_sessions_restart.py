@@ -9,13 +9,13 @@ from signal import SIGKILL
 import pytest
 import pytest_asyncio
 
-from sandbox.discord.people import InteractionRecord
-from sandbox.faults import Fault
 from sandbox.run import bot_environment
 from tests.bot_fork import forked
 from tests.bot_process import WAIT_SECONDS, Running
 from tests.e2e.sessions import Party, footer_of
 from tests.e2e.stage import CALLBACK, MESSAGES, THREADS, Stage, is_up, servers
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord
 
 # The request is carried out, and its answer comes so slowly that the bot never reads it to its end.
 UNREAD = Fault(drip_seconds=600)

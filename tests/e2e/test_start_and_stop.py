@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from bot.client import PERMISSIONS
-from sandbox.faults import Fault
 from sandbox.run import bot_environment
 from tests.bot_process import WAIT_SECONDS, Running, run, started
 from tests.e2e.stage import GENERATE, Stage, is_up, picture, servers
+from tests.local.faults import Fault
 
 COMMANDS_ROUTE = "/applications/{application_id}/commands"
 

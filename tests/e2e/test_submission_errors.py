@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, running_bot, servers, staged, text_of
+from tests.local.faults import Fault
 
 HTML = "<html><body>Please wait...</body></html>"
 

@@ -4,9 +4,9 @@ import pytest
 
 from sandbox.discord import permissions
 from sandbox.discord.models import Message
-from sandbox.discord.people import InteractionRecord
-from sandbox.faults import Fault
 from tests.e2e.stage import MESSAGES, THREADS, PlannedHold, Stage, hold_finish, text_of
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord
 
 THREAD_ROUTE = "/channels/{channel_id}/messages/{message_id}/threads"
 

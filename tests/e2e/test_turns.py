@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from sandbox.discord.people import InteractionRecord, Person
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, hold_finish, running_bot, servers, staged
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord, Person
 
 
 @dataclass(slots=True)

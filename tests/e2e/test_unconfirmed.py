@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.people import InteractionRecord
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, Stage, running_bot, servers, staged, text_of
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord
 
 CUT_AFTER = Fault(cut="after")
 CUT_BEFORE = Fault(cut="before")

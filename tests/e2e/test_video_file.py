@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox.discord.models import MEBIBYTE
-from sandbox.faults import Fault
 from tests.e2e.stage import MESSAGES, Stage
+from tests.local.faults import Fault
 
 VIDEO = "/kling/videos/.*"
 

@@ -11,9 +11,9 @@ from discord import app_commands
 
 from sandbox.discord import seed
 from sandbox.discord.models import Message
-from sandbox.discord.people import InteractionRecord, Person
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, WAIT_SECONDS, Stage, running_bot, servers, text_of
+from tests.local.faults import Fault
+from tests.local.people import InteractionRecord, Person
 
 MEMBER, BY_PERMISSION, BY_ROLE, OPERATOR = "member", "manager by permission", "manager by role", "operator"
 EVERYBODY = (MEMBER, BY_PERMISSION, BY_ROLE, OPERATOR)

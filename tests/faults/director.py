@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from sandbox.discord import LocalDiscord
-from sandbox.discord.people import InteractionRecord, Person
-from sandbox.faults import Fault, FaultPlan, Handler
-from sandbox.ulazai import LocalUlazAI
 from tests.faults.spoils import Edit, Spoil
 from tests.faults.table import Row, Step
+from tests.local.faults import Fault, FaultPlan
+from tests.local.people import InteractionRecord, Person
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 
 class Key(Enum):

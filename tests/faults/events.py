@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sandbox.discord import LocalDiscord, permissions
-from sandbox.discord.people import Person
+from sandbox.discord import permissions
+from tests.local.people import Person
+from tests.local.servers import LocalDiscord
 
 Event = Callable[[LocalDiscord, int, Person], None]
 """Changes the world around a channel and the member who asked there."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.faults import Fault
+from tests.local.faults import Fault
 
 JsonObject = dict[str, Any]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from sandbox.faults import Fault
 from tests.faults import spoils
 from tests.faults.events import EVENTS, FATAL, INTERRUPTIONS, NOWHERE_LEFT, Event
 from tests.faults.spoils import Spoil
+from tests.local.faults import Fault
 
 
 class Step(StrEnum):

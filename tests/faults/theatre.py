@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sandbox.discord import LocalDiscord
-from sandbox.ulazai import LocalUlazAI
 from tests.chaos.audit import Evidence, Verdict, gather, judge
 from tests.chaos.killer import rows as count_rows
 from tests.e2e.stage import Stage, running_bot, settings_for
 from tests.faults.director import Case, Director
 from tests.faults.hurry import FastClock, hurried_bot
 from tests.faults.table import End, Row
+from tests.local.servers import LocalDiscord, LocalUlazAI
 
 _UNDONE = (
     "SELECT count(*) FROM jobs WHERE state IN ('queued', 'submitting', 'processing') "

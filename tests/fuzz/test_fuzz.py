@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.discord.errors import ClientError
-from sandbox.faults import Fault
 from tests.e2e.stage import GENERATE, STATUS, picture
 from tests.fuzz.nonsense import JSON, TAMPERINGS, TEXT, Tampering, tampered
 from tests.fuzz.portal import FUZZ, Portal
+from tests.local.faults import Fault
 
 _PICTURE = picture()
 

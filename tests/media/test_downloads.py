@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from bot.codes import Refusal
 from bot.errors import DownloadError, RefusedError
 from bot.media.downloads import Downloader, PublicResolver, host_of, is_public
-from sandbox.faults import Fault
 from tests.file_server import FILES, MANY_BYTES, PICTURE, VIDEO, FileServer, fetched, serving
+from tests.local.faults import Fault
 from tests.properties import PROPERTY
 from tests.refusals import refused
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.ulazai import LocalUlazAI
+from tests.local.servers import LocalUlazAI
 from tests.sandbox.ulazai_client import Client, running
 
 DOCUMENTATION = Path(__file__).resolve().parents[3] / "shared" / "ulazai-kling26-docs.txt"

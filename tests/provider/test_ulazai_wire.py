@@ -24,8 +24,8 @@ from bot.errors import (
 from bot.provider import ulazai as ulazai_module
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest, TaskState
 from bot.provider.ulazai import UlazaiProvider
-from sandbox.faults import Fault
-from sandbox.ulazai import LocalUlazAI
+from tests.local.faults import Fault
+from tests.local.servers import LocalUlazAI
 
 KEY = "ulz_a-key-that-nobody-may-see"
 REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field", aspect_ratio="16:9")

@@ -14,7 +14,7 @@ import pytest
 from discord.ext import commands
 from PIL import Image
 
-from sandbox.discord import LocalDiscord
+from tests.local.servers import LocalDiscord
 
 Answer = tuple[int, Any]
 File = tuple[str, bytes]

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord import NO_ANSWER, InteractionRecord, InteractionState, permissions, seed
+from sandbox.discord import NO_ANSWER, InteractionState, permissions, seed
 from sandbox.discord.errors import ClientError
 from sandbox.discord.models import JsonObject
-from sandbox.discord.people import Value
+from tests.local.people import InteractionRecord, Value
 from tests.sandbox.discord_tools import RawBot, raw_bot
 
 VIDEO: JsonObject = {

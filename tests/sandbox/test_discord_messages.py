@@ -9,7 +9,7 @@ import yarl
 
 from sandbox.discord import permissions, seed
 from sandbox.discord.constants import MessageFlag
-from sandbox.faults import Fault
+from tests.local.faults import Fault
 from tests.sandbox.discord_tools import File, RawBot, picture, raw_bot
 
 MESSAGES = f"/channels/{seed.VIDEOS_ID}/messages"

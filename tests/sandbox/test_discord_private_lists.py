@@ -4,9 +4,10 @@ import aiohttp
 import pytest
 from discord.ext import commands
 
-from sandbox.discord import InteractionRecord, LocalDiscord
 from sandbox.discord.constants import CallbackType, MessageType
 from sandbox.discord.errors import ClientError
+from tests.local.people import InteractionRecord
+from tests.local.servers import LocalDiscord
 from tests.sandbox.discord_tools import Stage, real_bot
 from tests.sandbox.pool_commands import BUTTONS, GROUPS, LEDGER
 

@@ -13,10 +13,10 @@ from discord import app_commands
 from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 
-from sandbox.discord import NO_ANSWER, InteractionFailedError
+from sandbox.discord import NO_ANSWER
 from sandbox.discord.constants import CallbackType, MessageFlag, MessageType
-from sandbox.discord.people import Value
-from sandbox.faults import Fault
+from tests.local.faults import Fault
+from tests.local.people import InteractionFailedError, Value
 from tests.sandbox.discord_tools import Stage, picture, real_bot
 
 Interaction = discord.Interaction[commands.AutoShardedBot]

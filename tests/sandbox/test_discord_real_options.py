@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from sandbox.discord import permissions, seed
 from sandbox.discord.errors import ClientError
-from sandbox.discord.people import Value
+from tests.local.people import Value
 from tests.sandbox.discord_tools import Stage, real_bot
 from tests.sandbox.pool_commands import GROUPS
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.ulazai import LocalUlazAI, TaskState
+from sandbox.ulazai import TaskState
 from sandbox.ulazai.progress import absent, jumping, standing_still
+from tests.local.faults import Fault
+from tests.local.servers import LocalUlazAI
 from tests.sandbox.ulazai_client import TEXT, Client, Clock, running
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sandbox.ulazai import LocalUlazAI, TaskState
+from sandbox.ulazai import TaskState
+from tests.local.servers import LocalUlazAI
 from tests.sandbox.test_ulazai_videos import fetch, finished
 from tests.sandbox.ulazai_client import Clock, picture, running, serving
 

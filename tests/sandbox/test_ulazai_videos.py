@@ -8,10 +8,10 @@ from contextlib import suppress
 import av
 import pytest
 
-from sandbox.faults import Fault
-from sandbox.ulazai import LocalUlazAI
 from sandbox.ulazai.pictures import check_picture
 from sandbox.ulazai.values import RefusalError
+from tests.local.faults import Fault
+from tests.local.servers import LocalUlazAI
 from tests.sandbox.ulazai_client import Client, Clock, picture, running, serving
 
 IMAGE = {"generationMode": "image_to_video"}

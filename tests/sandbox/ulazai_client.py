@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 from PIL import Image
 
-from sandbox.ulazai import LocalUlazAI
+from tests.local.servers import LocalUlazAI
 
 TEXT = {"prompt": "A dog in a field", "generationMode": "text_to_video", "prompt_directory_optin": False}
 

@@ -1,4 +1,4 @@
-"""What the bot asked of the local Discord, for tests to look at."""
+"""Records the requests that the bot sends to the local Discord."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from sandbox.discord.rest import PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sandbox.discord.rest import Exchange
 
 KEPT: Final = 5000
 
@@ -57,8 +61,21 @@ class RequestLog:
         self._requests: deque[RecordedRequest] = deque(maxlen=kept)
         self.total = 0
 
-    def add(self, request: RecordedRequest) -> None:
-        """Note a request."""
+    def record(self, exchange: Exchange) -> None:
+        """Append a request that has ended."""
+        uploads = exchange.form.files.values()
+        request = RecordedRequest(
+            method=exchange.request.method,
+            route=exchange.route,
+            path=exchange.request.path.removeprefix(PREFIX),
+            query=dict(exchange.request.query),
+            json=exchange.form.json,
+            files=tuple(SentFile(upload.filename, len(upload.content), upload.content_type) for upload in uploads),
+            status=exchange.status,
+            code=exchange.code,
+            at=exchange.at,
+            seconds=exchange.seconds,
+        )
         self._requests.append(request)
         self.total += 1
 

@@ -7,14 +7,13 @@ spoils what would have happened. With no fault planned it costs one comparison p
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
 from aiohttp import web
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from aiohttp.typedefs import Handler
 
 _CHUNK_BYTES = 64 * 1024
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sandbox.faults import Fault, FaultPlan
+from tests.local.faults import Fault, FaultPlan
 
 REAL_ANSWER = {"real": True}
 
