@@ -14,8 +14,8 @@ from bot.config import MAX_CREDITS
 from bot.pools.queries import open_pool
 from bot.storage.database import Database
 from bot.storage.schema import jobs, ledger_entries
-from sandbox.discord.constants import ChannelType, MessageFlag
-from sandbox.discord.models import Channel, Message, ThreadState
+from sandbox.discord.world.constants import ChannelType, MessageFlag
+from sandbox.discord.world.models import Channel, Message, ThreadState
 from sandbox.ulazai.answers import TYPICAL_SECONDS
 from sandbox.ulazai.values import Generation, Task, TaskState
 from tests.local.servers import LocalDiscord, LocalUlazAI

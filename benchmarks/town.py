@@ -6,7 +6,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from sandbox.discord.models import User
+from sandbox.discord.world.models import User
 from tests.local.people import Person
 from tests.local.servers import LocalDiscord
 

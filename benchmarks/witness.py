@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass, field
 
-from sandbox.discord.events import Event
-from sandbox.discord.interactions import Interaction, InteractionState
-from sandbox.discord.models import Message
+from sandbox.discord.interactions.registry import Interaction, InteractionState
+from sandbox.discord.world.events import Event
+from sandbox.discord.world.models import Message
 from tests.local.servers import LocalDiscord
 
 _VIDEO_LINK = re.compile(r"/kling/videos/([0-9a-f-]{36})\.mp4")

@@ -9,8 +9,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.command_sync import commands_differ
-from sandbox.discord.models import Command
-from sandbox.discord.payloads import command_json
+from sandbox.discord.world.models import Command
+from sandbox.discord.world.payloads import command_json
 
 Json = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """A local Discord: gateway, REST API, and the API of its page."""
 
-from sandbox.discord.interactions import NO_ANSWER, InteractionState
+from sandbox.discord.interactions.registry import NO_ANSWER, InteractionState
 from sandbox.discord.server import LocalDiscord
 
 __all__ = [

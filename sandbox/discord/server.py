@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
-from sandbox.discord import seed
-from sandbox.discord.client_api import ClientApi
-from sandbox.discord.guard import only_loopback
-from sandbox.discord.rest import PREFIX, RestApi
+from sandbox.discord.client.api import ClientApi
+from sandbox.discord.http.attachment_server import AttachmentServer
+from sandbox.discord.http.guard import only_loopback
+from sandbox.discord.rest.api import PREFIX, RestApi
 from sandbox.discord.services import assemble, new_token
-from sandbox.discord.serving import AttachmentServer
 from sandbox.discord.settings import Settings
-from sandbox.discord.store import Store
-from sandbox.discord.world import World
+from sandbox.discord.world import seed
+from sandbox.discord.world.store import Store
+from sandbox.discord.world.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aiohttp.typedefs import Middleware
 
-    from sandbox.discord.models import Channel, Command, JsonObject, Message
-    from sandbox.discord.ratelimits import RateLimiter
-    from sandbox.discord.rest import Observer
+    from sandbox.discord.rest.api import Observer
+    from sandbox.discord.rest.rate_limits import RateLimiter
+    from sandbox.discord.world.models import Channel, Command, JsonObject, Message
 
 T = TypeVar("T")
 
 _MAX_BODY_BYTES = 1024 * 1024 * 1024
-_PAGE = Path(__file__).parent.parent / "page"
+_PAGE = Path(__file__).parents[1] / "page"
 
 
 class LocalDiscord:

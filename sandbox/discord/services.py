@@ -7,24 +7,24 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.discord import seed
-from sandbox.discord.answers import AnswerService
-from sandbox.discord.attachments import AttachmentShelf
-from sandbox.discord.conduct import Conduct
-from sandbox.discord.gateway import Application, Gateway
-from sandbox.discord.gateway_events import GatewayTranslator
-from sandbox.discord.interaction_payloads import InteractionWriter
-from sandbox.discord.interactions import InteractionRegistry
-from sandbox.discord.message_payloads import MessageWriter
-from sandbox.discord.messages import MessageService
-from sandbox.discord.pins import PinService
-from sandbox.discord.threads import ThreadService
+from sandbox.discord.gateway.events import GatewayTranslator
+from sandbox.discord.gateway.gateway import Application, Gateway
+from sandbox.discord.http.attachments import AttachmentShelf
+from sandbox.discord.interactions.answers import AnswerService
+from sandbox.discord.interactions.payloads import InteractionWriter
+from sandbox.discord.interactions.registry import InteractionRegistry
+from sandbox.discord.interactions.user_actions import Conduct
+from sandbox.discord.messages.payloads import MessageWriter
+from sandbox.discord.messages.pins import PinService
+from sandbox.discord.messages.service import MessageService
+from sandbox.discord.messages.threads import ThreadService
+from sandbox.discord.world import seed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox.discord.settings import Settings
-    from sandbox.discord.world import World
+    from sandbox.discord.world.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from sandbox.discord.errors import ClientError
+from sandbox.discord.world.errors import ClientError
 from tests.local.people import InteractionRecord, Person
 from tests.local.servers import LocalDiscord, LocalUlazAI
 

@@ -18,7 +18,7 @@ from bot.checkup.run import check_all
 from bot.client import PERMISSIONS
 from bot.clock import Clock, SteadyClock, SystemClock
 from bot.storage.database import Database
-from sandbox.discord import permissions
+from sandbox.discord.world import permissions
 from sandbox.run import bot_environment
 from tests.e2e.stage import Stage, running_bot, servers
 from tests.local.faults import Fault

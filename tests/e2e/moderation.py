@@ -1,6 +1,6 @@
 """What tests of moderators share: two of them, their channel, and the cards in it."""
 
-from sandbox.discord.models import Message
+from sandbox.discord.world.models import Message
 from tests.e2e.stage import Stage, text_of
 from tests.local.people import InteractionRecord, Value
 

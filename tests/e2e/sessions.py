@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.discord import seed
-from sandbox.discord.constants import MessageType
-from sandbox.discord.models import Message
+from sandbox.discord.world import seed
+from sandbox.discord.world.constants import MessageType
+from sandbox.discord.world.models import Message
 from tests.e2e.stage import WAIT_SECONDS, Stage, text_of
 from tests.local.people import InteractionRecord, Person, Value
 

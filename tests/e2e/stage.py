@@ -18,7 +18,7 @@ from bot import app
 from bot.client import VideoBot
 from bot.config import Settings
 from cogs.messages import status_cards
-from sandbox.discord.models import Channel, Message
+from sandbox.discord.world.models import Channel, Message
 from tests.blank_database import lay_blank_database
 from tests.local.faults import Fault
 from tests.local.people import InteractionRecord, Person, Value

@@ -10,7 +10,7 @@ import av
 import pytest_asyncio
 from aiohttp import web
 
-from sandbox.discord.models import MEBIBYTE, Message
+from sandbox.discord.world.models import MEBIBYTE, Message
 from tests.e2e.stage import MESSAGES, STATUS, Stage, refusal_of, running_bot, servers, staged, text_of
 from tests.local.faults import Fault, PlannedFault
 

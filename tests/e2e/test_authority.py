@@ -12,7 +12,7 @@ from discord import app_commands
 
 from bot.errors import ReelpoolError
 from cogs.rendering.refusals import sentence_of
-from sandbox.discord import seed
+from sandbox.discord.world import seed
 from tests.e2e.stage import WAIT_SECONDS, picture, text_of
 from tests.e2e.town import (
     BY_PERMISSION,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord import permissions
-from sandbox.discord.interaction_payloads import InteractionWriter
-from sandbox.discord.interactions import Interaction
+from sandbox.discord.interactions.payloads import InteractionWriter
+from sandbox.discord.interactions.registry import Interaction
+from sandbox.discord.world import permissions
 from tests.e2e.stage import Stage, picture, refusal_of
 from tests.local.people import InteractionRecord
 

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord.models import Message
+from sandbox.discord.world.models import Message
 from tests.e2e.stage import Stage, picture, refusal_of, running_bot, servers, text_of
 from tests.local.people import InteractionRecord, Value
 

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from bot.codes import Refusal
-from sandbox.discord import permissions
-from sandbox.discord.errors import ClientError
-from sandbox.discord.models import Message
+from sandbox.discord.world import permissions
+from sandbox.discord.world.errors import ClientError
+from sandbox.discord.world.models import Message
 from tests.e2e.moderation import (
     MODERATOR,
     approval_card,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.discord.constants import ChannelType
+from sandbox.discord.world.constants import ChannelType
 from tests.e2e.stage import Stage
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.errors import ClientError
+from sandbox.discord.world.errors import ClientError
 from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, OTHER, audit, buttons, funds, id_of, mention, use, used
 from tests.e2e.stage import Stage, hold_finish, running_bot, servers, staged
 from tests.local.people import InteractionRecord

@@ -7,8 +7,8 @@ import discord
 import pytest
 import pytest_asyncio
 
-from sandbox.discord import seed
-from sandbox.discord.errors import ClientError
+from sandbox.discord.world import seed
+from sandbox.discord.world.errors import ClientError
 from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, OTHER, audit, id_of, mention, shown, use, used
 from tests.e2e.stage import Stage, staged
 

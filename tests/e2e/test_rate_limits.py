@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.ratelimits import Limit
+from sandbox.discord.rest.rate_limits import Limit
 from tests.e2e.stage import MESSAGES, THREADS, Stage, staged
 from tests.local.faults import Fault
 

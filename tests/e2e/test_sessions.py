@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 
-from sandbox.discord import permissions
+from sandbox.discord.world import permissions
 from tests.e2e import schema
 from tests.e2e.moderation import approval_card, pool
 from tests.e2e.sessions import CREATORS, Party, footer_of

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.discord import permissions
-from sandbox.discord.models import Message
+from sandbox.discord.world import permissions
+from sandbox.discord.world.models import Message
 from tests.e2e.stage import MESSAGES, THREADS, PlannedHold, Stage, hold_finish, text_of
 from tests.local.faults import Fault
 from tests.local.people import InteractionRecord

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.discord.models import MEBIBYTE
+from sandbox.discord.world.models import MEBIBYTE
 from tests.e2e.stage import MESSAGES, Stage
 from tests.local.faults import Fault
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from discord import app_commands
 
-from sandbox.discord import seed
-from sandbox.discord.models import Message
+from sandbox.discord.world import seed
+from sandbox.discord.world.models import Message
 from tests.e2e.stage import GENERATE, WAIT_SECONDS, Stage, running_bot, servers, text_of
 from tests.local.faults import Fault
 from tests.local.people import InteractionRecord, Person

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sandbox.discord import permissions
+from sandbox.discord.world import permissions
 from tests.local.people import Person
 from tests.local.servers import LocalDiscord
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from sandbox.discord.models import Message
+from sandbox.discord.world.models import Message
 from tests.faults.theatre import Played
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 
-from sandbox.discord.models import Message
+from sandbox.discord.world.models import Message
 from tests.e2e.stage import Stage, staged
 from tests.faults.hurry import FastClock, hurried_bot
 from tests.faults.logs import caught_logs

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.discord.errors import ClientError
+from sandbox.discord.world.errors import ClientError
 from tests.e2e.stage import GENERATE, STATUS, picture
 from tests.fuzz.nonsense import JSON, TAMPERINGS, TEXT, Tampering, tampered
 from tests.fuzz.portal import FUZZ, Portal

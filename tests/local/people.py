@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.discord.attachments import Upload
-from sandbox.discord.component_checks import walk
-from sandbox.discord.constants import CallbackType, CommandType, ComponentType, InteractionType, OptionType
-from sandbox.discord.errors import ClientError
-from sandbox.discord.interactions import Interaction, InteractionState
+from sandbox.discord.http.attachments import Upload
+from sandbox.discord.interactions.registry import Interaction, InteractionState
+from sandbox.discord.messages.component_checks import walk
+from sandbox.discord.world.constants import CallbackType, CommandType, ComponentType, InteractionType, OptionType
+from sandbox.discord.world.errors import ClientError
 
 if TYPE_CHECKING:
-    from sandbox.discord.models import Channel, Command, JsonObject, Message, User
     from sandbox.discord.services import Services
-    from sandbox.discord.world import World
+    from sandbox.discord.world.models import Channel, Command, JsonObject, Message, User
+    from sandbox.discord.world.world import World
 
 Files = Mapping[str, tuple[str, bytes]]
 Value = str | int | float | bool | list[str]

@@ -6,12 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.discord.rest import PREFIX
+from sandbox.discord.rest.api import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.discord.rest import Exchange
+    from sandbox.discord.rest.api import Exchange
 
 KEPT: Final = 5000
 

@@ -7,9 +7,9 @@ import pytest
 from discord import app_commands
 from discord.ext import commands
 
-from sandbox.discord import permissions, seed
-from sandbox.discord.errors import ClientError
-from sandbox.discord.gateway_events import GUILD_MEMBERS, GUILDS
+from sandbox.discord.gateway.events import GUILD_MEMBERS, GUILDS
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.errors import ClientError
 from tests.local.servers import LocalDiscord
 from tests.sandbox.discord_tools import Stage, real_bot, running
 from tests.sandbox.pool_commands import GROUPS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.discord import permissions
-from sandbox.discord.constants import ChannelType
-from sandbox.discord.events import CommandsChange, MemberChange, RoleChange
-from sandbox.discord.models import Channel, Guild, Member, Message, Overwrite, Role, User
+from sandbox.discord.world import permissions
+from sandbox.discord.world.constants import ChannelType
+from sandbox.discord.world.events import CommandsChange, MemberChange, RoleChange
+from sandbox.discord.world.models import Channel, Guild, Member, Message, Overwrite, Role, User
 
 if TYPE_CHECKING:
     from sandbox.discord.services import Services

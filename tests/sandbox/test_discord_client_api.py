@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord import NO_ANSWER, permissions, seed
-from sandbox.discord.models import JsonObject
+from sandbox.discord import NO_ANSWER
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.models import JsonObject
 from tests.sandbox.discord_tools import RawBot, raw_bot
 
 ONE, TWO, MODERATOR = seed.MEMBER_ONE_ID, seed.MEMBER_TWO_ID, seed.MODERATOR_ID

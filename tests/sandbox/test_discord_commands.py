@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sandbox.discord import seed
-from sandbox.discord.models import JsonObject
+from sandbox.discord.world import seed
+from sandbox.discord.world.models import JsonObject
 from tests.sandbox.discord_tools import RawBot, raw_bot
 
 GLOBAL = f"/applications/{seed.APPLICATION_ID}/commands"

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord import seed
-from sandbox.discord.gateway_events import GUILD_MESSAGES, GUILDS, MESSAGE_CONTENT
+from sandbox.discord.gateway.events import GUILD_MESSAGES, GUILDS, MESSAGE_CONTENT
+from sandbox.discord.world import seed
 from tests.local.servers import LocalDiscord
 from tests.sandbox.discord_tools import running
 

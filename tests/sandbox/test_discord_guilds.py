@@ -6,8 +6,8 @@ import discord
 import pytest
 from discord.ext import commands
 
-from sandbox.discord import permissions, seed
-from sandbox.discord.models import Channel, Guild, Member, Overwrite, Role
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.models import Channel, Guild, Member, Overwrite, Role
 from tests.sandbox.discord_tools import RawBot, Stage, raw_bot, real_bot
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord import NO_ANSWER, InteractionState, permissions, seed
-from sandbox.discord.errors import ClientError
-from sandbox.discord.models import JsonObject
+from sandbox.discord import NO_ANSWER, InteractionState
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.errors import ClientError
+from sandbox.discord.world.models import JsonObject
 from tests.local.people import InteractionRecord, Value
 from tests.sandbox.discord_tools import RawBot, raw_bot
 

@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 import yarl
 
-from sandbox.discord import permissions, seed
-from sandbox.discord.constants import MessageFlag
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.constants import MessageFlag
 from tests.local.faults import Fault
 from tests.sandbox.discord_tools import File, RawBot, picture, raw_bot
 

@@ -7,9 +7,9 @@ from datetime import datetime
 import discord
 import pytest
 
-from sandbox.discord import permissions, seed
-from sandbox.discord.constants import MessageType
-from sandbox.discord.pins import MAX_PINS
+from sandbox.discord.messages.pins import MAX_PINS
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.constants import MessageType
 from tests.sandbox.discord_tools import RawBot, Stage, raw_bot, real_bot
 
 VIDEOS = f"/channels/{seed.VIDEOS_ID}"

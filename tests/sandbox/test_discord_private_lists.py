@@ -4,8 +4,8 @@ import aiohttp
 import pytest
 from discord.ext import commands
 
-from sandbox.discord.constants import CallbackType, MessageType
-from sandbox.discord.errors import ClientError
+from sandbox.discord.world.constants import CallbackType, MessageType
+from sandbox.discord.world.errors import ClientError
 from tests.local.people import InteractionRecord
 from tests.local.servers import LocalDiscord
 from tests.sandbox.discord_tools import Stage, real_bot

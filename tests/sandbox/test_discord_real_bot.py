@@ -14,7 +14,7 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 
 from sandbox.discord import NO_ANSWER
-from sandbox.discord.constants import CallbackType, MessageFlag, MessageType
+from sandbox.discord.world.constants import CallbackType, MessageFlag, MessageType
 from tests.local.faults import Fault
 from tests.local.people import InteractionFailedError, Value
 from tests.sandbox.discord_tools import Stage, picture, real_bot

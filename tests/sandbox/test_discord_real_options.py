@@ -7,8 +7,8 @@ import discord
 import pytest
 from discord.ext import commands
 
-from sandbox.discord import permissions, seed
-from sandbox.discord.errors import ClientError
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.errors import ClientError
 from tests.local.people import Value
 from tests.sandbox.discord_tools import Stage, real_bot
 from tests.sandbox.pool_commands import GROUPS

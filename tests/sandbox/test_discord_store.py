@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sandbox.discord import permissions, seed
-from sandbox.discord.models import Message
-from sandbox.discord.ratelimits import Limit
+from sandbox.discord.rest.rate_limits import Limit
+from sandbox.discord.world import permissions, seed
+from sandbox.discord.world.models import Message
 from tests.local.servers import LocalDiscord
 from tests.sandbox.discord_tools import RawBot, raw_bot, running
 

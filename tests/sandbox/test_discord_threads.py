@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sandbox.discord import permissions, seed
+from sandbox.discord.world import permissions, seed
 from tests.sandbox.discord_tools import RawBot, raw_bot
 
 VIDEOS = f"/channels/{seed.VIDEOS_ID}"

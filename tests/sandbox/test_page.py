@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.async_api import Browser, Locator, Page, expect
 
 from sandbox.clips import ClipSpec, render_clip
-from sandbox.discord import seed
+from sandbox.discord.world import seed
 from tests.browser import needs_chromium, open_browser, visited
 from tests.local.servers import LocalDiscord
 from tests.sandbox.page_bot import PageBot

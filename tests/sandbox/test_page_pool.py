@@ -9,7 +9,7 @@ import pytest_asyncio
 import yarl
 from playwright.async_api import Browser, Locator, Page, expect
 
-from sandbox.discord import permissions, seed
+from sandbox.discord.world import permissions, seed
 from tests.browser import needs_chromium, open_browser, visited
 from tests.local.servers import LocalDiscord
 from tests.sandbox.page_bot import PageBot

@@ -1,0 +1,1 @@
+"""The gateway: the websocket on which the bot receives events."""

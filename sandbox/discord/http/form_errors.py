@@ -1,0 +1,92 @@
+"""Discord's nested form errors (code 50035), collected field by field.
+
+Source: Discord's API reference, "Error Messages".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.discord.world.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sandbox.discord.world.models import JsonObject
+
+Path = tuple[str | int, ...]
+
+
+class FormErrors:
+    """Collects what is wrong with a request, to be told all at once.
+
+    Args:
+        prefix: where in the request's JSON the checked part lies.
+    """
+
+    def __init__(self, prefix: Path = ()) -> None:
+        self._prefix = prefix
+        self._tree: JsonObject = {}
+
+    def add(self, path: Path, code: str, message: str) -> None:
+        """Note that the field at `path` is wrong."""
+        node = self._tree
+        for key in (*self._prefix, *path):
+            node = node.setdefault(str(key), {})
+        node.setdefault("_errors", []).append({"code": code, "message": message})
+
+    def raise_if_any(self) -> None:
+        """Refuse the request if anything was noted.
+
+        Raises:
+            ApiError: 50035 with all that was noted.
+        """
+        if self._tree:
+            raise ApiError(400, 50035, "Invalid Form Body", self._tree)
+
+    def check_length(self, path: Path, value: object, least: int, most: int) -> bool:
+        """Note it if `value` is not text of `least` to `most` characters; tells whether it is."""
+        if not isinstance(value, str):
+            self.missing(path) if value is None else self.wrong_type(path, "string")
+            return False
+        if least <= len(value) <= most:
+            return True
+        self._wrong_length(path, least, most, len(value))
+        return False
+
+    def check_count(self, path: Path, values: Collection[object], least: int, most: int) -> None:
+        """Note it if there are not `least` to `most` of something."""
+        if not least <= len(values) <= most:
+            self._wrong_length(path, least, most, len(values))
+
+    def check_choice(self, path: Path, value: object, choices: Collection[object]) -> bool:
+        """Note it if `value` is not one of `choices`; tells whether it is."""
+        if value in choices and not isinstance(value, bool):
+            return True
+        listed = ", ".join(str(choice) for choice in sorted(choices, key=str))
+        self.add(path, "BASE_TYPE_CHOICES", f"Value must be one of {{{listed}}}.")
+        return False
+
+    def missing(self, path: Path) -> None:
+        """Note that a required field is not there."""
+        self.add(path, "BASE_TYPE_REQUIRED", "This field is required")
+
+    def wrong_type(self, path: Path, wanted: str) -> None:
+        """Note that a field has another type than `wanted`."""
+        self.add(path, "BASE_TYPE_BAD_TYPE", f"Could not interpret value as {wanted}.")
+
+    def _wrong_length(self, path: Path, least: int, most: int, length: int) -> None:
+        if length > most and least == 0:
+            self.add(path, "BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer in length.")
+        else:
+            message = f"Must be between {least} and {most} in length."
+            self.add(path, "BASE_TYPE_BAD_LENGTH", message)
+
+
+def snowflake(value: object, errors: FormErrors, path: Path) -> int | None:
+    """The id that a string or number gives; notes it and returns None if it gives none."""
+    try:
+        return int(str(value))
+    except ValueError:
+        errors.add(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.')
+        return None

@@ -1,0 +1,1 @@
+"""Interactions: what users do with commands, components and modals, and how the bot responds."""

@@ -1,0 +1,103 @@
+"""Refusals, in Discord's own words and codes.
+
+Source: Discord's API reference, "JSON Error Codes" and "Error Messages".
+
+    SandboxError
+    |-- ApiError      an answer to the bot: status, code, message
+    `-- ClientError   an answer to a person: what Discord's apps would say
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.discord.world.models import JsonObject
+
+
+class SandboxError(Exception):
+    """Base of the local Discord's refusals."""
+
+
+class ApiError(SandboxError):
+    """A refusal of a bot's request, as Discord would send it."""
+
+    def __init__(self, status: int, code: int, message: str, errors: JsonObject | None = None) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+
+    def body(self) -> JsonObject:
+        """The JSON that Discord would answer with."""
+        body: JsonObject = {"message": self.message, "code": self.code}
+        if self.errors is not None:
+            body["errors"] = self.errors
+        return body
+
+
+class ClientError(SandboxError):
+    """A refusal of what a person tried, with the text for them.
+
+    Attributes:
+        status: 400 for what is not valid, 403 for what is not allowed.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+
+
+_KNOWN: dict[int, tuple[int, str]] = {
+    10003: (404, "Unknown Channel"),
+    10004: (404, "Unknown Guild"),
+    10007: (404, "Unknown Member"),
+    10008: (404, "Unknown Message"),
+    10011: (404, "Unknown Role"),
+    10013: (404, "Unknown User"),
+    10015: (404, "Unknown Webhook"),
+    10062: (404, "Unknown interaction"),
+    10063: (404, "Unknown application command"),
+    10066: (404, "Unknown application command permissions"),
+    30003: (400, "Maximum number of pins reached for the channel (50)"),
+    30034: (400, "Max number of daily application command creates has been reached (200)"),
+    40005: (413, "Request entity too large"),
+    40060: (400, "Interaction has already been acknowledged."),
+    50001: (403, "Missing Access"),
+    50005: (403, "Cannot edit a message authored by another user"),
+    50006: (400, "Cannot send an empty message"),
+    50007: (403, "Cannot send messages to this user"),
+    50013: (403, "Missing Permissions"),
+    50021: (403, "Cannot execute action on a system message"),
+    50024: (400, "Cannot execute action on this channel type"),
+    50027: (401, "Invalid Webhook Token"),
+    50035: (400, "Invalid Form Body"),
+    50083: (400, "Thread is archived"),
+    50109: (400, "The request body contains invalid JSON."),
+    160002: (403, "Cannot reply without permission to read message history"),
+    160004: (400, "A thread has already been created for this message"),
+    160005: (400, "Thread is locked"),
+    160006: (400, "Maximum number of active threads reached"),
+}
+
+
+def refusal(code: int) -> ApiError:
+    """The error Discord sends with a JSON error code.
+
+    Raises:
+        KeyError: the code is not one this server uses.
+    """
+    status, message = _KNOWN[code]
+    return ApiError(status, code, message)
+
+
+def unauthorized() -> ApiError:
+    """The error for a missing or wrong bot token."""
+    return ApiError(401, 0, "401: Unauthorized")
+
+
+def not_found() -> ApiError:
+    """The error for a route that is not there."""
+    return ApiError(404, 0, "404: Not Found")

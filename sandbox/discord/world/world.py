@@ -1,0 +1,265 @@
+"""Everything there is: users, servers, channels, messages and commands, with the ways to look them up.
+
+The world keeps and finds; what may be done to it is decided by those who call.
+"""
+
+from __future__ import annotations
+
+import bisect
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from sandbox.discord.world import permissions
+from sandbox.discord.world.constants import ChannelType
+from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.events import Events
+from sandbox.discord.world.models import Channel, Command, Guild, Message, User
+from sandbox.discord.world.snowflakes import SnowflakeMint
+
+Saver = Callable[[str, int], None]
+
+
+class World:
+    """The state of the local Discord, in memory.
+
+    Attributes:
+        command_rules: whom a server lets use a command, by server and command, then by member or role.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.ids = SnowflakeMint(clock)
+        self.events = Events()
+        self.users: dict[int, User] = {}
+        self.guilds: dict[int, Guild] = {}
+        self.channels: dict[int, Channel] = {}
+        self.messages: dict[int, Message] = {}
+        self.commands: dict[int, Command] = {}
+        self.command_rules: dict[tuple[int, int], dict[int, bool]] = {}
+        self._order: dict[int, list[int]] = {}
+        self._channels: dict[int, dict[int, None]] = {}
+        self._threads: dict[int, dict[int, None]] = {}
+        self._active_threads: dict[int, dict[int, None]] = {}
+        self._dms: dict[frozenset[int], int] = {}
+        self._saver: Saver | None = None
+
+    def save_with(self, saver: Saver) -> None:
+        """Call `saver` with the kind and id of whatever changes from now on."""
+        self._saver = saver
+
+    def touch(self, kind: str, object_id: int) -> None:
+        """Note that an object changed and is to be saved."""
+        if self._saver is not None:
+            self._saver(kind, object_id)
+
+    # Putting in
+
+    def put_user(self, user: User) -> User:
+        """Add or replace a user."""
+        self.users[user.id] = user
+        self.touch("user", user.id)
+        return user
+
+    def put_guild(self, guild: Guild) -> Guild:
+        """Add or replace a server, or save a changed one."""
+        self.guilds[guild.id] = guild
+        self.touch("guild", guild.id)
+        return guild
+
+    def put_channel(self, channel: Channel) -> Channel:
+        """Add or replace a channel, or save a changed one."""
+        self.channels[channel.id] = channel
+        self._index_channel(channel)
+        self.touch("channel", channel.id)
+        return channel
+
+    def put_message(self, message: Message) -> Message:
+        """Add or replace a message, or save a changed one."""
+        if message.id not in self.messages:
+            bisect.insort(self._order.setdefault(message.channel_id, []), message.id)
+        self.messages[message.id] = message
+        self.touch("message", message.id)
+        return message
+
+    def put_command(self, command: Command) -> Command:
+        """Add or replace an application command."""
+        self.commands[command.id] = command
+        self.touch("command", command.id)
+        return command
+
+    # Taking out
+
+    def remove_message(self, message: Message) -> None:
+        """Take a message away; the object is marked for those who still hold it."""
+        message.deleted = True
+        order = self._order[message.channel_id]
+        del order[bisect.bisect_left(order, message.id)]
+        del self.messages[message.id]
+        self.touch("message", message.id)
+
+    def remove_channel(self, channel: Channel) -> None:
+        """Take a channel away with its messages and threads."""
+        for thread in list(self.threads_of(channel.id)):
+            self.remove_channel(thread)
+        for message in list(self.messages_of(channel.id)):
+            self.remove_message(message)
+        channel.deleted = True
+        self._index_channel(channel)
+        del self.channels[channel.id]
+        self.touch("channel", channel.id)
+
+    def remove_command(self, command: Command) -> None:
+        """Take a command away."""
+        del self.commands[command.id]
+        self.touch("command", command.id)
+
+    # Finding
+
+    def user(self, user_id: int) -> User:
+        """The user with an id.
+
+        Raises:
+            ApiError: 10013 if there is none.
+        """
+        if user_id not in self.users:
+            raise refusal(10013)
+        return self.users[user_id]
+
+    def guild(self, guild_id: int) -> Guild:
+        """The server with an id.
+
+        Raises:
+            ApiError: 10004 if there is none.
+        """
+        if guild_id not in self.guilds:
+            raise refusal(10004)
+        return self.guilds[guild_id]
+
+    def channel(self, channel_id: int) -> Channel:
+        """The channel with an id.
+
+        Raises:
+            ApiError: 10003 if there is none.
+        """
+        if channel_id not in self.channels:
+            raise refusal(10003)
+        return self.channels[channel_id]
+
+    def message(self, channel_id: int, message_id: int) -> Message:
+        """A message of a channel.
+
+        Raises:
+            ApiError: 10008 if there is none.
+        """
+        message = self.messages.get(message_id)
+        if message is None or message.channel_id != channel_id:
+            raise refusal(10008)
+        return message
+
+    def messages_of(self, channel_id: int) -> Iterator[Message]:
+        """A channel's messages, oldest first."""
+        return (self.messages[message_id] for message_id in self._order.get(channel_id, ()))
+
+    def messages_before(self, channel_id: int, before: int | None) -> Iterator[Message]:
+        """A channel's messages older than `before`, newest first; from the newest if it is None."""
+        order = self._order.get(channel_id, [])
+        end = len(order) if before is None else bisect.bisect_left(order, before)
+        return (self.messages[order[index]] for index in range(end - 1, -1, -1))
+
+    def messages_after(self, channel_id: int, after: int) -> Iterator[Message]:
+        """A channel's messages newer than `after`, oldest first."""
+        order = self._order.get(channel_id, [])
+        return (self.messages[message_id] for message_id in islice(order, bisect.bisect_right(order, after), None))
+
+    def threads_of(self, channel_id: int) -> Iterator[Channel]:
+        """A channel's threads, in the order they were made."""
+        return (self.channels[thread_id] for thread_id in self._threads.get(channel_id, ()))
+
+    def active_threads(self, guild_id: int) -> list[Channel]:
+        """A server's threads that are not archived."""
+        return [self.channels[thread_id] for thread_id in self._active_threads.get(guild_id, ())]
+
+    def active_thread_count(self, guild_id: int) -> int:
+        """How many threads of a server are not archived."""
+        return len(self._active_threads.get(guild_id, ()))
+
+    def channels_of(self, guild_id: int) -> list[Channel]:
+        """A server's channels without threads, in the order of their position."""
+        found = [self.channels[channel_id] for channel_id in self._channels.get(guild_id, ())]
+        return sorted(found, key=lambda channel: (channel.position, channel.id))
+
+    def dm_between(self, first: int, second: int) -> Channel | None:
+        """The direct message channel of two users, if they have one."""
+        channel_id = self._dms.get(frozenset({first, second}))
+        return None if channel_id is None else self.channels[channel_id]
+
+    def open_dm(self, first: int, second: int) -> Channel:
+        """The direct message channel of two users; made if there is none."""
+        found = self.dm_between(first, second)
+        if found is not None:
+            return found
+        channel = self.put_channel(Channel(self.ids.next(), ChannelType.DM, recipient_ids=[first, second]))
+        self.events.publish("CHANNEL_CREATE", channel)
+        return channel
+
+    def commands_of(self, guild_id: int | None) -> list[Command]:
+        """The commands registered for a server, or the global ones."""
+        return [command for command in self.commands.values() if command.guild_id == guild_id]
+
+    # Rights
+
+    def permissions_in(self, channel: Channel, user_id: int) -> int:
+        """What a user may do in a channel, a thread or a direct message; 0 if they cannot see it."""
+        if channel.guild_id is None:
+            return permissions.IN_DM if user_id in channel.recipient_ids else 0
+        guild = self.guilds[channel.guild_id]
+        member = guild.members.get(user_id)
+        if member is None:
+            return 0
+        if channel.thread is None:
+            return permissions.in_channel(guild, member, channel)
+        return self._permissions_in_thread(guild, channel, user_id)
+
+    def _permissions_in_thread(self, guild: Guild, channel: Channel, user_id: int) -> int:
+        parent = self.channels[channel.parent_id or 0]
+        allowed = permissions.in_channel(guild, guild.members[user_id], parent, in_thread=True)
+        if channel.type == ChannelType.PUBLIC_THREAD or allowed & permissions.MANAGE_THREADS:
+            return allowed
+        is_member = channel.thread is not None and user_id in channel.thread.member_ids
+        return allowed if is_member else 0
+
+    def can_see(self, channel: Channel, user_id: int) -> bool:
+        """Whether a user sees a channel."""
+        return bool(self.permissions_in(channel, user_id) & permissions.VIEW_CHANNEL)
+
+    def can_read(self, message: Message, user_id: int) -> bool:
+        """Whether a user sees a message: its channel, and the message if it is ephemeral."""
+        if message.visible_to is not None and message.visible_to != user_id:
+            return False
+        channel = self.channels.get(message.channel_id)
+        return channel is not None and self.can_see(channel, user_id)
+
+    # Indexes
+
+    def _index_channel(self, channel: Channel) -> None:
+        if channel.is_dm:
+            self._dms[frozenset(channel.recipient_ids)] = channel.id
+        if channel.guild_id is None:
+            return
+        if channel.thread is None:
+            self._set(self._channels, channel.guild_id, channel.id, present=not channel.deleted)
+            return
+        if channel.parent_id is None:
+            return
+        self._set(self._threads, channel.parent_id, channel.id, present=not channel.deleted)
+        active = not (channel.deleted or channel.thread.archived)
+        self._set(self._active_threads, channel.guild_id, channel.id, present=active)
+
+    @staticmethod
+    def _set(index: dict[int, dict[int, None]], key: int, value: int, *, present: bool) -> None:
+        members = index.setdefault(key, {})
+        if present:
+            members[value] = None
+        else:
+            members.pop(value, None)
