@@ -109,7 +109,7 @@ class LocalDiscord:
     @property
     def bot_online(self) -> bool:
         """Whether the bot is connected to the gateway."""
-        return self.services.gateway.online
+        return self.services.sessions.online
 
     @property
     def commands(self) -> list[Command]:
@@ -134,7 +134,7 @@ class LocalDiscord:
         bound = self._runner.addresses[0][1]
         name = f"[{host}]" if ":" in host else host
         self.origin = self.services.shelf.origin = f"http://{name}:{bound}"
-        self.services.gateway.url = f"ws://{name}:{bound}/gateway"
+        self.services.sessions.url = f"ws://{name}:{bound}/gateway"
         if self._store is not None:
             self._store.keep_facts(lambda: {"token": self.token, "secret": self.services.shelf.secret})
             await self._store.flush()
@@ -203,7 +203,7 @@ class LocalDiscord:
 
     def drop_gateway(self, code: int = 4000, *, resumable: bool = True) -> None:
         """Cut the bot's gateway connection with a close code; with or without a way to resume."""
-        self.services.gateway.drop(code, resumable=resumable)
+        self.services.sessions.disconnect(code, resumable=resumable)
 
     def _app(self) -> web.Application:
         middlewares = [

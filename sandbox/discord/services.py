@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.discord.gateway.events import GatewayTranslator
-from sandbox.discord.gateway.gateway import Application, Gateway
+from sandbox.discord.gateway.gateway import Gateway
+from sandbox.discord.gateway.sessions import GatewaySessions
 from sandbox.discord.http.attachments import AttachmentShelf
 from sandbox.discord.interactions.answers import AnswerService
 from sandbox.discord.interactions.payloads import InteractionWriter
@@ -19,6 +20,7 @@ from sandbox.discord.messages.pins import PinService
 from sandbox.discord.messages.service import MessageService
 from sandbox.discord.messages.threads import ThreadService
 from sandbox.discord.world import seed
+from sandbox.discord.world.models import Application
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,7 @@ class Services:
     messages: MessageService
     threads: ThreadService
     pins: PinService
+    sessions: GatewaySessions
     gateway: Gateway
     registry: InteractionRegistry
     answers: AnswerService
@@ -66,7 +69,8 @@ def assemble(world: World, settings: Settings, token: str, files: Path | None) -
     messages = MessageService(world, shelf, settings)
     threads = ThreadService(world, messages)
     pins = PinService(world, messages)
-    gateway = Gateway(world, GatewayTranslator(world, writer, application.bot_id), application, settings)
+    translator = GatewayTranslator(world, writer, application.bot_id)
+    sessions = GatewaySessions(world, translator, application, settings)
     registry = InteractionRegistry(world, settings)
     interaction_writer = InteractionWriter(world, writer, application)
     return Services(
@@ -78,8 +82,9 @@ def assemble(world: World, settings: Settings, token: str, files: Path | None) -
         messages=messages,
         threads=threads,
         pins=pins,
-        gateway=gateway,
+        sessions=sessions,
+        gateway=Gateway(sessions, world, application, settings),
         registry=registry,
         answers=AnswerService(world, registry, messages, application),
-        conduct=Conduct(world, shelf, messages, threads, registry, interaction_writer, gateway),
+        conduct=Conduct(world, shelf, messages, threads, registry, interaction_writer, sessions),
     )

@@ -18,35 +18,35 @@ async def ask_meanwhile(stage: Stage) -> InteractionRecord:
 
 
 async def test_command_used_during_a_drop_is_answered_after_the_resume(stage: Stage) -> None:
-    gateway = stage.discord.services.gateway
+    sessions = stage.discord.services.sessions
     stage.discord.drop_gateway(4000)
     await stage.discord.wait_for(lambda: not stage.discord.bot_online)
     record = await ask_meanwhile(stage)
     await record.finished()
     await stage.outcome(record)
-    assert gateway.identified == 1
+    assert sessions.identified == 1
 
 
 async def test_bot_asked_to_reconnect_resumes(stage: Stage) -> None:
-    gateway = stage.discord.services.gateway
-    gateway.ask_to_reconnect()
+    sessions = stage.discord.services.sessions
+    stage.discord.services.gateway.request_reconnect()
     await stage.discord.wait_for(lambda: not stage.discord.bot_online)
     await back_online(stage)
     await stage.outcome(await stage.ask())
-    assert gateway.identified == 1
+    assert sessions.identified == 1
 
 
 @pytest.mark.parametrize("how", ["invalid session", "session forgotten"])
 async def test_session_that_is_over_is_begun_anew_at_the_same_gateway(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    gateway = stage.discord.services.gateway
+    sessions = stage.discord.services.sessions
     addresses = watched_addresses(monkeypatch)
     if how == "invalid session":
-        gateway.invalidate()
+        stage.discord.services.gateway.invalidate()
     else:
         stage.discord.drop_gateway(4000, resumable=False)
-    await stage.discord.wait_for(lambda: gateway.identified == 2, WAIT_SECONDS)
+    await stage.discord.wait_for(lambda: sessions.identified == 2, WAIT_SECONDS)
     await back_online(stage)
     await stage.outcome(await stage.ask())
     own = stage.discord.origin.replace("http", "ws")
@@ -83,7 +83,7 @@ async def test_replayed_command_is_not_taken_twice(stage: Stage) -> None:
     interaction = stage.discord.services.registry.get(record.id)
     assert interaction is not None
     body = stage.discord.services.conduct._writer.write(interaction)
-    stage.discord.services.gateway.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
+    stage.discord.services.sessions.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
     await stage.outcome(record)
     await stage.delivered()
     told = await stage.discord.wait_for(lambda: [m for m in record.messages if m.ephemeral], WAIT_SECONDS)

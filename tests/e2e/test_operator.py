@@ -71,7 +71,7 @@ def rows(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 async def test_a_second_bot_ends_at_once_and_a_killed_one_blocks_nobody(operator: Operator) -> None:
-    gateway = operator.stage.discord.services.gateway
+    sessions = operator.stage.discord.services.sessions
     async with operator.bot() as first:
         await operator.up()
         second = await operator.command()
@@ -81,7 +81,7 @@ async def test_a_second_bot_ends_at_once_and_a_killed_one_blocks_nobody(operator
             f"reelpool: another bot is running on {operator.database}: stop it first, or give this one its own "
             "DATABASE_URL.\n"
         )
-        assert (first.process.returncode, gateway.identified) == (None, 1)
+        assert (first.process.returncode, sessions.identified) == (None, 1)
         first.process.send_signal(SIGKILL)
         await operator.down()
     async with operator.bot() as third:

@@ -41,7 +41,7 @@ async def test_start_says_that_it_is_ready_once_and_how_to_invite_it(tmp_path: P
         async with process(stage, tmp_path) as bot:
             await stage.until(lambda: any("] ready " in line for line in bot.log))
             stage.discord.services.gateway.invalidate()
-            await stage.discord.wait_for(lambda: stage.discord.services.gateway.identified == 2, WAIT_SECONDS)
+            await stage.discord.wait_for(lambda: stage.discord.services.sessions.identified == 2, WAIT_SECONDS)
             await stage.discord.wait_online()
             await stage.ask()
             await stage.delivered()

@@ -87,7 +87,7 @@ def _dropped(code: int, *, resumable: bool) -> Event:
 
 
 def _asked_to_reconnect(local_discord: LocalDiscord, _channel_id: int, _person: Person) -> None:
-    local_discord.services.gateway.ask_to_reconnect()
+    local_discord.services.gateway.request_reconnect()
 
 
 def _invalidated(*, resumable: bool) -> Event:

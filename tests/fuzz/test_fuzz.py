@@ -71,15 +71,15 @@ def test_provider_bodies(bot: Portal, method: str, route: str, body: object, sta
 def test_interaction_payloads(bot: Portal, command: str, tamperings: list[Tampering]) -> None:
     async def send() -> None:
         stage = bot.stage
-        gateway = stage.discord.services.gateway
+        sessions = stage.discord.services.sessions
         body: dict[str, Any] = {}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(gateway, "dispatch", lambda _name, data, _guild_id: body.update(data))
+            patch.setattr(sessions, "dispatch", lambda _name, data, _guild_id: body.update(data))
             options: dict[str, Any] = {"prompt": "a fox"} if command in ("video", "animate") else {}
             files = {"image": ("fox.png", _PICTURE)} if command == "animate" else None
             await stage.member.slash(stage.videos, command, files=files, **options)
         body["data"] = tampered(body["data"], tamperings)
-        gateway.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
+        sessions.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
         await _alive(bot)
 
     bot.run(send())
@@ -88,4 +88,4 @@ def test_interaction_payloads(bot: Portal, command: str, tamperings: list[Tamper
 
 def test_the_bot_is_there_all_along(bot: Portal) -> None:
     bot.run(_alive(bot))
-    assert bot.stage.discord.services.gateway.identified == 1
+    assert bot.stage.discord.services.sessions.identified == 1

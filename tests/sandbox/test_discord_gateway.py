@@ -50,7 +50,7 @@ class Socket:
 async def connected(local: LocalDiscord, query: str = "v=10&encoding=json") -> AsyncIterator[Socket]:
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"{local.services.gateway.url}?{query}") as socket,
+        session.ws_connect(f"{local.services.sessions.url}?{query}") as socket,
     ):
         yield Socket(socket)
 
@@ -75,7 +75,7 @@ async def test_from_hello_to_ready(local: LocalDiscord, query: str) -> None:
         await socket.send(2, identity(local))
         ready = await socket.receive()
         assert (ready["t"], ready["s"], ready["d"]["v"]) == ("READY", 1, 10)
-        assert ready["d"]["resume_gateway_url"] == local.services.gateway.url
+        assert ready["d"]["resume_gateway_url"] == local.services.sessions.url
         guild = await socket.receive()
         assert (guild["t"], guild["d"]["name"]) == ("GUILD_CREATE", "Reelpool Studio")
         assert len(guild["d"]["channels"]) == 3
@@ -192,7 +192,7 @@ async def test_session_that_cannot_be_resumed(local: LocalDiscord) -> None:
 async def test_server_asks_to_reconnect(local: LocalDiscord) -> None:
     async with connected(local) as socket:
         assert (await socket.receive())["op"] == 10
-        local.services.gateway.ask_to_reconnect()
+        local.services.gateway.request_reconnect()
         assert (await socket.receive())["op"] == 7
 
 

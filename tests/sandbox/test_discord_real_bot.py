@@ -288,15 +288,15 @@ async def test_resume_after_a_dropped_gateway(stage: Stage) -> None:
     record = await stage.local.person("member-one").slash(stage.videos, "status")
     await record.answered()
     assert resumed.is_set()
-    assert stage.local.services.gateway.identified == 1
+    assert stage.local.services.sessions.identified == 1
 
 
 async def test_new_session_after_an_invalid_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    gateway = stage.local.services.gateway
+    sessions = stage.local.services.sessions
     # discord.py goes to its built-in address after an invalid session
-    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(gateway.url))
-    gateway.invalidate()
-    await stage.local.wait_for(lambda: gateway.identified == 2 and gateway.online)
+    monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(sessions.url))
+    stage.local.services.gateway.invalidate()
+    await stage.local.wait_for(lambda: sessions.identified == 2 and sessions.online)
     record = await stage.local.person("member-one").slash(stage.videos, "status")
     await record.answered()
 

@@ -81,7 +81,7 @@ class ClientApi:
             "channels": [client_channel_json(self._world, channel, user.id) for channel in channels],
             "threads": [client_channel_json(self._world, thread, user.id) for thread in threads],
             "commands": self.feed.commands_for(user.id),
-            "bot": {"id": str(bot.id), "name": bot.display_name, "online": self._services.gateway.online},
+            "bot": {"id": str(bot.id), "name": bot.display_name, "online": self._services.sessions.online},
         }
         return json_answer(body)
 

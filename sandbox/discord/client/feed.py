@@ -45,7 +45,7 @@ class ClientFeed:
         self._sockets: set[web.WebSocketResponse] = set()
         services.world.events.listen(self._on_event)
         services.registry.listen(self._on_settled)
-        services.gateway.on_status(self._on_status)
+        services.sessions.on_status(self._on_status)
 
     async def handle(self, request: web.Request, user_id: int) -> web.WebSocketResponse:
         """Serve one page's websocket."""

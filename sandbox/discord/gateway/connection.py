@@ -1,4 +1,4 @@
-"""One websocket of the gateway: the opcodes, the heartbeat, and the order of what is sent."""
+"""One websocket of the gateway: its opcodes, its heartbeat, and its queue of outgoing messages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from sandbox.discord.gateway.session import Closing, GatewaySession, Outgoing
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from sandbox.discord.gateway.gateway import Gateway
-    from sandbox.discord.world.models import JsonObject
+    from sandbox.discord.gateway.sessions import GatewaySessions
+    from sandbox.discord.settings import Settings
+    from sandbox.discord.world.models import Application, JsonObject
+    from sandbox.discord.world.world import World
 
 _EVENTS_PER_MINUTE = 120
 _MAX_EVENT_BYTES = 4096
 _ACK_SECONDS = 0.02
-_PATIENCE = 1.5  # a heartbeat may be late by half an interval
+_HEARTBEAT_TOLERANCE = 1.5  # intervals without any message until the connection is closed
 
 
 class GatewayCloseError(Exception):
@@ -36,11 +38,29 @@ class GatewayCloseError(Exception):
 
 
 class GatewayConnection:
-    """Serves one websocket from HELLO to its end."""
+    """Serves one websocket from HELLO to its end.
 
-    def __init__(self, gateway: Gateway, request: web.Request) -> None:
-        self._gateway = gateway
+    Args:
+        request: the request to upgrade.
+        sessions: where a session is opened or resumed.
+        world: the world that members are read from.
+        application: the application that may connect.
+        settings: heartbeat interval.
+    """
+
+    def __init__(
+        self,
+        request: web.Request,
+        sessions: GatewaySessions,
+        world: World,
+        application: Application,
+        settings: Settings,
+    ) -> None:
         self._request = request
+        self._sessions = sessions
+        self._world = world
+        self._application = application
+        self._settings = settings
         self._socket = web.WebSocketResponse(max_msg_size=_MAX_EVENT_BYTES * 4, compress=False)
         self._outbox: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._session: GatewaySession | None = None
@@ -63,18 +83,18 @@ class GatewayConnection:
             await self.close(error.closing.code, error.closing.reason)
             return self._socket
         writer = asyncio.create_task(self._write(compressor))
-        interval = int(self._gateway.settings.heartbeat_seconds * 1000)
+        interval = int(self._settings.heartbeat_seconds * 1000)
         self.send({"op": 10, "d": {"heartbeat_interval": interval, "_trace": []}})
         try:
             await self._read()
         finally:
-            self._leave()
+            self._detach()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
         return self._socket
 
     def send(self, payload: JsonObject) -> None:
-        """Put a message without a number into the order of what is sent."""
+        """Queue a message without a sequence number."""
         self._outbox.put_nowait(json.dumps({"t": None, "s": None} | payload))
 
     async def close(self, code: int, reason: str = "") -> None:
@@ -106,10 +126,10 @@ class GatewayConnection:
                 return
 
     async def _read(self) -> None:
-        patience = self._gateway.settings.heartbeat_seconds * _PATIENCE
+        timeout = self._settings.heartbeat_seconds * _HEARTBEAT_TOLERANCE
         while True:
             try:
-                message = await self._socket.receive(timeout=patience)
+                message = await self._socket.receive(timeout=timeout)
             except TimeoutError:
                 await self.close(4009, "Session timed out")
                 return
@@ -145,13 +165,13 @@ class GatewayConnection:
             raise GatewayCloseError(4008, "You are being rate limited.")
 
     async def _on_heartbeat(self, _data: object) -> None:
-        # discord.py notes when it sent a heartbeat after having sent it: an answer within the same
-        # millisecond, as only loopback gives it, would be measured from the heartbeat before.
+        # discord.py notes the time of a heartbeat only after sending it: an acknowledgement within the same
+        # millisecond, which only loopback gives, would be measured from the previous heartbeat.
         await asyncio.sleep(_ACK_SECONDS)
         self.send({"op": 11, "d": None})
 
     async def _on_ignored(self, _data: object) -> None:
-        """Presence and voice change nothing here."""
+        """Ignore presence and voice updates."""
 
     async def _on_identify(self, data: object) -> None:
         if self._session is not None:
@@ -160,51 +180,51 @@ class GatewayConnection:
             raise GatewayCloseError(4002, "Error while decoding payload.")
         self._check_token(data)
         intents = self._intents(data)
-        session = self._gateway.open_session(_shard(data), intents)
-        self._carry(session)
-        await self._gateway.greet(session)
-        self._gateway.tell_status()
+        session = self._sessions.open(_shard(data), intents)
+        self._attach(session)
+        await self._sessions.send_ready(session)
+        self._sessions.report_status()
 
     async def _on_resume(self, data: object) -> None:
         if not isinstance(data, dict):
             raise GatewayCloseError(4002, "Error while decoding payload.")
         self._check_token(data)
-        session = self._gateway.session(data.get("session_id"))
+        session = self._sessions.get(data.get("session_id"))
         missed = None if session is None else session.missed_since(int(data.get("seq") or 0))
         if session is None or missed is None:
             self.send({"op": 9, "d": False})
             return
         session.close(4000, "Resumed elsewhere")
-        self._carry(session)
+        self._attach(session)
         for text in missed:
             self._outbox.put_nowait(text)
         session.dispatch("RESUMED", {"_trace": []})
-        self._gateway.tell_status()
+        self._sessions.report_status()
 
     async def _on_members_request(self, data: object) -> None:
-        asked = data if isinstance(data, dict) else {}
+        query = data if isinstance(data, dict) else {}
         if self._session is not None:
-            self._session.dispatch("GUILD_MEMBERS_CHUNK", members_chunk(self._gateway.world, asked))
+            self._session.dispatch("GUILD_MEMBERS_CHUNK", members_chunk(self._world, query))
 
-    def _carry(self, session: GatewaySession) -> None:
+    def _attach(self, session: GatewaySession) -> None:
         session.outbox = self._outbox
         self._session = session
 
-    def _leave(self) -> None:
+    def _detach(self) -> None:
         if self._session is not None and self._session.outbox is self._outbox:
             self._session.outbox = None
-            self._gateway.tell_status()
+            self._sessions.report_status()
 
     def _check_token(self, data: JsonObject) -> None:
         token = str(data.get("token", "")).removeprefix("Bot ")
-        if not compare_digest(token.encode(), self._gateway.application.token.encode()):
+        if not compare_digest(token.encode(), self._application.token.encode()):
             raise GatewayCloseError(4004, "Authentication failed.")
 
     def _intents(self, data: JsonObject) -> int:
         intents = data.get("intents")
         if not isinstance(intents, int) or intents & ~EVERY_INTENT:
             raise GatewayCloseError(4013, "Invalid intent(s).")
-        if not self._gateway.allows_intents(intents):
+        if not self._sessions.allows_intents(intents):
             raise GatewayCloseError(4014, "Disallowed intent(s).")
         return intents
 

@@ -1,4 +1,4 @@
-"""One session of the bot at the gateway: its events, numbered, and the last of them kept for a resume."""
+"""One gateway session of the bot: its numbered events, the last of which are kept for a resume."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPLAY_LIMIT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The order to close the connection, with a code."""
+    """Queued like a message: close the connection with this code."""
 
     code: int
     reason: str = ""
@@ -29,20 +29,20 @@ Outgoing = str | Closing
 
 
 class GatewaySession:
-    """Lives from IDENTIFY on, longer than its connection, so that it can be resumed."""
+    """A session from IDENTIFY on; it outlives its connection, so that it can be resumed."""
 
     def __init__(self, shard: tuple[int, int], intents: int) -> None:
         self.id = secrets.token_hex(16)
         self.shard = shard
         self.intents = intents
         self.sequence = 0
-        self.greeted = False
+        self.ready = False
         self.outbox: asyncio.Queue[Outgoing] | None = None
         self._replay: deque[tuple[int, str]] = deque(maxlen=REPLAY_LIMIT)
 
     @property
     def connected(self) -> bool:
-        """Whether a connection carries it now."""
+        """Whether a connection is attached."""
         return self.outbox is not None
 
     def covers(self, guild_id: int | None) -> bool:
@@ -51,7 +51,7 @@ class GatewaySession:
         return ((guild_id or 0) >> 22) % count == number if guild_id else number == 0
 
     def dispatch(self, name: str, data: JsonObject) -> None:
-        """Number an event, keep it for a resume, and send it if connected."""
+        """Number an event, keep it for a resume, and queue it if connected."""
         self.sequence += 1
         text = json.dumps({"op": 0, "t": name, "s": self.sequence, "d": data})
         self._replay.append((self.sequence, text))
@@ -59,13 +59,13 @@ class GatewaySession:
             self.outbox.put_nowait(text)
 
     def missed_since(self, sequence: int) -> Iterator[str] | None:
-        """The events after a number, or None if they are not all there any more."""
+        """Return the events after a sequence number, or None if some are no longer kept."""
         oldest = self._replay[0][0] if self._replay else self.sequence + 1
         if sequence > self.sequence or sequence + 1 < oldest:
             return None
         return (text for number, text in self._replay if number > sequence)
 
     def close(self, code: int, reason: str = "") -> None:
-        """Have the connection closed, if there is one."""
+        """Queue the close of the connection, if there is one."""
         if self.outbox is not None:
             self.outbox.put_nowait(Closing(code, reason))

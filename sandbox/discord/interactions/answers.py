@@ -20,8 +20,8 @@ from sandbox.discord.world.models import MEBIBYTE, JsonObject, Message, Referenc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sandbox.discord.gateway.gateway import Application
     from sandbox.discord.http.form import Form
+    from sandbox.discord.world.models import Application
     from sandbox.discord.world.world import World
 
 _DM_UPLOAD_LIMIT = 10 * MEBIBYTE

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from sandbox.discord.world.payloads import channel_json, member_json, resolved_member_json, role_json, user_json
 
 if TYPE_CHECKING:
-    from sandbox.discord.gateway.gateway import Application
     from sandbox.discord.interactions.registry import Interaction
     from sandbox.discord.messages.payloads import MessageWriter
-    from sandbox.discord.world.models import Attachment, Channel, Guild, JsonObject, Member, Message
+    from sandbox.discord.world.models import Application, Attachment, Channel, Guild, JsonObject, Member, Message
     from sandbox.discord.world.world import World
 
 _IN_GUILD, _IN_BOT_DM = 0, 1

@@ -23,7 +23,7 @@ from sandbox.discord.world.models import MEBIBYTE, Attachment, Channel, Command,
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sandbox.discord.gateway.gateway import Gateway
+    from sandbox.discord.gateway.sessions import GatewaySessions
     from sandbox.discord.messages.threads import ThreadService
     from sandbox.discord.world.world import World
 
@@ -58,7 +58,7 @@ class Conduct:
         threads: ThreadService,
         registry: InteractionRegistry,
         writer: InteractionWriter,
-        gateway: Gateway,
+        sessions: GatewaySessions,
     ) -> None:
         self._world = world
         self._shelf = shelf
@@ -66,7 +66,7 @@ class Conduct:
         self._threads = threads
         self._registry = registry
         self._writer = writer
-        self._gateway = gateway
+        self._sessions = sessions
         self.offers = CommandOffers(world)
         self._acts: dict[InteractionType, Callable[[Act], Interaction]] = {
             InteractionType.COMMAND: self._use_command,
@@ -121,7 +121,7 @@ class Conduct:
         interaction = self._acts[InteractionType(number)](Act(user_id, channel, payload, files, forced))
         self._registry.open(interaction)
         body = self._writer.write(interaction)
-        self._gateway.dispatch("INTERACTION_CREATE", body, channel.guild_id)
+        self._sessions.dispatch("INTERACTION_CREATE", body, channel.guild_id)
         return interaction
 
     def visible_channel(self, user_id: int, channel_id: int) -> Channel:

@@ -47,18 +47,18 @@ class AccountRest(Rest):
 
     async def gateway(self, _request: web.Request) -> web.Response:
         """The gateway's address."""
-        return json_answer({"url": self.services.gateway.url})
+        return json_answer({"url": self.services.sessions.url})
 
     async def gateway_for_bot(self, _request: web.Request) -> web.Response:
         """The gateway's address, the number of shards and what is left of the day's sessions."""
         limit = {
             "total": _STARTS_PER_DAY,
-            "remaining": max(0, _STARTS_PER_DAY - self.services.gateway.identified),
+            "remaining": max(0, _STARTS_PER_DAY - self.services.sessions.identified),
             "reset_after": 86_400_000,
             "max_concurrency": 1,
         }
         shards = self.services.settings.shards
-        body = {"url": self.services.gateway.url, "shards": shards, "session_start_limit": limit}
+        body = {"url": self.services.sessions.url, "shards": shards, "session_start_limit": limit}
         return json_answer(body)
 
     async def me(self, _request: web.Request) -> web.Response:

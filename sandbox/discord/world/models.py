@@ -247,3 +247,19 @@ class Command:
     def key(self) -> tuple[int, str]:
         """What makes it the same command when it is sent again: its kind and name."""
         return int(self.body["type"]), str(self.body["name"])
+
+
+@dataclass(slots=True)
+class Application:
+    """The one bot application that may connect.
+
+    Attributes:
+        owner_id: the person it belongs to; of a team, the member who owns that.
+        team_ids: everyone in the team it belongs to; nobody if it is one person's.
+    """
+
+    id: int
+    bot_id: int
+    token: str
+    owner_id: int
+    team_ids: tuple[int, ...] = ()
