@@ -1,1 +1,1 @@
-"""The tests mirror bot/ and cogs/; the end-to-end ones run the real bot on the sandbox."""
+"""The tests mirror bot/, cogs/ and sandbox/; the end-to-end ones run the real bot on the sandbox."""

@@ -10,11 +10,11 @@ import pytest
 # What takes longest is begun first. All else is mixed, so that at any time some tests compute while others wait.
 _LONGEST_FIRST = (
     r"tests/faults/.*\[(submission|polling|video)\]",
-    r"tests/sandbox/test_page\.py",
+    r"tests/sandbox/page/test_page\.py",
     r"tests/faults/.*\[(callback|thread|card|delivery)\]",
     r"tests/chaos/",
     r"tests/e2e/test_(sessions_)?restart\.py",
-    r"tests/sandbox/test_page_\w+\.py",
+    r"tests/sandbox/page/test_page_\w+\.py",
     r"tests/benchmarks/test_policy\.py",
     r"tests/e2e/test_start_and_stop\.py",
     r"tests/fuzz/test_fuzz\.py",
@@ -27,8 +27,8 @@ _LONGEST_FIRST = (
 
 # They share a browser, a bot or what was computed once; of the faults, two groups take all of two cores.
 _TOGETHER = (
-    r"tests/sandbox/test_page\.py",
-    r"tests/sandbox/test_page_\w+\.py",
+    r"tests/sandbox/page/test_page\.py",
+    r"tests/sandbox/page/test_page_\w+\.py",
     r"tests/fuzz/test_fuzz\.py",
     r"tests/benchmarks/test_policy\.py",
     r"tests/faults/.*\[(submission|polling|video)\]",

@@ -1,8 +1,8 @@
 /** The top of the channel: its name and topic, and what is wrong with the connection or the bot. */
 
-import { byId, h, icon } from "./dom.js";
-import { renderMarkdown } from "./markdown-view.js";
-import { channelName, isThread, state, subscribe } from "./store.js";
+import { byId, h, icon } from "./lib/dom.js";
+import { renderMarkdown } from "./lib/markdown-view.js";
+import { channelName, isThread, state, subscribe } from "./state/store.js";
 
 /** How long the bot or the connection may be away before the page says so, in milliseconds. */
 const PATIENCE = 700;
@@ -41,7 +41,7 @@ function drawHeader() {
   byId("channel-topic").replaceChildren(...renderMarkdown(channel.topic ?? closedNote(channel)));
 }
 
-/** What is to be known of a thread that is over. @param {import("./types.js").Channel} channel */
+/** What is to be known of a thread that is over. @param {import("./state/types.js").Channel} channel */
 function closedNote(channel) {
   const { archived = false, locked = false } = channel.thread_metadata ?? {};
   if (locked) return "Closed: only moderators can write here";

@@ -1,9 +1,9 @@
 /** The left side: channels and threads, and who is acting. */
 
-import { avatar, badge } from "./people.js";
-import { byId, h, icon } from "./dom.js";
-import { placeBeside } from "./popup.js";
-import { connectAs } from "./session.js";
+import { avatar, badge } from "./lib/people.js";
+import { byId, h, icon } from "./lib/dom.js";
+import { placeBeside } from "./lib/popup.js";
+import { connectAs } from "./state/session.js";
 import {
   actingUser,
   channelName,
@@ -14,10 +14,10 @@ import {
   subscribe,
   textChannels,
   threadsOf,
-} from "./store.js";
-import { allMentions, markOf } from "./unread.js";
+} from "./state/store.js";
+import { allMentions, markOf } from "./state/unread.js";
 
-/** @typedef {import("./types.js").Channel} Channel */
+/** @typedef {import("./state/types.js").Channel} Channel */
 
 const app = byId("app");
 
@@ -139,7 +139,7 @@ function drawPerson() {
   );
 }
 
-/** @param {import("./types.js").User} user @returns {string} */
+/** @param {import("./state/types.js").User} user @returns {string} */
 function standing(user) {
   if (user.operator) return "the bot's owner";
   return user.moderator ? "moderator" : "member";
@@ -156,7 +156,7 @@ function newsDot(label) {
   });
 }
 
-/** The name a person is known by, and the roles they hold. @param {import("./types.js").User} user */
+/** The name a person is known by, and the roles they hold. @param {import("./state/types.js").User} user */
 function aboutPerson(user) {
   return [user.username, ...rolesOf(user)].join(" · ");
 }

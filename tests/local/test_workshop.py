@@ -11,9 +11,9 @@ from sandbox.discord.gateway.events import GUILD_MEMBERS, GUILDS
 from sandbox.discord.world import permissions, seed
 from sandbox.discord.world.errors import ClientError
 from tests.local.servers import LocalDiscord
-from tests.sandbox.discord_tools import Stage, real_bot, running
-from tests.sandbox.pool_commands import GROUPS
-from tests.sandbox.test_discord_gateway import connected, identity
+from tests.sandbox.discord.test_gateway import connected, identity
+from tests.sandbox.discord.tools import Stage, real_bot, running
+from tests.sandbox.page.pool_commands import GROUPS
 
 
 def add_commands(bot: commands.AutoShardedBot) -> None:

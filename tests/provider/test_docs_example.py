@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.local.servers import LocalUlazAI
-from tests.sandbox.ulazai_client import Client, running
+from tests.sandbox.ulazai.client import Client, running
 
 DOCUMENTATION = Path(__file__).resolve().parents[3] / "shared" / "ulazai-kling26-docs.txt"
 DOCUMENTED_URL = "https://ulazai.com"
