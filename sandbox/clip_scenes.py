@@ -19,7 +19,7 @@ _Colour = tuple[int, int, int]
 _SIGNATURE = "made locally by the Reelpool sandbox"
 _WIDER_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf")
 _MAX_PROMPT_CHARS = 400
-_GLOW_SCALE = 8  # the glows are drawn this much smaller: they have no detail, and it is 64 times less work
+_GLOW_SCALE = 8  # the glows are drawn at an eighth of the size: they have no detail, and it is 64 times less work
 _ZOOM = 0.18
 _NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
@@ -28,7 +28,7 @@ def scene_for(prompt: str, size: tuple[int, int], picture: bytes | None) -> Scen
     """Prepare the scene of a clip.
 
     Args:
-        prompt: what the member asked for; written on every frame.
+        prompt: written on every frame.
         size: width and height in pixels.
         picture: the member's picture, to zoom into; None for drifting colours.
 
@@ -87,7 +87,7 @@ def _drifting_glows(prompt: str, size: tuple[int, int]) -> Scene:
 
 
 def _glow(width: int) -> Image.Image:
-    """A mask that is full in the middle and falls smoothly to nothing at its sides."""
+    """Return a mask that is opaque in the middle and fades to transparent at its edges."""
     edge = 180  # the built-in gradient's value where its inner circle meets the sides
     falloff = [round(255 * math.cos(math.pi / 2 * min(1.0, value / edge)) ** 2) for value in range(256)]
     return Image.radial_gradient("L").point(falloff).resize((width, width))
@@ -141,7 +141,7 @@ def _caption(prompt: str, size: tuple[int, int]) -> Image.Image:
 
 
 def _scrim(size: tuple[int, int], depth: int) -> Image.Image:
-    """A layer that darkens towards the bottom, so that white text can be read on any picture."""
+    """Return a layer that darkens towards the bottom, so that white text is readable on any picture."""
     depth = min(depth, size[1])
     shade = Image.linear_gradient("L").resize((size[0], depth)).point([value * 3 // 4 for value in range(256)])
     layer = Image.new("RGBA", size, (0, 0, 0, 0))
@@ -155,7 +155,7 @@ def _scrim(size: tuple[int, int], depth: int) -> Image.Image:
 def _own_font(text_size: int) -> _Font:
     font = ImageFont.load_default(text_size)
     if isinstance(font, ImageFont.FreeTypeFont):
-        # The other layout engine gives up with an error on some sequences of letters.
+        # The other layout engine raises an error on some sequences of letters.
         return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
     return font
 
@@ -169,7 +169,7 @@ def _wider_font(name: str, text_size: int) -> _Font | None:
 
 
 def _font_for(text: str, text_size: int) -> _Font:
-    """Pillow's own font, or one of the system's if the text has letters the former lacks."""
+    """Return Pillow's own font, or a system font if the text has letters that Pillow's lacks."""
     own = _own_font(text_size)
     if all(_with_glyphs(own, letter) for letter in set(text) if letter.isalnum()):
         return own
@@ -178,7 +178,7 @@ def _font_for(text: str, text_size: int) -> _Font:
 
 
 def _plain(prompt: str) -> str:
-    """The prompt's beginning with single blanks and without what no font can show."""
+    """Return the beginning of the prompt with single spaces and without unprintable characters."""
     composed = unicodedata.normalize("NFC", prompt[:_MAX_PROMPT_CHARS])
     shown = (" " if letter.isspace() else letter for letter in composed)
     kept = (letter for letter in shown if unicodedata.category(letter) not in _NEVER_SHOWN)
@@ -190,7 +190,7 @@ def _showable(text: str, font: _Font) -> str:
 
 
 def _with_glyphs(font: _Font, letter: str) -> str:
-    """The letter if the font has it, else what it has of its parts: the base of an accented one."""
+    """Return the letter if the font has it, else those parts of its decomposition that the font has."""
     if _has_glyph(font, letter):
         return letter
     return "".join(part for part in unicodedata.normalize("NFKD", letter) if _has_glyph(font, part))
@@ -220,7 +220,7 @@ def _wrap(text: str, font: _Font, width: int, max_lines: int) -> list[str]:
 
 
 def _first_line(text: str, font: _Font, width: int) -> str:
-    """As many words as fit, or as many letters where not even one word does."""
+    """Return as many words as fit, or as many letters if not even one word fits."""
     fitting = len(text)
     while fitting > 1 and font.getlength(text[:fitting]) > width:
         fitting -= max(1, (fitting - 60) // 2)

@@ -1,4 +1,4 @@
-"""Short clips that really play: MP4 with H.264 and, if wanted, AAC, encoded in this process."""
+"""Encodes short, playable clips in this process: MP4 with H.264 and optional AAC."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _MELODY_HZ = (220.0, 329.63, 440.0, 369.99, 293.66, 440.0, 554.37, 329.63)
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """What a clip is to be.
+    """The contents of a clip.
 
     Attributes:
         prompt: written on the clip.
         seconds: its length.
-        aspect_ratio: one of `SIZES`; without meaning when there is a picture, whose own shape then counts.
-        sound: whether it has a soft melody or no audio stream at all.
+        aspect_ratio: a key of `SIZES`; ignored if there is a picture, which has its own.
+        sound: whether it has a melody; if not, it has no audio stream.
         picture: JPEG or PNG to zoom into.
     """
 
@@ -71,14 +71,14 @@ def render_clip(spec: ClipSpec) -> bytes:
     """Draw and encode a clip; blocks for about a second of one core.
 
     Returns:
-        An MP4 file whose index comes first, so that it plays while it loads.
+        An MP4 file with its index first, so that it plays while it loads.
 
     Raises:
         OSError: the picture cannot be read.
     """
     scene = scene_for(spec.prompt, spec.size, spec.picture)
     with tempfile.TemporaryDirectory(prefix="reelpool-clip-") as folder:
-        path = Path(folder) / "clip.mp4"  # a real file: moving the index to the front reads it back
+        path = Path(folder) / "clip.mp4"  # needs a real file: moving the index to the front reads it again
         with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
             _encode(container, spec, scene)
         return path.read_bytes()
@@ -136,7 +136,7 @@ def _encode_audio(container: OutputContainer, stream: AudioStream, seconds: int)
 
 @lru_cache(maxsize=4)
 def _melody(seconds: int) -> array[float]:
-    """Plucked notes that ring into one another, faded out at the end."""
+    """Return the samples of overlapping plucked notes that fade out at the end."""
     samples = array("f", bytes(4 * seconds * _SAMPLE_RATE))
     for index in range(int(seconds / _NOTE_SECONDS)):
         note = _note(_MELODY_HZ[index % len(_MELODY_HZ)])
@@ -155,7 +155,7 @@ def _note(pitch_hz: float) -> array[float]:
 
 @lru_cache(maxsize=1)
 def _pluck() -> array[float]:
-    """Loudness over a note's time: in fast without a click, out slowly."""
+    """Return a note's envelope: a fast attack without a click, and a slow decay."""
     length = int(_RING_SECONDS * _SAMPLE_RATE)
     moments = (index / length for index in range(length))
     return array("f", (0.16 * min(1.0, at * 60) * math.exp(-4 * at) * (1 - at) for at in moments))

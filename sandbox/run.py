@@ -17,7 +17,7 @@ from sandbox.ulazai import LocalUlazAI
 _HOST = "127.0.0.1"
 _STOP_SECONDS = 10.0
 _RESTART_PAUSE_SECONDS = 2.0
-# What a process needs of its surroundings; the bot's own settings are not among it.
+# Environment variables passed on to the bot, by prefix; none of them is a setting of its own.
 _INHERITED = ("PATH", "HOME", "PYTHON", "LANG", "LC_", "TMP", "TEMP", "SYSTEM", "USERPROFILE", "APPDATA", "COV")
 _PACKAGE_FOLDER = Path(__file__).parents[1]
 
@@ -26,9 +26,9 @@ async def run_sandbox(*, port: int, speed: float, data: Path | None) -> int:
     """Run the sandbox until SIGINT or SIGTERM.
 
     Args:
-        port: of the page, on loopback; 0 takes a free one.
+        port: the page's port on loopback; 0 picks a free one.
         speed: how many times faster than the real UlazAI videos are made.
-        data: the folder that keeps everything; None forgets it at the end.
+        data: folder of all state; None uses a temporary one.
 
     Returns:
         The exit code.
@@ -49,13 +49,19 @@ async def run_sandbox(*, port: int, speed: float, data: Path | None) -> int:
             click.echo(f"Port {port} can't be used ({error.strerror}): choose another with --port.", err=True)
             return 1
         stack.push_async_callback(local_discord.stop)
-        _greet(local_discord.origin, speed, data)
+        _print_welcome(local_discord.origin, speed, data)
         await _keep_bot_running(bot_environment(local_discord, local_ulazai, folder), folder, stop)
     return 0
 
 
 def bot_environment(local_discord: LocalDiscord, local_ulazai: LocalUlazAI, folder: Path) -> dict[str, str]:
-    """Return the environment in which the bot finds the two local servers, and no setting of the operator's own."""
+    """Return the bot's environment: the addresses of the local servers, and none of the operator's own settings.
+
+    Args:
+        local_discord: a started server.
+        local_ulazai: a started server.
+        folder: folder of the bot's database and archive.
+    """
     inherited = {name: value for name, value in os.environ.items() if name.upper().startswith(_INHERITED)}
     python_path = os.pathsep.join(filter(None, (str(_PACKAGE_FOLDER), os.environ.get("PYTHONPATH"))))
     return {
@@ -80,7 +86,7 @@ def _folder(data: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _greet(origin: str, speed: float, data: Path | None) -> None:
+def _print_welcome(origin: str, speed: float, data: Path | None) -> None:
     kept = f"Everything is kept in {data}." if data else "Nothing is kept; --data FOLDER keeps it."
     click.echo(f"\n  Reelpool's sandbox is at {click.style(origin, bold=True)}\n")
     click.echo("  Type /video there; act as the moderator for /pool and /session.")
@@ -89,15 +95,15 @@ def _greet(origin: str, speed: float, data: Path | None) -> None:
 
 
 async def _keep_bot_running(environment: dict[str, str], folder: Path, stop: asyncio.Event) -> None:
-    """Run the bot as it is run in production, again each time it ends, as a service manager does."""
+    """Run the bot as in production, and restart it whenever it exits, as a service manager does."""
     while not stop.is_set():
-        # The folder is also where the bot looks for a .env: there is none.
+        # The bot reads .env from its working directory; this one has none.
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bot", env=environment, cwd=folder)
         ended = await _ended_before(process, stop)
         if not ended:
             await _end(process)
             return
-        click.echo(f"The bot ended with code {process.returncode}; it is started again.", err=True)
+        click.echo(f"The bot ended with code {process.returncode}; restarting it.", err=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(_RESTART_PAUSE_SECONDS):
                 await stop.wait()

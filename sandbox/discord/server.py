@@ -33,18 +33,18 @@ _PAGE = Path(__file__).parents[1] / "page"
 
 
 class LocalDiscord:
-    """A Discord on loopback with one server, three people and one bot.
+    """A Discord on loopback with one server, four users and one bot.
 
     Args:
-        data_dir: the folder its state is kept in; None for one that is forgotten at the end.
+        data_dir: folder of its state; None keeps it in memory.
         interaction_deadline_seconds: how long the bot has for the first answer to an interaction.
-        interaction_token_seconds: how long an interaction's token is good afterwards.
+        interaction_token_seconds: how long an interaction's token is valid afterwards.
         rate_limits: whether the bot's requests are limited.
         middlewares: run for every request, after its body is read and before its token is checked.
         observer: called after each request to the REST API.
 
     Attributes:
-        world: everything there is.
+        world: users, servers, channels, messages and commands.
         settings: times and limits; may be changed at any time.
         services: the parts it is made of.
         origin: scheme, host and port once it is started.
@@ -65,10 +65,10 @@ class LocalDiscord:
         self._store = None if data_dir is None else Store(data_dir, self.world)
         kept = {} if self._store is None else self._store.load()
         if not self.world.guilds:
-            seed.plant(self.world)
+            seed.populate(self.world)
         files = None if data_dir is None else data_dir / "attachments"
         self.services = assemble(self.world, self.settings, kept.get("token") or new_token(), files)
-        self.services.shelf.secret = kept.get("secret") or self.services.shelf.secret
+        self.services.attachment_store.secret = kept.get("secret") or self.services.attachment_store.secret
         self.services.messages.remember_nonces()
         self._middlewares = tuple(middlewares)
         self._rest = RestApi(self.services, observer)
@@ -83,7 +83,7 @@ class LocalDiscord:
 
     @property
     def api_url(self) -> str:
-        """What the bot uses as the base of Discord's REST API."""
+        """The base URL of the REST API."""
         return self.origin + PREFIX
 
     @property
@@ -133,14 +133,14 @@ class LocalDiscord:
             raise
         bound = self._runner.addresses[0][1]
         name = f"[{host}]" if ":" in host else host
-        self.origin = self.services.shelf.origin = f"http://{name}:{bound}"
+        self.origin = self.services.attachment_store.origin = f"http://{name}:{bound}"
         self.services.sessions.url = f"ws://{name}:{bound}/gateway"
         if self._store is not None:
-            self._store.keep_facts(lambda: {"token": self.token, "secret": self.services.shelf.secret})
+            self._store.keep_facts(lambda: {"token": self.token, "secret": self.services.attachment_store.secret})
             await self._store.flush()
 
     async def stop(self) -> None:
-        """Close everything, and write what is not yet written."""
+        """Close all connections and save the remaining changes."""
         self.services.registry.close()
         await self.services.gateway.close()
         await self._client.feed.close()
@@ -151,7 +151,7 @@ class LocalDiscord:
             await self._store.flush()
 
     def channel(self, name: str) -> Channel:
-        """A channel of the server by its name.
+        """Return a channel of the server by its name.
 
         Raises:
             KeyError: there is no such channel.
@@ -162,28 +162,28 @@ class LocalDiscord:
         raise KeyError(name)
 
     def messages(self, channel_id: int, viewer: int | None = None) -> list[Message]:
-        """A channel's messages, oldest first: all of them, or those a user sees."""
+        """Return a channel's messages, oldest first: all of them, or those that `viewer` sees."""
         found = self.world.messages_of(channel_id)
         return [m for m in found if viewer is None or self.world.can_read(m, viewer)]
 
     def threads(self, channel_id: int) -> list[Channel]:
-        """A channel's threads, in the order they were started."""
+        """Return a channel's threads, in the order they were started."""
         return list(self.world.threads_of(channel_id))
 
     def payload(self, message: Message) -> JsonObject:
-        """A message as Discord's JSON, with fresh addresses of its files."""
+        """Return a message as Discord's JSON, with fresh URLs of its files."""
         return self.services.writer.write(message)
 
     def file(self, attachment_id: int) -> bytes:
-        """The bytes of an attachment.
+        """Return the bytes of an attachment.
 
         Raises:
             KeyError: there is none.
         """
-        return self.services.shelf.read(attachment_id)
+        return self.services.attachment_store.read(attachment_id)
 
     async def wait_for(self, predicate: Callable[[], T], seconds: float = 10.0) -> T:
-        """Wait until `predicate` is true, looking again at each change of the world.
+        """Wait until `predicate` is true; it is checked again after each change of the world.
 
         Returns:
             The predicate's value.
@@ -197,12 +197,12 @@ class LocalDiscord:
         """Wait until the bot is connected.
 
         Raises:
-            TimeoutError: it did not come.
+            TimeoutError: it did not connect in time.
         """
         await self.wait_for(lambda: self.bot_online, seconds)
 
     def drop_gateway(self, code: int = 4000, *, resumable: bool = True) -> None:
-        """Cut the bot's gateway connection with a close code; with or without a way to resume."""
+        """Close the bot's gateway connections with this code; `resumable` keeps their sessions."""
         self.services.sessions.disconnect(code, resumable=resumable)
 
     def _app(self) -> web.Application:
@@ -215,7 +215,7 @@ class LocalDiscord:
         ]
         app = web.Application(middlewares=middlewares, client_max_size=_MAX_BODY_BYTES)
         self._rest.add_routes(app)
-        attachments = AttachmentServer(self.services.shelf)
+        attachments = AttachmentServer(self.services.attachment_store)
         address = r"/attachments/{channel_id:\d+}/{attachment_id:\d+}/{filename}"
         app.add_routes([web.get("/gateway", self.services.gateway.handle), web.get(address, attachments.handle)])
         self._client.add_routes(app)

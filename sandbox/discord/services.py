@@ -1,4 +1,4 @@
-"""All parts of the local Discord, put together once."""
+"""The composition root of the local Discord."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from sandbox.discord.gateway.events import GatewayTranslator
 from sandbox.discord.gateway.gateway import Gateway
 from sandbox.discord.gateway.sessions import GatewaySessions
-from sandbox.discord.http.attachments import AttachmentShelf
+from sandbox.discord.http.attachments import AttachmentStore
 from sandbox.discord.interactions.answers import AnswerService
 from sandbox.discord.interactions.payloads import InteractionWriter
 from sandbox.discord.interactions.registry import InteractionRegistry
-from sandbox.discord.interactions.user_actions import Conduct
+from sandbox.discord.interactions.user_actions import UserActions
 from sandbox.discord.messages.payloads import MessageWriter
 from sandbox.discord.messages.pins import PinService
 from sandbox.discord.messages.service import MessageService
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the request handlers work with."""
+    """The services that request handlers use."""
 
     world: World
     settings: Settings
     application: Application
-    shelf: AttachmentShelf
+    attachment_store: AttachmentStore
     writer: MessageWriter
     messages: MessageService
     threads: ThreadService
@@ -45,28 +45,28 @@ class Services:
     gateway: Gateway
     registry: InteractionRegistry
     answers: AnswerService
-    conduct: Conduct
+    user_actions: UserActions
 
 
 def new_token() -> str:
-    """A bot token in Discord's form: the bot's id, and two parts that are random."""
+    """Return a bot token in Discord's format: the bot's id and two random parts."""
     bot = base64.b64encode(str(seed.BOT_ID).encode()).decode().rstrip("=")
     return f"{bot}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
 
 
 def assemble(world: World, settings: Settings, token: str, files: Path | None) -> Services:
-    """Put the parts together.
+    """Build all services.
 
     Args:
-        world: the state, empty or read back.
+        world: the state, new or loaded.
         settings: times and limits.
         token: the bot's token.
         files: the folder of the attachments; None keeps them in memory.
     """
     application = Application(seed.APPLICATION_ID, seed.BOT_ID, token, seed.OWNER_ID)
-    shelf = AttachmentShelf(files, settings, world.clock)
-    writer = MessageWriter(world, shelf)
-    messages = MessageService(world, shelf, settings)
+    attachment_store = AttachmentStore(files, settings, world.clock)
+    writer = MessageWriter(world, attachment_store)
+    messages = MessageService(world, attachment_store, settings)
     threads = ThreadService(world, messages)
     pins = PinService(world, messages)
     translator = GatewayTranslator(world, writer, application.bot_id)
@@ -77,7 +77,7 @@ def assemble(world: World, settings: Settings, token: str, files: Path | None) -
         world=world,
         settings=settings,
         application=application,
-        shelf=shelf,
+        attachment_store=attachment_store,
         writer=writer,
         messages=messages,
         threads=threads,
@@ -86,5 +86,5 @@ def assemble(world: World, settings: Settings, token: str, files: Path | None) -
         gateway=Gateway(sessions, world, application, settings),
         registry=registry,
         answers=AnswerService(world, registry, messages, application),
-        conduct=Conduct(world, shelf, messages, threads, registry, interaction_writer, sessions),
+        user_actions=UserActions(world, attachment_store, messages, threads, registry, interaction_writer, sessions),
     )

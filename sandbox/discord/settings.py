@@ -1,4 +1,4 @@
-"""The times and limits of the local Discord that tests may change, also while it runs."""
+"""Times and limits of the local Discord; they may be changed while it runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Settings:
 
     Attributes:
         interaction_deadline_seconds: how long the bot has for its first answer.
-        interaction_token_seconds: how long an interaction's token is good afterwards.
+        interaction_token_seconds: how long an interaction's token is valid afterwards.
         rate_limits: whether routes and the whole bot are limited.
-        attachment_url_seconds: how long an attachment's address is good.
-        nonce_seconds: how long an enforced nonce stands for the message it made.
-        late_edit_age_seconds: from what age on a message may be edited less often.
-        late_edits_per_hour: how often that is; Discord does not publish it.
-        heartbeat_seconds: the interval asked of the bot's gateway connection.
-        shards: how many shards the gateway recommends.
+        attachment_url_seconds: how long an attachment's URL is valid.
+        nonce_seconds: how long an enforced nonce returns the message it created.
+        late_edit_age_seconds: age from which edits of a message are limited.
+        late_edits_per_hour: limit of such edits; Discord does not publish it.
+        heartbeat_seconds: heartbeat interval of gateway connections.
+        shards: the number of shards the gateway recommends.
         privileged_intents: bits of the privileged intents switched on for the application.
         daily_command_creates: how many new commands may be registered per server and day.
     """

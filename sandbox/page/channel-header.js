@@ -4,12 +4,12 @@ import { byId, h, icon } from "./lib/dom.js";
 import { renderMarkdown } from "./lib/markdown-view.js";
 import { channelName, isThread, state, subscribe } from "./state/store.js";
 
-/** How long the bot or the connection may be away before the page says so, in milliseconds. */
+/** How long the bot or the connection may be offline before the page shows it, in milliseconds. */
 const PATIENCE = 700;
 
 let timer = 0;
 
-/** Draws the header and the banner whenever what they tell changes. */
+/** Redraws the header and the banner when the state they show changes. */
 export function startChannelHeader() {
   subscribe((topics) => {
     if (topics.has("current") || topics.has("channels")) drawHeader();
@@ -41,7 +41,7 @@ function drawHeader() {
   byId("channel-topic").replaceChildren(...renderMarkdown(channel.topic ?? closedNote(channel)));
 }
 
-/** What is to be known of a thread that is over. @param {import("./state/types.js").Channel} channel */
+/** The note on an archived or locked thread. @param {import("./state/types.js").Channel} channel */
 function closedNote(channel) {
   const { archived = false, locked = false } = channel.thread_metadata ?? {};
   if (locked) return "Closed: only moderators can write here";

@@ -1,4 +1,4 @@
-"""UlazAI's Kling 2.6 API on loopback, with its prices, its rules and its pace, and clips that play."""
+"""UlazAI's Kling 2.6 API on loopback, with its prices, validation, durations and playable clips."""
 
 from sandbox.ulazai.server import LocalUlazAI
 from sandbox.ulazai.values import Charge, Generation, ProgressPolicy, Task, TaskState

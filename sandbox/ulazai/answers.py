@@ -1,4 +1,4 @@
-"""The local UlazAI's answers, field by field as its documentation has them."""
+"""Response bodies of the local UlazAI, with the fields that UlazAI documents."""
 
 from typing import Any
 
@@ -10,18 +10,24 @@ TYPICAL_SECONDS = (60.0, 90.0)
 
 
 def data_answer(status: int, data: JsonObject) -> web.Response:
-    """Wrap data as a successful answer."""
+    """Return a successful response with this data."""
     return web.json_response({"success": True, "data": data}, status=status)
 
 
 def refusal_answer(refusal: RefusalError) -> web.Response:
-    """Turn a refusal into its answer."""
+    """Return the response to a refused request."""
     body = {"success": False, "error": refusal.error, **refusal.details}
     return web.json_response(body, status=refusal.status, headers=dict(refusal.headers))
 
 
 def submission(task: Task, credits_remaining: int, speed: float) -> JsonObject:
-    """What the generate request is answered with."""
+    """Return the response to a generate request.
+
+    Args:
+        task: the new task.
+        credits_remaining: the balance after the charge.
+        speed: how many times faster than the real one.
+    """
     return {
         "task_id": task.task_id,
         "status": "processing",
@@ -33,13 +39,20 @@ def submission(task: Task, credits_remaining: int, speed: float) -> JsonObject:
 
 
 def estimated_time(speed: float) -> str:
-    """The time a job takes, as text: "60-90 seconds" at speed 1."""
+    """Return how long a job takes, as text: "60-90 seconds" at speed 1."""
     low, high = (f"{seconds / speed:.3g}" for seconds in TYPICAL_SECONDS)
     return f"{low}-{high} seconds"
 
 
 def task_status(task: Task, now: float, base_url: str, progress: ProgressPolicy) -> JsonObject:
-    """What a status request is answered with."""
+    """Return the response to a status request.
+
+    Args:
+        task: the task.
+        now: Unix seconds.
+        base_url: where its video is served.
+        progress: computes the progress shown.
+    """
     data: dict[str, Any] = {"task_id": task.task_id, "status": task.state.value}
     match task.state:
         case TaskState.COMPLETED:
@@ -57,7 +70,13 @@ def task_status(task: Task, now: float, base_url: str, progress: ProgressPolicy)
 
 
 def file_answer(request: web.Request, content: bytes, content_type: str) -> web.Response:
-    """Answer with a file or, as browsers ask when they seek, with a range of it (RFC 9110, 14)."""
+    """Return a response with a file, or with the range of it that the request names (RFC 9110, 14).
+
+    Args:
+        request: the request, which may have a Range header.
+        content: the whole file.
+        content_type: its media type.
+    """
     headers = {"Content-Type": content_type, "Accept-Ranges": "bytes"}
     wanted = _wanted_range(request, len(content))
     if wanted is None:
@@ -75,5 +94,5 @@ def _wanted_range(request: web.Request, length: int) -> tuple[int, int] | None:
     try:
         start, stop, _step = request.http_range.indices(length)
     except ValueError:
-        return None  # a Range that cannot be read is to be ignored
+        return None  # RFC 9110: an invalid Range is ignored
     return start, stop

@@ -1,4 +1,4 @@
-"""Fetches the picture of an image job and checks it, as Kling's hosts document their limits."""
+"""Fetches the picture of an image job and checks it, by the limits that hosts of Kling document."""
 
 import asyncio
 import io
@@ -12,7 +12,7 @@ from sandbox.ulazai.values import RefusalError
 MAX_BYTES = 10 * 1024 * 1024
 MIN_SIDE_PIXELS = 300
 MAX_ASPECT = 2.5
-_MAX_PIXELS = 89_000_000  # where Pillow begins to suspect a decompression bomb
+_MAX_PIXELS = 89_000_000  # where Pillow starts to warn of a decompression bomb
 _TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=5)
 
 
@@ -20,7 +20,7 @@ async def fetch_picture(session: aiohttp.ClientSession, url: str) -> bytes:
     """Load a picture and check that a video can be made from it.
 
     Raises:
-        RefusalError: with status 400, saying what is wrong with the picture or its address.
+        RefusalError: 400, naming what is wrong with the picture or its address.
     """
     try:
         data = await _load(session, url)
@@ -46,7 +46,7 @@ def check_picture(data: bytes) -> None:
     """Check a picture's format, its size and that it can be decoded.
 
     Raises:
-        RefusalError: with status 400, saying what is wrong.
+        RefusalError: 400, naming what is wrong.
     """
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:

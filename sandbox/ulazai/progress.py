@@ -1,10 +1,10 @@
-"""Ways for a task's progress to behave: the documentation promises none of them."""
+"""Progress policies: how a task's reported progress develops, which UlazAI does not document."""
 
 from sandbox.ulazai.values import ProgressPolicy, Task
 
 
 def linear(task: Task, now: float) -> int:
-    """Grow evenly with time, up to 99."""
+    """Return progress that is linear in time, up to 99."""
     whole = task.ends_at - task.created_at
     if whole <= 0:
         return 99
@@ -12,14 +12,14 @@ def linear(task: Task, now: float) -> int:
 
 
 def absent(_task: Task, _now: float) -> None:
-    """Leave the field out."""
+    """Return None: the response has no progress field."""
 
 
-def standing_still(percent: int) -> ProgressPolicy:
-    """Stay at one value from start to end."""
+def constant(percent: int) -> ProgressPolicy:
+    """Return a policy that always reports this percentage."""
     return lambda _task, _now: percent
 
 
 def jumping(task: Task, now: float) -> int:
-    """Leap about, also backwards."""
+    """Return progress that jumps, also backwards."""
     return (linear(task, now) * 37 + 11) % 100

@@ -1,4 +1,4 @@
-"""Reads a generate request by the documented rules, or refuses it."""
+"""Validates a generate request by the documented rules."""
 
 from typing import Any, NoReturn
 
@@ -13,12 +13,12 @@ _MODES = ("text_to_video", "image_to_video")
 
 
 def read_generation(body: JsonObject) -> Generation:
-    """Check the body of a generate request and fill in the defaults.
+    """Validate the body of a generate request and fill in its defaults.
 
-    Fields that have no meaning for the mode are left unread; unknown ones are ignored.
+    Unknown fields, and fields that the mode does not use, are ignored.
 
     Raises:
-        RefusalError: with status 400, naming the field that breaks a rule.
+        RefusalError: 400, naming the field that breaks a rule.
     """
     from_image = _choice(body, "generationMode", _MODES, default=None) == "image_to_video"
     return Generation(

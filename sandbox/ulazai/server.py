@@ -23,12 +23,12 @@ from sandbox.ulazai.answers import (
     submission,
     task_status,
 )
+from sandbox.ulazai.clip_store import ClipStore, sample_clip
+from sandbox.ulazai.jobs import Jobs
 from sandbox.ulazai.pictures import fetch_picture
 from sandbox.ulazai.progress import linear
 from sandbox.ulazai.rules import read_generation
-from sandbox.ulazai.shelf import ClipShelf, sample_clip
-from sandbox.ulazai.store import Account, Books, Store
-from sandbox.ulazai.studio import Studio
+from sandbox.ulazai.store import Account, State, Store
 from sandbox.ulazai.values import Charge, JsonObject, ProgressPolicy, RefusalError, Task, TaskState
 
 
@@ -39,16 +39,16 @@ class LocalUlazAI:
     It can be stopped and started again, and keeps its state.
 
     Attributes:
-        speed: how many times faster than the real one its jobs are.
+        speed: how many times faster its jobs run than real ones.
         api_key: the only key it accepts; if empty, the one in `data_dir`, or a new one.
         starting_credits: the balance of a new account.
         data_dir: where tasks, account and clips are kept; None keeps them in memory.
-        seed: of the jobs' lengths.
-        max_posts_per_hour: generate requests per account; what is over is answered with 429.
-        durations: draws a job's length in seconds at speed 1; by default between 60 and 90.
+        seed: seed of the jobs' durations; None for random ones.
+        max_posts_per_hour: generate requests per account and hour; more are answered with 429.
+        durations: returns a job's duration in seconds at speed 1; by default 60 to 90.
         render: False serves one tiny clip for all jobs, for tests with many of them.
-        now: the clock, in seconds; with a `data_dir` it has to go on over restarts.
-        progress: how far a task says it is.
+        now: the clock in seconds; with a `data_dir` it must continue across restarts.
+        progress: computes the progress that a task reports.
         middlewares: run for every request, before it is handled.
     """
 
@@ -70,9 +70,9 @@ class LocalUlazAI:
         self._key_is_given = bool(self.api_key)
         self.api_key = self.api_key or f"ulz_{secrets.token_urlsafe(24)}"
         clips_folder = None if self.data_dir is None else self.data_dir / "clips"
-        self._studio = Studio(
-            books=Books(Account(self.api_key, self.starting_credits)),
-            shelf=ClipShelf(clips_folder) if self.render else None,
+        self._jobs = Jobs(
+            state=State(Account(self.api_key, self.starting_credits)),
+            clips=ClipStore(clips_folder) if self.render else None,
             now=self._time,
             draw_duration=lambda: draw() / self.speed,
             max_posts_per_hour=self.max_posts_per_hour,
@@ -82,7 +82,7 @@ class LocalUlazAI:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Take up what was kept and listen; port 0 picks a free one, see `base_url`.
+        """Load the saved state and listen; port 0 picks a free one, see `base_url`.
 
         Raises:
             OSError: the port is taken, or `data_dir` cannot be written.
@@ -91,20 +91,20 @@ class LocalUlazAI:
         if self._base_url:
             raise RuntimeError("the local UlazAI is running already")
         async with AsyncExitStack() as stack:
-            self._open_books(stack)
+            self._open_store(stack)
             self._session = await stack.enter_async_context(aiohttp.ClientSession())
-            await self._open_studio(stack)
+            await self._start_jobs(stack)
             self._base_url = await self._listen(stack, host, port)
             self._open = stack.pop_all()
 
     async def stop(self) -> None:
-        """Close the connections and finish the clips that are being drawn; nothing happens if it is not running."""
+        """Close the connections and finish the clips in progress; does nothing if it is not running."""
         self._base_url = ""
         await self._open.aclose()
 
     @property
     def base_url(self) -> str:
-        """Where it listens, without a slash at the end.
+        """The server's URL, without a trailing slash.
 
         Raises:
             RuntimeError: it is not running.
@@ -116,82 +116,92 @@ class LocalUlazAI:
     @property
     def tasks(self) -> dict[str, Task]:
         """Every task by its id, oldest first, as of now."""
-        self._studio.settle()
-        return self._studio.books.tasks
+        self._jobs.end_due()
+        return self._jobs.state.tasks
 
     @property
     def charges(self) -> list[Charge]:
-        """The account's book, oldest line first, as of now."""
-        self._studio.settle()
-        return self._studio.books.charges
+        """The account's charges and refunds, oldest first, as of now."""
+        self._jobs.end_due()
+        return self._jobs.state.charges
 
     @property
     def credits(self) -> int:
         """The balance as of now."""
-        self._studio.settle()
-        return self._studio.books.account.credits
+        self._jobs.end_due()
+        return self._jobs.state.account.credits
 
     def set_credits(self, balance: int) -> None:
         """Set the balance, as a purchase or another program of the same account does."""
-        self._studio.set_credits(balance)
+        self._jobs.set_credits(balance)
 
     def fail_next(self, message: str, *, refunded: bool = True) -> None:
-        """Have the next job fail when its time has come; several calls are for several jobs."""
-        self._studio.plan_failure(message, refunded=refunded)
+        """Make the next job fail at its end; each call is for one more job.
+
+        Args:
+            message: the error shown.
+            refunded: whether the credits are returned.
+        """
+        self._jobs.plan_failure(message, refunded=refunded)
 
     def finish(self, task_id: str) -> None:
-        """Let a task's time come now; a clip still being drawn holds it up.
+        """End a task now, or as soon as its clip is rendered.
 
         Raises:
             KeyError: there is no such task.
         """
-        self._studio.hasten(self.tasks[task_id])
+        self._jobs.finish(self.tasks[task_id])
 
     def fail(self, task_id: str, message: str, *, refunded: bool = True) -> None:
-        """Let an open task fail now; nothing happens to one that has ended.
+        """Fail an open task now; does nothing if it has ended.
+
+        Args:
+            task_id: the task.
+            message: the error shown.
+            refunded: whether the credits are returned.
 
         Raises:
             KeyError: there is no such task.
         """
-        self._studio.fail(self.tasks[task_id], message, refunded=refunded)
+        self._jobs.fail(self.tasks[task_id], message, refunded=refunded)
 
     def set_clock(self, now: Callable[[], float]) -> None:
-        """Go by another clock from now on."""
+        """Use another clock from now on."""
         self.now = now
 
     def revoke_key(self) -> None:
         """Answer every request with 401 until `restore_key`."""
-        self._studio.set_key_valid(valid=False)
+        self._jobs.set_key_valid(valid=False)
 
     def restore_key(self) -> None:
-        """Take the key again."""
-        self._studio.set_key_valid(valid=True)
+        """Accept the key again."""
+        self._jobs.set_key_valid(valid=True)
 
     def _time(self) -> float:
         return self.now()
 
-    def _open_books(self, stack: AsyncExitStack) -> None:
+    def _open_store(self, stack: AsyncExitStack) -> None:
         if self.data_dir is None:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True)
         store = Store(self.data_dir / "ulazai.db")
         stack.callback(store.close)
-        books = store.load() or self._studio.books
+        state = store.load() or self._jobs.state
         if self._key_is_given:
-            books.account.api_key = self.api_key
-        self.api_key = books.account.api_key
-        store.save(books.account)
-        self._studio.books = books
-        self._studio.store = store
+            state.account.api_key = self.api_key
+        self.api_key = state.account.api_key
+        store.save(state.account)
+        self._jobs.state = state
+        self._jobs.store = store
 
-    async def _open_studio(self, stack: AsyncExitStack) -> None:
-        if self._studio.shelf is None:
+    async def _start_jobs(self, stack: AsyncExitStack) -> None:
+        if self._jobs.clips is None:
             for sound in (False, True):
                 await asyncio.to_thread(sample_clip, sound=sound)
         else:
-            self._studio.shelf.open()
-            stack.push_async_callback(self._studio.shelf.close)
-        self._studio.resume()
+            self._jobs.clips.open()
+            stack.push_async_callback(self._jobs.clips.close)
+        self._jobs.resume()
 
     async def _listen(self, stack: AsyncExitStack, host: str, port: int) -> str:
         app = web.Application(middlewares=[*self.middlewares, _answer_refusals])
@@ -206,13 +216,13 @@ class LocalUlazAI:
         return str(URL.build(scheme="http", host=bound_host, port=bound_port))
 
     async def _generate(self, request: web.Request) -> web.Response:
-        self._studio.authorize(request.headers.get("Authorization"))
-        self._studio.count_post()
+        self._jobs.authorize(request.headers.get("Authorization"))
+        self._jobs.count_post()
         body = await _read_json(request)
         generation = read_generation(body)
-        self._studio.check_balance(generation)
+        self._jobs.check_balance(generation)
         picture = await self._picture(generation.image_url)
-        task = self._studio.submit(generation, body, picture)
+        task = self._jobs.submit(generation, body, picture)
         return data_answer(201, submission(task, self.credits, self.speed))
 
     async def _picture(self, url: str | None) -> bytes | None:
@@ -221,19 +231,19 @@ class LocalUlazAI:
         return await fetch_picture(self._session, url)
 
     async def _status(self, request: web.Request) -> web.Response:
-        self._studio.authorize(request.headers.get("Authorization"))
-        task = self._studio.find(request.match_info["task_id"])
+        self._jobs.authorize(request.headers.get("Authorization"))
+        task = self._jobs.find(request.match_info["task_id"])
         if task is None:
             raise RefusalError(404, "Task not found")
         return data_answer(200, task_status(task, self.now(), self.base_url, self.progress))
 
     async def _video(self, request: web.Request) -> web.Response:
-        task = self._studio.find(request.match_info["task_id"])
+        task = self._jobs.find(request.match_info["task_id"])
         if task is None or task.state is not TaskState.COMPLETED:
             raise RefusalError(404, "Video not found")
-        if self._studio.shelf is None:
+        if self._jobs.clips is None:
             return file_answer(request, sample_clip(sound=task.generation.sound), "video/mp4")
-        return file_answer(request, await self._studio.shelf.read(task.task_id), "video/mp4")
+        return file_answer(request, await self._jobs.clips.read(task.task_id), "video/mp4")
 
 
 @web.middleware

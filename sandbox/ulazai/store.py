@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS charge (
     id INTEGER PRIMARY KEY, task_id TEXT NOT NULL, credits INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL
 );
 """
-# The picture has a column of its own, and the generation is read again from the request.
+# The picture has its own column, and the generation is parsed again from the request.
 _RECORDED = tuple(item.name for item in fields(Task) if item.name not in {"picture", "generation"})
 
 
@@ -35,8 +35,8 @@ class Account:
 
 
 @dataclass(slots=True)
-class Books:
-    """All there is to keep."""
+class State:
+    """Everything that is saved."""
 
     account: Account
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -56,21 +56,27 @@ class Store:
         """Close the file."""
         self._connection.close()
 
-    def load(self) -> Books | None:
-        """Return what was saved last, or None if nothing was."""
+    def load(self) -> State | None:
+        """Return the saved state, or None if there is none."""
         row = self._connection.execute("SELECT api_key, credits, key_valid FROM account").fetchone()
         if row is None:
             return None
         tasks = self._connection.execute("SELECT record, picture FROM task ORDER BY created_at")
         charges = self._connection.execute("SELECT task_id, credits, at, kind FROM charge ORDER BY id")
-        return Books(
+        return State(
             Account(row[0], row[1], bool(row[2])),
             {task.task_id: task for task in (_read_task(*columns) for columns in tasks)},
             [Charge(*columns) for columns in charges],
         )
 
     def save(self, account: Account, tasks: Iterable[Task] = (), charges: Iterable[Charge] = ()) -> None:
-        """Save the account, the tasks that are new or changed, and the new charges."""
+        """Save the account, new or changed tasks, and new charges.
+
+        Args:
+            account: the account.
+            tasks: the tasks that are new or changed.
+            charges: the charges that are new.
+        """
         with self._connection as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO account (id, api_key, credits, key_valid) VALUES (1, ?, ?, ?)",

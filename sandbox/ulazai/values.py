@@ -1,4 +1,4 @@
-"""What the local UlazAI knows: requests, tasks, charges and refusals."""
+"""Values of the local UlazAI: requests, tasks, charges and refusals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class RefusalError(Exception):
-    """A request that is answered with an error.
+    """A refused request.
 
     Attributes:
         status: the HTTP status.
-        error: what is wrong, for people.
+        error: the message.
         details: further fields of the body.
-        headers: further headers of the answer.
+        headers: further headers of the response.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RefusalError(Exception):
 
 
 class TaskState(StrEnum):
-    """The states a status answer names."""
+    """A task's state, as status responses name it."""
 
     PROCESSING = "processing"
     COMPLETED = "completed"
@@ -46,7 +46,7 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generate request that keeps the rules; `image_url` is None for a video from text."""
+    """A validated generate request; `image_url` is None for a video from text."""
 
     prompt: str
     duration_seconds: int
@@ -68,15 +68,15 @@ class Task:
 
     Attributes:
         task_id: a UUID.
-        request: the body of the generate request, as it came.
-        generation: the same, read and with its defaults.
+        request: the body of the generate request.
+        generation: the same, validated and with its defaults.
         credits: what was charged.
         created_at: when it was accepted, in seconds of the server's clock.
-        ends_at: when it is done at the earliest; a clip still being drawn holds it up.
-        finished_at: when it was found done.
-        state: as in the status answers.
-        failure: why it failed, or will fail when its time has come.
-        refunded: whether a failure gives the credits back.
+        ends_at: when it ends; later if its clip is still being rendered.
+        finished_at: when its end was recorded.
+        state: its state.
+        failure: why it failed, or will fail at its end.
+        refunded: whether a failure returns the credits.
         clip_ready: whether its video can be fetched.
         picture: the picture the clip is made from, while it is needed.
     """
@@ -97,7 +97,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One line of the account's book; `credits` is positive for both kinds, `at` is the server's time."""
+    """A charge or refund of the account; `credits` is positive for both kinds, `at` is the server's time."""
 
     task_id: str
     credits: int
@@ -106,4 +106,4 @@ class Charge:
 
 
 ProgressPolicy = Callable[[Task, float], int | None]
-"""From a task and the time to its progress in percent, or None for an answer without one."""
+"""Computes a task's progress in percent from the time; None for a response without progress."""

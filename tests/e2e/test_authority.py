@@ -330,7 +330,7 @@ def test_every_form_has_a_row() -> None:
 
 async def test_a_form_that_was_opened_with_a_right_is_worth_nothing_without_it(town: Town) -> None:
     workshop, guild_id = town.stage.discord.workshop, town.stage.discord.guild_id
-    roles = {BY_PERMISSION: seed.MODERATOR_ROLE_ID, BY_ROLE: seed.POOL_KEEPER_ROLE_ID}
+    roles = {BY_PERMISSION: seed.MODERATOR_ROLE_ID, BY_ROLE: seed.POOL_MANAGER_ROLE_ID}
     for opened_by, values in (form for form in FORMS.values() if form):
         for actor, role_id in roles.items():
             person = town.person(actor)

@@ -82,7 +82,7 @@ async def test_replayed_command_is_not_taken_twice(stage: Stage) -> None:
     record = await stage.ask()
     interaction = stage.discord.services.registry.get(record.id)
     assert interaction is not None
-    body = stage.discord.services.conduct._writer.write(interaction)
+    body = stage.discord.services.user_actions._writer.write(interaction)
     stage.discord.services.sessions.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
     await stage.outcome(record)
     await stage.delivered()

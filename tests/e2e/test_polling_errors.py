@@ -105,7 +105,7 @@ async def test_failed_job_without_a_word_about_credits(stage: Stage) -> None:
     assert stage.states == ["failed"]
 
 
-@pytest.mark.parametrize("policy", [progress.absent, progress.standing_still(50), progress.jumping])
+@pytest.mark.parametrize("policy", [progress.absent, progress.constant(50), progress.jumping])
 async def test_progress_may_be_missing_stand_still_or_jump(stage: Stage, policy: ProgressPolicy) -> None:
     stage.ulazai.progress = policy
     result = await stage.outcome(await stage.ask())

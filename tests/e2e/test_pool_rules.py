@@ -99,7 +99,7 @@ async def test_what_was_deleted_a_moment_ago_is_told_to_be_gone(stage: Stage, mo
 
 
 async def test_what_can_be_removed_is_for_moderators_to_know(stage: Stage) -> None:
-    await use(stage, "pool managers", add=seed.POOL_KEEPER_ROLE_ID)
+    await use(stage, "pool managers", add=seed.POOL_MANAGER_ROLE_ID)
     await use(stage, "pool words add", words="dragon")
     for command, option in (("pool managers", "remove"), ("pool words remove", "words")):
         for who, count in ((MODERATOR, 1), (MEMBER, 0)):

@@ -131,7 +131,7 @@ async def quiet_town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
         workshop, guild_id = stage.discord.workshop, stage.discord.guild_id
         paymaster = workshop.add_person("paymaster", guild_id)
         workshop.set_application_owner(paymaster.id)
-        workshop.give_role(guild_id, stage.discord.person("member-two").id, seed.POOL_KEEPER_ROLE_ID)
+        workshop.give_role(guild_id, stage.discord.person("member-two").id, seed.POOL_MANAGER_ROLE_ID)
         other = workshop.add_guild("Elsewhere", owner_id=workshop.add_person("outsider").id)
         yield Town(stage, other.id, workshop.add_channel(other.id, "clips").id)
 
@@ -141,7 +141,7 @@ async def set_up(town: Town) -> None:
     manager, payer = town.person(BY_PERMISSION), town.person(OPERATOR)
     videos = town.stage.videos
     steps = (
-        manager.slash(videos, "pool managers", files=None, add=seed.POOL_KEEPER_ROLE_ID),
+        manager.slash(videos, "pool managers", files=None, add=seed.POOL_MANAGER_ROLE_ID),
         manager.slash(videos, "pool approvals", files=None, price=100),
         manager.slash(videos, "pool words add", files=None, words="zeppelins"),
         payer.slash(videos, "pool deposit", files=None, credits=DEPOSIT, reason="for the tests"),

@@ -1,7 +1,6 @@
-"""Faults a test can put into a local server: refusals, silence, cut lines, slow and oversized answers.
+"""Fault injection for a local server: errors, dropped connections, slow and oversized responses.
 
-A `FaultPlan` is an aiohttp middleware. It stands in front of the real handlers and, for the requests named,
-spoils what would have happened. With no fault planned it costs one comparison per request.
+A `FaultPlan` has an aiohttp middleware that changes how matching requests are answered.
 """
 
 import asyncio
@@ -21,18 +20,18 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way for an exchange to go wrong; the parts can be combined.
+    """A fault of one request; its parts can be combined.
 
     Attributes:
-        status: HTTP status of the false answer; None leaves the real answer's (200 if a body is given).
-        body: the false answer: bytes and text as they are, anything else as JSON.
-        headers: further headers of the false answer.
+        status: HTTP status of the injected response; None keeps the real one's (200 if a body is given).
+        body: body of the injected response: bytes and text as they are, anything else as JSON.
+        headers: further headers of the injected response.
         content_type: its media type; by default the one that fits the body's type.
-        cut: the connection is closed without an answer, before or after the real handler had its effect.
-        delay_seconds: how long to wait before going on.
-        answer_after_effect: the real handler runs first and its answer is thrown away for the false one.
-        drip_seconds: the answer is sent byte by byte with this pause between two of them.
-        repeat_body_to: the answer's body is repeated up to this many bytes and streamed.
+        cut: the connection is closed without a response, before or after the real handler runs.
+        delay_seconds: delay before anything else.
+        answer_after_effect: the real handler runs first, and its response is replaced by the injected one.
+        drip_seconds: the response is sent byte by byte with this pause between them.
+        repeat_body_to: the response's body is repeated up to this many bytes and streamed.
         truncate_to: the connection is closed after so many bytes of the body, whatever Content-Length said.
     """
 
@@ -49,18 +48,18 @@ class Fault:
 
     @property
     def is_answer(self) -> bool:
-        """Whether the fault brings its own answer in place of the real one."""
+        """Whether the fault injects a response in place of the real one."""
         return self.status is not None or self.body is not None
 
     @property
     def needs_effect(self) -> bool:
-        """Whether the real handler is to run."""
+        """Whether the real handler runs."""
         return self.cut == "after" or self.answer_after_effect or not self.is_answer
 
 
 @dataclass(slots=True)
 class PlannedFault:
-    """A fault and the requests it is meant for; `hits` counts those it has met."""
+    """A fault and the requests that it applies to; `hits` counts them."""
 
     method: str
     path: re.Pattern[str]
@@ -69,7 +68,7 @@ class PlannedFault:
     hits: int = 0
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is one of those meant."""
+        """Return whether the fault applies to a request."""
         return self.method in {"*", method} and self.path.fullmatch(path) is not None
 
 
@@ -86,23 +85,23 @@ class FaultPlan:
         Args:
             method: the HTTP method, or "*" for any.
             path_regex: must match the whole path, without the query string.
-            fault: what goes wrong.
+            fault: the fault.
             times: for how many requests; None for all until `clear`.
 
         Returns:
-            The planned fault, whose `hits` tells how often it was met.
+            The planned fault, with its count of `hits`.
         """
         planned = PlannedFault(method.upper(), re.compile(path_regex), fault, times)
         self._planned.append(planned)
         return planned
 
     def clear(self) -> None:
-        """Take back every fault that is still planned; `hits` stays."""
+        """Remove every planned fault; `hits` stays."""
         self._planned.clear()
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Spoil the request if a fault is planned for it."""
+        """Inject the fault planned for a request, if any."""
         planned = self._take(request)
         if planned is None:
             return await handler(request)
@@ -126,7 +125,7 @@ class FaultPlan:
 
 
 async def _spoil(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
-    # The whole body is taken in first, so that a closed connection is a clean end and not a reset one.
+    # The whole body is read first, so that the connection is closed cleanly and not reset.
     await request.read()
     if fault.delay_seconds:
         await asyncio.sleep(fault.delay_seconds)
@@ -150,7 +149,7 @@ async def _run(handler: Handler, request: web.Request) -> web.StreamResponse:
 def _hang_up(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.close()
-    return web.Response()  # aiohttp wants an answer from every handler; this one has nowhere to go
+    return web.Response()  # aiohttp requires a response from every handler; this one is not sent
 
 
 def _false_answer(fault: Fault) -> web.Response:

@@ -1,4 +1,4 @@
-"""People for tests: they type commands, press buttons and fill modals, and see what came of it."""
+"""Users for tests: they run commands, press buttons, submit modals, and see the results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ANSWER_SECONDS = 10.0
 
 
 class InteractionFailedError(AssertionError):
-    """The interaction failed where an answer was awaited; the text is what the person was told."""
+    """The interaction failed where a response was expected; the text is what the user was shown."""
 
 
 class InteractionRecord:
-    """What a person sees of an interaction of theirs."""
+    """A user's view of one of their interactions."""
 
     def __init__(self, services: Services, interaction: Interaction) -> None:
         self._world: World = services.world
@@ -41,7 +41,7 @@ class InteractionRecord:
 
     @property
     def token(self) -> str:
-        """The token by which the bot answers."""
+        """The token with which the bot responds."""
         return self._interaction.token
 
     @property
@@ -51,17 +51,17 @@ class InteractionRecord:
 
     @property
     def state(self) -> InteractionState:
-        """Whether it waits, was answered or failed."""
+        """Whether it is pending, answered or failed."""
         return self._interaction.state
 
     @property
     def type(self) -> CallbackType | None:
-        """How the bot answered, or None before."""
+        """The type of the bot's response; None before."""
         return self._interaction.answer
 
     @property
     def failure(self) -> str | None:
-        """What the person was told if it failed."""
+        """The error shown to the user if it failed."""
         return self._interaction.failure
 
     @property
@@ -87,7 +87,7 @@ class InteractionRecord:
 
     @property
     def message(self) -> Message:
-        """The one message to look at: the original, else the last.
+        """The message to check: the original, else the last.
 
         Raises:
             AssertionError: there is none.
@@ -122,10 +122,10 @@ class InteractionRecord:
         return self
 
     async def finished(self, seconds: float = ANSWER_SECONDS) -> Message:
-        """Wait until the answer is no longer "thinking".
+        """Wait until the response is no longer "thinking".
 
         Returns:
-            The filled answer.
+            The response's message.
         """
         await self.answered(seconds)
         await self._world.events.wait_for(lambda: self._settled_message() is not None, seconds)
@@ -149,14 +149,14 @@ class Person:
         return self.user.id
 
     def dm(self) -> Channel:
-        """The direct message channel with the bot; made if there is none."""
+        """Return the direct message channel with the bot; made if there is none."""
         return self.services.world.open_dm(self.services.application.bot_id, self.id)
 
     async def say(self, channel_id: int, text: str, files: list[tuple[str, bytes]] | None = None) -> Message:
         """Post a message with files as (name, bytes)."""
         uploads = {n: Upload(name, content) for n, (name, content) in enumerate(files or [])}
         payload: JsonObject = {"content": text}
-        return self.services.conduct.say(self.id, channel_id, payload, uploads)
+        return self.services.user_actions.say(self.id, channel_id, payload, uploads)
 
     async def slash(
         self, channel_id: int, command: str, /, *, files: Files | None = None, **options: Value
@@ -247,9 +247,9 @@ class Person:
         return self._act(payload, uploads)
 
     def offered(self, channel_id: int) -> list[str]:
-        """The names of the commands the person finds in a channel."""
+        """Return the names of the commands the person finds in a channel."""
         channel = self._channel(channel_id)
-        offers = self.services.conduct.offers
+        offers = self.services.user_actions.offers
         commands = self.services.world.commands.values()
         return [c.key[1] for c in commands if offers.is_offered(c, channel, self.id)]
 
@@ -277,11 +277,11 @@ class Person:
     def _act(
         self, payload: JsonObject, files: Mapping[int, Upload] | None = None, *, forced: bool = False
     ) -> InteractionRecord:
-        interaction = self.services.conduct.act(self.id, payload, files or {}, forced=forced)
+        interaction = self.services.user_actions.act(self.id, payload, files or {}, forced=forced)
         return InteractionRecord(self.services, interaction)
 
     def _channel(self, channel_id: int) -> Channel:
-        return self.services.conduct.visible_channel(self.id, channel_id)
+        return self.services.user_actions.visible_channel(self.id, channel_id)
 
     def _command(self, name: str, kind: CommandType) -> Command:
         for command in self.services.world.commands.values():

@@ -84,7 +84,7 @@ class RequestLog:
         self._requests.clear()
 
     def matching(self, method: str, route: str) -> list[RecordedRequest]:
-        """The requests with a method and a route template."""
+        """Return the requests with a method and a route template."""
         return [r for r in self._requests if r.method == method and r.route == route]
 
     def __iter__(self) -> Iterator[RecordedRequest]:

@@ -60,12 +60,12 @@ async def test_a_deleted_role_is_gone_from_members_channels_and_the_bot(stage: S
 
 async def test_a_role_is_given_and_taken(stage: Stage) -> None:
     workshop, guild_id = stage.local.workshop, stage.local.guild_id
-    workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_KEEPER_ROLE_ID)
-    workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_KEEPER_ROLE_ID)
-    assert await told(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Creators, Pool keeper, False"
+    workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
+    workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
+    assert await told(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Creators, Pool manager, False"
     workshop.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
     workshop.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
-    assert await told(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Pool keeper, False"
+    assert await told(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Pool manager, False"
 
 
 async def test_only_a_bot_that_may_is_told_of_members() -> None:

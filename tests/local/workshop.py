@@ -1,4 +1,4 @@
-"""Changes the world for tests: servers, channels, people, roles and their rights. The bot is told as usual."""
+"""Changes the world for tests: servers, channels, users, roles and permissions. The bot receives the usual events."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Workshop:
-    """Adds to the world and changes it."""
+    """Changes the world and publishes the changes."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._world = services.world
 
     def add_guild(self, name: str, *, with_bot: bool = True, owner_id: int | None = None) -> Guild:
-        """A new server with @everyone, its owner, and the bot with its own role."""
+        """Add a server with @everyone, its owner, and the bot with its own role."""
         world = self._world
         owner = owner_id or next(iter(world.guilds.values())).owner_id
         guild = Guild(world.ids.next(), name, owner)
@@ -37,7 +37,7 @@ class Workshop:
         return guild
 
     def remove_bot(self, guild_id: int) -> None:
-        """Put the bot out of a server."""
+        """Remove the bot from a server."""
         guild = self._world.guild(guild_id)
         del guild.members[self._services.application.bot_id]
         self._world.put_guild(guild)
@@ -64,7 +64,7 @@ class Workshop:
         return guild
 
     def add_channel(self, guild_id: int, name: str, *, private: bool = False) -> Channel:
-        """A new text channel; a private one is hidden from @everyone, and so from the bot."""
+        """Add a text channel; a private one is hidden from @everyone, and so from the bot."""
         world = self._world
         position = len(world.channels_of(guild_id))
         channel = Channel(world.ids.next(), ChannelType.TEXT, guild_id, name, position=position)
@@ -88,7 +88,7 @@ class Workshop:
         return message
 
     def set_overwrite(self, channel_id: int, target_id: int, *, allow: int = 0, deny: int = 0) -> None:
-        """Set what a channel allows and denies to a role or member; nothing of both takes it away."""
+        """Set a channel's permission overwrite of a role or member; without any bits it is removed."""
         channel = self._world.channel(channel_id)
         is_role = channel.guild_id is not None and target_id in self._world.guilds[channel.guild_id].roles
         channel.overwrites.pop(target_id, None)
@@ -98,7 +98,7 @@ class Workshop:
         self._world.events.publish("CHANNEL_UPDATE", channel)
 
     def add_role(self, guild_id: int, name: str, rights: int = 0, *, mentionable: bool = False) -> Role:
-        """A new role."""
+        """Add a role."""
         guild = self._world.guild(guild_id)
         role = Role(self._world.ids.next(), name, rights, len(guild.roles), mentionable=mentionable)
         guild.roles[role.id] = role
@@ -107,7 +107,7 @@ class Workshop:
         return role
 
     def set_role_permissions(self, guild_id: int, role_id: int, rights: int) -> None:
-        """Change what a role may do; the role with the server's id is @everyone."""
+        """Set a role's permissions; the role with the server's id is @everyone."""
         guild = self._world.guild(guild_id)
         role = guild.roles[role_id]
         role.permissions = rights
@@ -140,18 +140,19 @@ class Workshop:
         return self.add_member(guild_id, user_id, role_ids=tuple(dict.fromkeys((*held, role_id))))
 
     def take_role(self, guild_id: int, user_id: int, role_id: int) -> Member:
-        """Take a role from a member; nothing changes for one who does not hold it."""
+        """Remove a role from a member; does nothing if they do not hold it."""
         held = self._world.guild(guild_id).members[user_id].role_ids
         return self.add_member(guild_id, user_id, role_ids=tuple(each for each in held if each != role_id))
 
     def set_command_rule(self, guild_id: int, command: str, target_id: int, *, allowed: bool) -> None:
-        """Let a member or role use a command or not, whatever its default permissions say, as admins of a server can.
+        """Override who may use a command, as a server's administrators can.
+
 
         Args:
-            guild_id: the server; as the target it stands for everyone.
+            guild_id: the server; as `target_id` it means everyone.
             command: its name without subcommands, such as "pool".
             target_id: the member or role.
-            allowed: whether they find it and may use it.
+            allowed: whether they may use it.
 
         Raises:
             KeyError: there is no such command.
@@ -164,13 +165,13 @@ class Workshop:
         self._world.events.publish("COMMANDS_UPDATE", CommandsChange(tuple(commands)))
 
     def set_application_owner(self, user_id: int, *, team_ids: tuple[int, ...] = ()) -> None:
-        """Give the bot's application to a person, or to a team that this person owns."""
+        """Make a user the owner of the bot's application, or of the team that owns it."""
         application = self._services.application
         application.owner_id = user_id
         application.team_ids = team_ids
 
     def add_person(self, username: str, guild_id: int | None = None, *, role_ids: tuple[int, ...] = ()) -> User:
-        """A new person, in a server unless `guild_id` is None."""
+        """Add a person, in a server unless `guild_id` is None."""
         name = username.replace("-", " ").title()
         user = self._world.put_user(User(self._world.ids.next(), username, name))
         if guild_id is not None:
@@ -178,13 +179,13 @@ class Workshop:
         return user
 
     def set_dms(self, user_id: int, *, accepted: bool) -> None:
-        """Let a person take direct messages or refuse them (50007)."""
+        """Set whether a user accepts direct messages (50007 if not)."""
         user = self._world.user(user_id)
         user.accepts_dms = accepted
         self._world.put_user(user)
 
     def add_member(self, guild_id: int, user_id: int, *, role_ids: tuple[int, ...] = ()) -> Member:
-        """Let a user join a server, or set the roles of one who is in it."""
+        """Add a user to a server, or set a member's roles."""
         guild = self._world.guild(guild_id)
         is_new = user_id not in guild.members
         member = guild.members.setdefault(user_id, Member(user_id, joined_at=self._world.clock()))
@@ -195,7 +196,7 @@ class Workshop:
         return member
 
     def remove_member(self, guild_id: int, user_id: int) -> None:
-        """Let a member leave."""
+        """Remove a member from a server."""
         guild = self._world.guild(guild_id)
         member = guild.members.pop(user_id)
         self._world.put_guild(guild)
@@ -212,5 +213,5 @@ class Workshop:
         self._services.threads.set_archived(channel, archived=channel.thread.archived if archived is None else archived)
 
     def expire_attachment_urls(self) -> None:
-        """Let every attachment address issued until now be expired."""
-        self._services.shelf.expire_all()
+        """Make every attachment URL issued until now expire."""
+        self._services.attachment_store.expire_all()

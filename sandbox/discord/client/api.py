@@ -1,4 +1,4 @@
-"""The client API: what the page asks in a person's name. The contract is docs/sandbox-client-api.md."""
+"""The client API, which the page calls on behalf of a user. Specified in docs/sandbox-client-api.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ClientApi:
         self._page = page
 
     def add_routes(self, app: web.Application) -> None:
-        """Add the routes; those of the page's files last, so that they catch the rest."""
+        """Add the routes; the page's files come last, since they match every path."""
         app.add_routes(
             [
                 web.get("/client/bootstrap", self.bootstrap),
@@ -52,7 +52,7 @@ class ClientApi:
 
     @web.middleware
     async def explain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Write refusals of what a person tried as JSON."""
+        """Turn errors of the client API into JSON responses."""
         if not request.path.startswith("/client/"):
             return await handler(request)
         try:
@@ -63,11 +63,11 @@ class ClientApi:
             return json_answer({"message": error.message}, status=error.status)
 
     async def index(self, _request: web.Request) -> web.StreamResponse:
-        """The page itself."""
+        """Serve the page."""
         return web.FileResponse(self._page / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def bootstrap(self, request: web.Request) -> web.Response:
-        """What a page needs to start."""
+        """Respond with the page's initial state."""
         user = self._user(request) if request.query.get("user") else self._first_person()
         guild = next(iter(self._world.guilds.values()))
         bot = self._world.users[self._services.application.bot_id]
@@ -86,7 +86,7 @@ class ClientApi:
         return json_answer(body)
 
     async def messages(self, request: web.Request) -> web.Response:
-        """A channel's messages, newest first."""
+        """Respond with a channel's messages, newest first."""
         user, channel = self._visible_channel(request)
         limit = min(_number(request, "limit") or 50, _MAX_MESSAGES)
         before = self._world.messages_before(channel.id, _number(request, "before"))
@@ -95,7 +95,7 @@ class ClientApi:
         return json_answer([write(message) for message in islice(found, limit)])
 
     async def pins(self, request: web.Request) -> web.Response:
-        """A channel's pinned messages, the last pinned first."""
+        """Respond with a channel's pinned messages, the last pinned first."""
         _, channel = self._visible_channel(request)
         write = self._services.writer.write_for_gateway
         return json_answer([write(message) for message in self._services.pins.pinned(channel)])
@@ -107,29 +107,29 @@ class ClientApi:
         payload = form.payload
         given = str(payload.get("channel_id"))
         channel_id = int(given) if given.isdecimal() else 0
-        message = self._services.conduct.say(user.id, channel_id, payload, form.files)
+        message = self._services.user_actions.say(user.id, channel_id, payload, form.files)
         return json_answer(self._services.writer.write_for_gateway(message))
 
     async def interact(self, request: web.Request) -> web.Response:
-        """Use a command, component or modal."""
+        """Send an interaction to the bot."""
         user = self._user(request)
         form = await read_form(request)
-        interaction = self._services.conduct.act(user.id, form.payload, form.files)
+        interaction = self._services.user_actions.act(user.id, form.payload, form.files)
         self.feed.opened(interaction)
         return json_answer({"interaction_id": str(interaction.id)})
 
     async def events(self, request: web.Request) -> web.WebSocketResponse:
-        """The page's websocket."""
+        """Serve the page's websocket."""
         return await self.feed.handle(request, self._user(request).id)
 
     def _visible_channel(self, request: web.Request) -> tuple[User, Channel]:
         user = self._user(request)
         given = request.match_info["channel_id"]
         channel_id = int(given) if given.isdecimal() else 0
-        return user, self._services.conduct.visible_channel(user.id, channel_id)
+        return user, self._services.user_actions.visible_channel(user.id, channel_id)
 
     def _users(self) -> list[User]:
-        """Everyone; last the application's owner, whom people seldom want to be."""
+        """Return all users; the application's owner comes last, as the least used."""
         owner_id = self._services.application.owner_id
         return sorted(self._world.users.values(), key=lambda user: user.id == owner_id)
 
@@ -147,7 +147,7 @@ class ClientApi:
         return [channel for channel in channels if self._world.can_see(channel, user_id)]
 
     def _threads(self, guild_id: int) -> list[Channel]:
-        """The active threads, and the newest of the archived ones, to which messages still link."""
+        """Return the active threads, and the newest archived ones, to which messages still link."""
         every = (t for channel in self._world.channels_of(guild_id) for t in self._world.threads_of(channel.id))
         archived = [thread for thread in every if thread.thread is not None and thread.thread.archived]
         newest = sorted(archived, key=lambda thread: thread.id)[-_MAX_ARCHIVED_THREADS:]

@@ -1,4 +1,4 @@
-"""The events that the page's websockets get. The shape is told in docs/sandbox-client-api.md."""
+"""Sends events to the page's websockets. Specified in docs/sandbox-client-api.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN_CHANNEL_EVENTS = {
     "CHANNEL_CREATE": "CHANNEL_UPDATE",
     "CHANNEL_UPDATE": "CHANNEL_UPDATE",
 }
-# A channel may also be hidden from a person who saw it before
+# CHANNEL_UPDATE too: a change of permissions can hide a channel
 _HIDING = {"THREAD_DELETE", "CHANNEL_DELETE", "CHANNEL_UPDATE"}
 
 
@@ -36,7 +36,7 @@ class _Page:
 
 
 class ClientFeed:
-    """Sends each person what they may see."""
+    """Sends each user the events of what they may see."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -51,7 +51,7 @@ class ClientFeed:
         """Serve one page's websocket."""
         socket = web.WebSocketResponse(heartbeat=30.0)
         page = _Page(user_id)
-        self._pages.add(page)  # before the handshake ends, so that nothing is missed after it
+        self._pages.add(page)  # before the handshake ends, so that no event after it is missed
         self._sockets.add(socket)
         try:
             await socket.prepare(request)
@@ -64,7 +64,7 @@ class ClientFeed:
     async def _serve(self, socket: web.WebSocketResponse, page: _Page) -> None:
         writer = asyncio.create_task(self._write(socket, page))
         try:
-            async for _ in socket:  # a page says nothing; this waits for its end
+            async for _ in socket:  # a page sends nothing; this waits for the close
                 pass
         finally:
             writer.cancel()
@@ -76,9 +76,9 @@ class ClientFeed:
             await socket.close(code=1001)
 
     def opened(self, interaction: Interaction) -> None:
-        """Tell a person that their interaction is on its way."""
+        """Send INTERACTION_CREATE for an interaction that awaits its response."""
         if interaction.state == InteractionState.PENDING:
-            self._tell(interaction.user_id, "INTERACTION_CREATE", {"interaction_id": str(interaction.id)})
+            self._send(interaction.user_id, "INTERACTION_CREATE", {"interaction_id": str(interaction.id)})
 
     async def _write(self, socket: web.WebSocketResponse, page: _Page) -> None:
         while True:
@@ -87,7 +87,7 @@ class ClientFeed:
             except ConnectionError:
                 return
 
-    def _tell(self, user_id: int, name: str, data: object) -> None:
+    def _send(self, user_id: int, name: str, data: object) -> None:
         for page in self._pages:
             if page.user_id == user_id:
                 page.outbox.put_nowait({"t": name, "d": data})
@@ -115,9 +115,9 @@ class ClientFeed:
                 page.outbox.put_nowait({"t": "NEWS_FOR_OTHERS", "d": {"user_ids": others}})
 
     def _others_concerned(self, message: Message, user_id: int) -> list[str]:
-        """Who else at the page is to look: they are addressed, or see what this person does not.
+        """Return the other users to notify: they are mentioned, or see a message that this user does not.
 
-        The application's owner sees everything, and is told only of what addresses them.
+        The application's owner sees everything, and is notified only of mentions.
         """
         hidden = not self._world.can_read(message, user_id)
         uninvolved = {user_id, message.author_id}
@@ -148,9 +148,9 @@ class ClientFeed:
             page.outbox.put_nowait({"t": "COMMANDS_UPDATE", "d": self.commands_for(page.user_id)})
 
     def commands_for(self, user_id: int) -> list[JsonObject]:
-        """The commands a person finds somewhere in the server."""
+        """Return the commands that a user may use somewhere in the server."""
         guild_id = next(iter(self._world.guilds))
-        offered = self._services.conduct.offers.anywhere(user_id, guild_id)
+        offered = self._services.user_actions.offers.anywhere(user_id, guild_id)
         return [command_json(command, self._services.application.id) for command in offered]
 
     def _on_guild(self) -> None:
@@ -165,14 +165,14 @@ class ClientFeed:
         data: JsonObject = {"interaction_id": str(interaction.id)}
         user_id = interaction.user_id
         if interaction.state == InteractionState.FAILED:
-            self._tell(user_id, "INTERACTION_FAILURE", data | {"message": interaction.failure})
+            self._send(user_id, "INTERACTION_FAILURE", data | {"message": interaction.failure})
         elif interaction.answer == CallbackType.AUTOCOMPLETE:
-            self._tell(user_id, "INTERACTION_AUTOCOMPLETE", data | {"choices": interaction.choices})
+            self._send(user_id, "INTERACTION_AUTOCOMPLETE", data | {"choices": interaction.choices})
         elif interaction.modal is not None:
             modal = {key: interaction.modal[key] for key in ("custom_id", "title", "components")}
-            self._tell(user_id, "INTERACTION_MODAL", data | modal)
+            self._send(user_id, "INTERACTION_MODAL", data | modal)
         else:
-            self._tell(user_id, "INTERACTION_SUCCESS", data)
+            self._send(user_id, "INTERACTION_SUCCESS", data)
 
 
 def _gone(channel: Channel) -> JsonObject:
@@ -181,7 +181,13 @@ def _gone(channel: Channel) -> JsonObject:
 
 
 def client_channel_json(world: World, channel: Channel, user_id: int) -> JsonObject:
-    """A channel object with whether this person may write there."""
+    """Return a channel object with `can_send`.
+
+    Args:
+        world: the world.
+        channel: the channel.
+        user_id: whose permission `can_send` is.
+    """
     rights = world.permissions_in(channel, user_id)
     needed = permissions.SEND_MESSAGES_IN_THREADS if channel.is_thread else permissions.SEND_MESSAGES
     return channel_json(world, channel) | {"can_send": bool(rights & needed)}

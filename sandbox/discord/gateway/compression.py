@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Compressor(Protocol):
-    """Makes one frame of each message."""
+    """Compresses messages to frames."""
 
     def frame(self, text: str) -> bytes:
-        """The message's part of the compressed stream."""
+        """Return the message's part of the compressed stream."""
         ...
 
 
@@ -29,7 +29,7 @@ class ZlibStream:
         self._stream = zlib.compressobj()
 
     def frame(self, text: str) -> bytes:
-        """The message, ended by a sync flush (00 00 FF FF)."""
+        """Return the message, ended by a sync flush (00 00 FF FF)."""
         return self._stream.compress(text.encode()) + self._stream.flush(zlib.Z_SYNC_FLUSH)
 
 
@@ -37,22 +37,22 @@ class ZstdStream:
     """`compress=zstd-stream`, through `zstandard` or Python 3.14's `compression.zstd`.
 
     Args:
-        compress: takes bytes and gives a block that can be decompressed at once.
+        compress: compresses bytes to a flushed block.
     """
 
     def __init__(self, compress: Callable[[bytes], bytes]) -> None:
         self._compress = compress
 
     def frame(self, text: str) -> bytes:
-        """The message as a flushed block."""
+        """Return the message as a flushed block."""
         return self._compress(text.encode())
 
 
 def compressor_for(name: str | None) -> Compressor | None:
-    """The compressor a connection asks for by name, or None for plain text.
+    """Return the compressor with this name, or None for plain text.
 
     Raises:
-        ValueError: it cannot be had here.
+        ValueError: it is unknown or not installed.
     """
     if name is None:
         return None

@@ -30,7 +30,7 @@ _HEARTBEAT_TOLERANCE = 1.5  # intervals without any message until the connection
 
 
 class GatewayCloseError(Exception):
-    """The connection is to be closed with a code."""
+    """Closes the connection with a code."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code} {reason}")

@@ -1,4 +1,4 @@
-"""Which events of the world reach the bot's gateway, and with what data.
+"""Translates events of the world to gateway events for the bot.
 
 Source: Discord's documentation, "Gateway Intents" and "Gateway Events".
 """
@@ -38,7 +38,7 @@ _CONTENT_FIELDS: JsonObject = {"content": "", "embeds": [], "attachments": [], "
 
 @dataclass(frozen=True, slots=True)
 class GatewayEvent:
-    """An event for the bot: `intents` are the bits of which one is needed, 0 for none."""
+    """An event for the bot: one of the bits in `intents` is required; 0 requires none."""
 
     name: str
     data: JsonObject
@@ -47,14 +47,14 @@ class GatewayEvent:
     data_without_content: JsonObject | None = None
 
     def data_for(self, intents: int) -> JsonObject:
-        """The data a session with these intents gets."""
+        """Return the data for a session with these intents."""
         if self.data_without_content is None or intents & MESSAGE_CONTENT:
             return self.data
         return self.data_without_content
 
 
 def intents_for(event: Event) -> int:
-    """The intents of which a session needs one to get an event, judged before its data is made."""
+    """Return the intents of which a session needs one for an event; cheap, before its data is built."""
     if isinstance(event.subject, Message):
         return DIRECT_MESSAGES if event.subject.guild_id is None else GUILD_MESSAGES
     if isinstance(event.subject, MemberChange):
@@ -65,7 +65,7 @@ def intents_for(event: Event) -> int:
 
 
 class GatewayTranslator:
-    """Makes gateway events of what happens in the world, as far as the bot sees it."""
+    """Builds gateway events from the world's events that the bot may see."""
 
     def __init__(self, world: World, writer: MessageWriter, bot_id: int) -> None:
         self._world = world
@@ -73,7 +73,7 @@ class GatewayTranslator:
         self._bot_id = bot_id
 
     def translate(self, event: Event) -> GatewayEvent | None:
-        """The event for the bot, or None if it does not get it."""
+        """Return the gateway event, or None if the bot does not receive it."""
         subject = event.subject
         if isinstance(subject, Message):
             return self._message(event.name, subject)
@@ -103,7 +103,7 @@ class GatewayTranslator:
         if name == "CHANNEL_PINS_UPDATE":
             return self._pins(channel)
         if channel.guild_id is None or not self._is_in(self._world.guilds[channel.guild_id]):
-            return None  # a bot learns of a direct message channel by its first message
+            return None  # a bot receives a direct message channel with its first message only
         data = channel_json(self._world, channel)
         if not channel.is_thread:
             return GatewayEvent(name, data, GUILDS, channel.guild_id)
@@ -158,23 +158,23 @@ def _deletion(message: Message) -> JsonObject:
     return data if message.guild_id is None else data | {"guild_id": str(message.guild_id)}
 
 
-def members_chunk(world: World, asked: JsonObject) -> JsonObject:
-    """The answer to a request for guild members by their ids or the beginning of their names."""
-    guild = world.guilds.get(int(asked.get("guild_id") or 0))
+def members_chunk(world: World, query: JsonObject) -> JsonObject:
+    """Return the response to a request for guild members by ids or name prefix."""
+    guild = world.guilds.get(int(query.get("guild_id") or 0))
     members = [] if guild is None else list(guild.members.values())
-    if asked.get("user_ids"):
-        listed = asked["user_ids"] if isinstance(asked["user_ids"], list) else [asked["user_ids"]]
+    if query.get("user_ids"):
+        listed = query["user_ids"] if isinstance(query["user_ids"], list) else [query["user_ids"]]
         wanted = {int(user_id) for user_id in listed}
         members = [member for member in members if member.user_id in wanted]
     else:
-        start = str(asked.get("query") or "").lower()
+        start = str(query.get("query") or "").lower()
         members = [m for m in members if world.users[m.user_id].username.lower().startswith(start)]
-    most = int(asked.get("limit") or len(members))
+    most = int(query.get("limit") or len(members))
     return {
-        "guild_id": str(asked.get("guild_id")),
+        "guild_id": str(query.get("guild_id")),
         "members": [member_with_user_json(world, member) for member in members[:most]],
         "chunk_index": 0,
         "chunk_count": 1,
         "not_found": [],
-        "nonce": asked.get("nonce"),
+        "nonce": query.get("nonce"),
     }

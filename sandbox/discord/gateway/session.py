@@ -46,7 +46,7 @@ class GatewaySession:
         return self.outbox is not None
 
     def covers(self, guild_id: int | None) -> bool:
-        """Whether events of this server, or of direct messages, belong to its shard."""
+        """Return whether events of this server, or of direct messages, belong to its shard."""
         number, count = self.shard
         return ((guild_id or 0) >> 22) % count == number if guild_id else number == 0
 

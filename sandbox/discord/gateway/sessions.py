@@ -97,7 +97,7 @@ class GatewaySessions:
         self._send(GatewayEvent(name, data, 0, guild_id))
 
     def allows_intents(self, intents: int) -> bool:
-        """Whether the application may have these intents."""
+        """Return whether the application may have these intents."""
         return not intents & PRIVILEGED & ~self._settings.privileged_intents
 
     def disconnect(self, code: int = 4000, *, resumable: bool = True) -> None:

@@ -1,1 +1,1 @@
-"""Parts of HTTP that the bot's API and the page's API share: bodies, files, errors, JSON."""
+"""What the REST API and the client API share: request bodies, files, form errors and JSON responses."""

@@ -1,4 +1,4 @@
-"""Serves attachments at their signed addresses, also in parts, so that a player can seek in a video."""
+"""Serves attachments at their signed URLs, with ranges, so that a player can seek in a video."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from sandbox.discord.http.attachments import AttachmentShelf, Upload, content_type_of
+from sandbox.discord.http.attachments import AttachmentStore, Upload, content_type_of
 
 _GONE = "This content is no longer available."
 _IMMUTABLE = "private, max-age=31536000"
@@ -15,15 +15,19 @@ _IMMUTABLE = "private, max-age=31536000"
 class AttachmentServer:
     """The route `/attachments/{channel}/{id}/{filename}`."""
 
-    def __init__(self, shelf: AttachmentShelf) -> None:
-        self._shelf = shelf
+    def __init__(self, attachment_store: AttachmentStore) -> None:
+        self._attachment_store = attachment_store
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Send a file, or the part asked for; 404 if the address is wrong or expired."""
+        """Respond with a file or a range of it.
+
+        Raises:
+            HTTPNotFound: the URL is not signed, has expired, or the file is deleted.
+        """
         attachment_id = int(request.match_info["attachment_id"])
-        if not self._shelf.is_good(request.rel_url.raw_path, request.query):
+        if not self._attachment_store.is_good(request.rel_url.raw_path, request.query):
             raise web.HTTPNotFound(text=_GONE)
-        if not self._shelf.has(attachment_id):
+        if not self._attachment_store.has(attachment_id):
             raise web.HTTPNotFound(text=_GONE)
         name = unquote(request.match_info["filename"])
         headers = {
@@ -33,9 +37,9 @@ class AttachmentServer:
             "X-Content-Type-Options": "nosniff",
             "Content-Security-Policy": "sandbox",
         }
-        if path := self._shelf.file(attachment_id):
+        if path := self._attachment_store.file(attachment_id):
             return web.FileResponse(path, headers=headers)
-        return _in_memory(request, self._shelf.read(attachment_id), headers)
+        return _in_memory(request, self._attachment_store.read(attachment_id), headers)
 
 
 def _in_memory(request: web.Request, content: bytes, headers: dict[str, str]) -> web.Response:

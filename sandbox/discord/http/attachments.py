@@ -1,6 +1,6 @@
-"""Files of messages: their bytes, and their signed addresses that expire.
+"""Files of messages: their bytes, and their signed URLs that expire.
 
-An address carries when it was issued (`is`), when it expires (`ex`), both in hexadecimal Unix seconds, and a
+A URL contains when it was issued (`is`), when it expires (`ex`), both in hexadecimal Unix seconds, and a
 signature (`hm`), as Discord's do. Source: Discord's API reference, "Signed Attachment CDN URLs".
 """
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it came in."""
+    """An uploaded file."""
 
     filename: str
     content: bytes
     content_type: str | None = None
 
 
-class AttachmentShelf:
-    """Keeps the files and issues their addresses.
+class AttachmentStore:
+    """Stores the files and signs their URLs.
 
     Args:
-        folder: where the files are kept; None keeps them in memory.
-        settings: how long an address is good.
+        folder: folder of the files; None keeps them in memory.
+        settings: how long a URL is valid.
         clock: Unix seconds.
     """
 
@@ -57,7 +57,7 @@ class AttachmentShelf:
             folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, attachment_id: int, content: bytes) -> None:
-        """Keep a file's bytes."""
+        """Store a file's bytes."""
         if self._folder is None:
             self._memory[attachment_id] = content
             return
@@ -67,7 +67,7 @@ class AttachmentShelf:
         part.replace(target)
 
     def read(self, attachment_id: int) -> bytes:
-        """A file's bytes.
+        """Return a file's bytes.
 
         Raises:
             KeyError: there is no such file.
@@ -80,23 +80,23 @@ class AttachmentShelf:
             raise KeyError(attachment_id) from None
 
     def file(self, attachment_id: int) -> Path | None:
-        """Where a file lies, or None if files are kept in memory."""
+        """Return a file's path, or None if files are kept in memory."""
         return None if self._folder is None else self._folder / str(attachment_id)
 
     def has(self, attachment_id: int) -> bool:
-        """Whether the file is there."""
+        """Return whether the file is stored."""
         path = self.file(attachment_id)
         return attachment_id in self._memory if path is None else path.exists()
 
     def drop(self, attachment_id: int) -> None:
-        """Forget a file."""
+        """Delete a file."""
         self._memory.pop(attachment_id, None)
         self._signed.pop(attachment_id, None)
         if path := self.file(attachment_id):
             path.unlink(missing_ok=True)
 
     def url(self, attachment: Attachment) -> str:
-        """The file's address; the same for half of its life, then a fresh one."""
+        """Return the file's URL; it changes after half of its validity."""
         url, fresh_until = self._signed.get(attachment.id, ("", 0.0))
         if self._clock() < fresh_until:
             return url
@@ -104,7 +104,7 @@ class AttachmentShelf:
         return self.sign(path, attachment.id)
 
     def sign(self, path: str, attachment_id: int) -> str:
-        """A fresh address for the path of a file."""
+        """Return a fresh URL for the path of a file."""
         issued = self._clock()
         lifetime = self._settings.attachment_url_seconds
         stamps = f"ex={int(issued + lifetime):x}&is={int(issued):x}"
@@ -113,14 +113,14 @@ class AttachmentShelf:
         return url
 
     def is_good(self, path: str, query: Mapping[str, str]) -> bool:
-        """Whether an address is signed by this server and has not expired."""
+        """Return whether a URL is signed by this server and has not expired."""
         stamps = f"ex={query.get('ex', '')}&is={query.get('is', '')}"
         if not hmac.compare_digest(query.get("hm", ""), self._signature(path, stamps)):
             return False
         return self._clock() < int(query["ex"], 16)
 
     def expire_all(self) -> None:
-        """Let every address that was issued until now be expired; those issued from now on are good."""
+        """Make every URL issued until now expire."""
         self._signed.clear()
         self.secret = secrets.token_hex(16)
 
@@ -129,7 +129,13 @@ class AttachmentShelf:
 
 
 def describe(upload: Upload, attachment_id: int, channel_id: int) -> Attachment:
-    """The attachment object of an uploaded file, with the size of a picture."""
+    """Return the attachment of an uploaded file, with its dimensions if it is a picture.
+
+    Args:
+        upload: the file.
+        attachment_id: its id.
+        channel_id: the channel in its URL.
+    """
     attachment = Attachment(
         id=attachment_id,
         channel_id=channel_id,
@@ -143,14 +149,14 @@ def describe(upload: Upload, attachment_id: int, channel_id: int) -> Attachment:
 
 
 def safe_filename(name: str) -> str:
-    """The name a file gets at Discord: no spaces, no characters other than letters, digits, "_", "-" and "."."""
+    """Return the name that Discord gives a file: only letters, digits, "_", "-" and "."."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     kept = "".join(sign for sign in base.replace(" ", "_") if sign.isalnum() or sign in "_-.")
     return kept.lstrip(".") or "unknown"
 
 
 def content_type_of(upload: Upload) -> str:
-    """The media type: by the file's name, as Discord does, else what the sender said."""
+    """Return the media type by the file's name, as Discord does, else the one in the upload."""
     guessed, _ = mimetypes.guess_type(upload.filename)
     return guessed or upload.content_type or "application/octet-stream"
 

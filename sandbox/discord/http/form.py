@@ -1,4 +1,4 @@
-"""The body of a request: JSON, or a form of `payload_json` and `files[n]`.
+"""Parses request bodies: JSON, or a form of `payload_json` and `files[n]`.
 
 Source: Discord's API reference, "Uploading Files".
 """
@@ -23,7 +23,7 @@ _FILE_FIELD = re.compile(r"files?\[?(\d*)\]?")
 
 @dataclass(slots=True)
 class Form:
-    """What a request carries. `json` is None for a request without a body."""
+    """A parsed body. `json` is None for a request without one."""
 
     json: object = None
     files: dict[int, Upload] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Form:
         """The JSON object of the request; empty if it has none.
 
         Raises:
-            ApiError: 50035 if the body is something else.
+            ApiError: 50035 if the body is not an object.
         """
         if self.json is None:
             return {}

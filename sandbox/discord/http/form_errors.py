@@ -18,7 +18,7 @@ Path = tuple[str | int, ...]
 
 
 class FormErrors:
-    """Collects what is wrong with a request, to be told all at once.
+    """Collects the errors of a request, to report them together.
 
     Args:
         prefix: where in the request's JSON the checked part lies.
@@ -29,23 +29,29 @@ class FormErrors:
         self._tree: JsonObject = {}
 
     def add(self, path: Path, code: str, message: str) -> None:
-        """Note that the field at `path` is wrong."""
+        """Add an error of the field at `path`.
+
+        Args:
+            path: keys and indexes of the field.
+            code: Discord's code.
+            message: Discord's message.
+        """
         node = self._tree
         for key in (*self._prefix, *path):
             node = node.setdefault(str(key), {})
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
     def raise_if_any(self) -> None:
-        """Refuse the request if anything was noted.
+        """Raise the collected errors, if there are any.
 
         Raises:
-            ApiError: 50035 with all that was noted.
+            ApiError: 50035 with the errors by field.
         """
         if self._tree:
             raise ApiError(400, 50035, "Invalid Form Body", self._tree)
 
     def check_length(self, path: Path, value: object, least: int, most: int) -> bool:
-        """Note it if `value` is not text of `least` to `most` characters; tells whether it is."""
+        """Check that `value` is text of `least` to `most` characters; returns whether it is."""
         if not isinstance(value, str):
             self.missing(path) if value is None else self.wrong_type(path, "string")
             return False
@@ -55,12 +61,12 @@ class FormErrors:
         return False
 
     def check_count(self, path: Path, values: Collection[object], least: int, most: int) -> None:
-        """Note it if there are not `least` to `most` of something."""
+        """Check that there are `least` to `most` values."""
         if not least <= len(values) <= most:
             self._wrong_length(path, least, most, len(values))
 
     def check_choice(self, path: Path, value: object, choices: Collection[object]) -> bool:
-        """Note it if `value` is not one of `choices`; tells whether it is."""
+        """Check that `value` is one of `choices`; returns whether it is."""
         if value in choices and not isinstance(value, bool):
             return True
         listed = ", ".join(str(choice) for choice in sorted(choices, key=str))
@@ -68,11 +74,11 @@ class FormErrors:
         return False
 
     def missing(self, path: Path) -> None:
-        """Note that a required field is not there."""
+        """Add the error of a missing required field."""
         self.add(path, "BASE_TYPE_REQUIRED", "This field is required")
 
     def wrong_type(self, path: Path, wanted: str) -> None:
-        """Note that a field has another type than `wanted`."""
+        """Add the error of a field that has another type than `wanted`."""
         self.add(path, "BASE_TYPE_BAD_TYPE", f"Could not interpret value as {wanted}.")
 
     def _wrong_length(self, path: Path, least: int, most: int, length: int) -> None:
@@ -84,7 +90,7 @@ class FormErrors:
 
 
 def snowflake(value: object, errors: FormErrors, path: Path) -> int | None:
-    """The id that a string or number gives; notes it and returns None if it gives none."""
+    """Return the id in a string or number, or add an error and return None."""
     try:
         return int(str(value))
     except ValueError:

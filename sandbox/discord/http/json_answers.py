@@ -1,4 +1,4 @@
-"""JSON answers as Discord sends them: `application/json` and nothing after it, which discord.py insists on."""
+"""JSON responses with the bare content type `application/json`, which discord.py requires."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def json_answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An answer with a JSON body."""
+    """Return a response with a JSON body."""
     body = json.dumps(data, separators=(",", ":")).encode()
     return web.Response(body=body, status=status, headers=headers, content_type="application/json")

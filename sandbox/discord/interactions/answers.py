@@ -1,4 +1,4 @@
-"""The bot's answers to interactions: the first one, and those that follow by the interaction's token.
+"""The bot's responses to interactions: the initial one, and follow-ups by the interaction's token.
 
 Source: Discord's documentation, "Receiving and Responding to Interactions".
 """
@@ -49,7 +49,7 @@ _ALLOWED: dict[InteractionType, frozenset[CallbackType]] = {
 
 
 class AnswerService:
-    """Carries out what the bot answers."""
+    """Carries out the bot's responses."""
 
     def __init__(
         self,
@@ -73,13 +73,13 @@ class AnswerService:
         }
 
     def answer(self, interaction: Interaction, form: Form) -> Message | None:
-        """Carry out the first answer.
+        """Carry out the initial response.
 
         Returns:
-            The message made or changed, if the answer is about one.
+            The message created or edited, if any.
 
         Raises:
-            ApiError: 50035 for what is not valid, 40005 for too large a file.
+            ApiError: 50035 for invalid fields, 40005 for too large a file.
         """
         kind = _callback_type(interaction, form.payload.get("type"))
         message = self._first[kind](interaction, form)
@@ -90,9 +90,9 @@ class AnswerService:
         return message
 
     def follow_up(self, interaction: Interaction, form: Form) -> Message:
-        """Post another message; after a deferred answer that still waits, fill that one.
+        """Post a follow-up; if the deferred response is still empty, fill that instead.
 
-        The filled answer stays as visible as it was deferred.
+        A filled response stays ephemeral or public, as it was deferred.
 
         Raises:
             ApiError: 50006, 50035, 40005 as for any message.
@@ -106,10 +106,10 @@ class AnswerService:
         return self._post(interaction, draft, MessageType.REPLY, reference=reference, is_follow_up=True)
 
     def message(self, interaction: Interaction, which: str) -> Message:
-        """The message of an interaction: "@original" or an id.
+        """Return the message of an interaction: "@original" or an id.
 
         Raises:
-            ApiError: 10008 if there is none, or the interaction has not made it.
+            ApiError: 10008 if the interaction has no such message.
         """
         if which == "@original":
             message_id = interaction.original_id
@@ -123,7 +123,12 @@ class AnswerService:
         return message
 
     def edit(self, interaction: Interaction, message: Message, form: Form) -> Message:
-        """Change a message of the interaction; a deferred answer is thereby filled.
+        """Edit a message of the interaction; this fills a deferred response.
+
+        Args:
+            interaction: the interaction.
+            message: its message.
+            form: the request's body.
 
         Raises:
             ApiError: 50006, 50035, 40005 as for any message.

@@ -1,4 +1,4 @@
-"""Whether application commands are such as Discord takes.
+"""Validates application commands.
 
 Source: Discord's documentation, "Application Commands": naming, option structure, limits.
 """
@@ -25,7 +25,7 @@ _WITH_CHOICES = {OptionType.STRING, OptionType.INTEGER, OptionType.NUMBER}
 
 
 def check_commands(commands: list[Any], errors: FormErrors) -> None:
-    """Note what is wrong with a whole list of commands."""
+    """Collect the errors of a list of commands."""
     seen: set[tuple[object, object]] = set()
     for index, command in enumerate(commands):
         if not isinstance(command, dict):
@@ -40,7 +40,13 @@ def check_commands(commands: list[Any], errors: FormErrors) -> None:
 
 
 def check_command(command: JsonObject, errors: FormErrors, path: Path = ()) -> None:
-    """Note what is wrong with one command; sets its type if it has none."""
+    """Collect the errors of a command; sets its type if it has none.
+
+    Args:
+        command: the command's JSON.
+        errors: where errors are collected.
+        path: where in the request it is.
+    """
     command.setdefault("type", int(CommandType.SLASH))
     kinds = [int(kind) for kind in CommandType]
     if not errors.check_choice((*path, "type"), command["type"], kinds):
@@ -118,7 +124,7 @@ def _check_option(option: JsonObject, errors: FormErrors, path: Path, depth: int
         if depth > deepest:
             message = "Sub-command option type is invalid at this level"
             errors.add((*path, "type"), "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message)
-        # A group holds subcommands; a subcommand holds what people fill in
+        # A group has subcommands; a subcommand has the options that users fill in
         inner = depth + 1 if kind == OptionType.SUB_COMMAND_GROUP else _FILLED_IN
         _check_options(option.get("options") or [], errors, path, inner)
         return

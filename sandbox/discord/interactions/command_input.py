@@ -1,4 +1,4 @@
-"""What a person typed into a slash command: checked as Discord's apps do, and resolved for the bot.
+"""Validates a user's slash command options as Discord's apps do, and resolves their ids.
 
 Source: Discord's documentation, "Application Commands", option types and their limits.
 """
@@ -26,15 +26,15 @@ TakeFile = Callable[[object], Attachment]
 
 @dataclass(slots=True)
 class CommandInput:
-    """Reads the options of one use of a command.
+    """Validates the options of one command use.
 
     Attributes:
         world: where users, roles and channels are looked up.
         channel: where the command is used.
         user_id: who uses it.
-        take_file: gives the attachment for the number of an uploaded file.
-        lenient: for autocomplete, where values may be unfinished and required ones missing.
-        resolved: what was found, to be sent along.
+        take_file: returns the attachment for an uploaded file's number.
+        lenient: for autocomplete: values may be incomplete, and required ones missing.
+        resolved: the objects that the options refer to.
     """
 
     world: World
@@ -45,7 +45,7 @@ class CommandInput:
     resolved: Resolved
 
     def read(self, definitions: list[JsonObject], given: object) -> list[JsonObject]:
-        """The options for the bot.
+        """Return the options for the bot.
 
         Raises:
             ClientError: one is unknown, missing or not valid.

@@ -1,4 +1,4 @@
-"""Whether a modal is such as Discord takes.
+"""Validates modals.
 
 Source: Discord's documentation, "Component Reference", and its API reference, "Modals".
 """
@@ -29,10 +29,10 @@ _AT_TOP = (ComponentType.ACTION_ROW, ComponentType.TEXT_DISPLAY, ComponentType.L
 
 
 def check_modal(modal: JsonObject) -> None:
-    """Check a modal and number its components.
+    """Validate a modal and set ids on its components.
 
     Raises:
-        ApiError: 50035 for whatever is not valid.
+        ApiError: 50035 for invalid fields.
     """
     _ModalChecker().check(modal)
 
@@ -109,7 +109,7 @@ class _ModalChecker:
         self._rules[child["type"]](child, path)
 
     def _nothing_more(self, child: JsonObject, path: Path) -> None:
-        """A checkbox has nothing else that could be wrong."""
+        """Accept a checkbox: it has nothing more to validate."""
 
     def _text_input(self, child: JsonObject, path: Path) -> None:
         self._errors.check_choice((*path, "style"), child.get("style"), (1, 2))

@@ -1,4 +1,4 @@
-"""What a person filled into a modal: checked as Discord's apps do, and resolved for the bot.
+"""Validates a submitted modal as Discord's apps do, and resolves its ids.
 
 Source: Discord's documentation, "Component Reference", the interaction responses of each component.
 """
@@ -25,13 +25,13 @@ _MAX_TEXT = 4000
 
 @dataclass(slots=True)
 class ModalInput:
-    """Reads one filled modal.
+    """Validates one submitted modal.
 
     Attributes:
         world: where users, roles and channels are looked up.
         channel: where the modal was opened.
-        take_file: gives the attachment for the number of an uploaded file.
-        resolved: what was found, to be sent along.
+        take_file: returns the attachment for an uploaded file's number.
+        resolved: the objects that the values refer to.
     """
 
     world: World
@@ -40,7 +40,7 @@ class ModalInput:
     resolved: Resolved
 
     def read(self, modal: JsonObject, submitted: object) -> list[JsonObject]:
-        """The components for the bot, in the modal's order, whatever order they came in.
+        """Return the components for the bot, in the modal's order.
 
         Raises:
             ClientError: something required is missing or not valid.

@@ -1,4 +1,4 @@
-"""Which commands Discord's apps offer a person in a channel.
+"""Decides which commands a user is offered in a channel.
 
 Source: Discord's documentation, "Application Commands": contexts and permissions.
 """
@@ -17,13 +17,19 @@ _GUILD, _BOT_DM = 0, 1
 
 
 class CommandOffers:
-    """Decides what is offered."""
+    """Decides which commands a user is offered."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def is_offered(self, command: Command, channel: Channel, user_id: int) -> bool:
-        """Whether a person finds a command in the list of a channel."""
+        """Return whether a user is offered a command in a channel.
+
+        Args:
+            command: the command.
+            channel: the channel.
+            user_id: the user.
+        """
         if not self._fits(command, channel):
             return False
         rights = self._world.permissions_in(channel, user_id)
@@ -43,13 +49,13 @@ class CommandOffers:
         return rights & int(needed) == int(needed)
 
     def anywhere(self, user_id: int, guild_id: int) -> list[Command]:
-        """The commands a person may use in at least one channel of a server."""
+        """Return the commands a person may use in at least one channel of a server."""
         channels = self._world.channels_of(guild_id)
         offered = [*self._world.commands_of(None), *self._world.commands_of(guild_id)]
         return [c for c in offered if any(self.is_offered(c, channel, user_id) for channel in channels)]
 
     def _ruled(self, command: Command, guild: Guild, user_id: int) -> bool | None:
-        """What the server's own rules say: the member's own, else those of their roles, else everyone's."""
+        """Return the server's override for a user: the member's own, else their roles', else everyone's."""
         rules = self._world.command_rules.get((guild.id, command.id), {})
         if user_id in rules:
             return rules[user_id]

@@ -21,7 +21,7 @@ _IN_GUILD, _IN_BOT_DM = 0, 1
 
 @dataclass(slots=True)
 class Resolved:
-    """What the ids in an interaction's data stand for."""
+    """The objects that an interaction's data refers to."""
 
     users: set[int] = field(default_factory=set)
     roles: set[int] = field(default_factory=set)
@@ -39,7 +39,7 @@ class InteractionWriter:
         self._application = application
 
     def write(self, interaction: Interaction) -> JsonObject:
-        """The data of INTERACTION_CREATE."""
+        """Return the data of INTERACTION_CREATE."""
         channel = interaction.channel
         user_id = interaction.user_id
         body: JsonObject = {
@@ -63,9 +63,14 @@ class InteractionWriter:
         return body | self._in_guild(self._world.guilds[channel.guild_id], channel, user_id)
 
     def resolve(self, resolved: Resolved, channel: Channel, user_id: int) -> JsonObject:
-        """The `resolved` object of an interaction's data; without the kinds that are not there.
+        """Return the `resolved` object of an interaction's data, without empty kinds.
 
-        Members come with their rights in the interaction's channel, channels with the rights of who acts.
+        Members have their permissions in the interaction's channel, channels have the user's permissions.
+
+        Args:
+            resolved: the objects.
+            channel: the interaction's channel.
+            user_id: the user.
         """
         users = sorted(resolved.users)
         guild = None if channel.guild_id is None else self._world.guilds[channel.guild_id]

@@ -1,4 +1,4 @@
-"""Interactions: what a person did, sent to the bot, waiting for an answer within three seconds.
+"""Interactions and their deadlines: the bot must respond within three seconds.
 
 Source: Discord's documentation, "Receiving and Responding to Interactions".
 """
@@ -25,7 +25,7 @@ _KEPT_AFTER_EXPIRY_SECONDS = 60.0
 
 
 class InteractionState(StrEnum):
-    """Where an interaction is between person and bot."""
+    """An interaction's state."""
 
     PENDING = "pending"
     ANSWERED = "answered"
@@ -34,20 +34,20 @@ class InteractionState(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Interaction:
-    """One thing a person did.
+    """A user's use of a command, component or modal.
 
     Attributes:
         data: the `data` of the payload.
         message: the message whose component was used, or the one that led to a modal.
         command: the command used; for a component or modal None.
         opener: for a modal, the interaction that opened it.
-        answer: how the bot answered.
-        answered_ephemeral: whether that answer was ephemeral.
+        answer: the type of the bot's response; None before.
+        answered_ephemeral: whether that response is ephemeral.
         original_id: the message behind `@original`.
-        message_ids: every message the bot made with the token.
+        message_ids: every message the bot posted with the token.
         modal: the modal it opened.
         choices: the choices of an autocomplete.
-        failure: what the person was told if it failed.
+        failure: the error shown to the user if it failed.
     """
 
     id: int
@@ -76,7 +76,7 @@ class Interaction:
         return str(self.data.get("name") or self.data.get("custom_id") or "")
 
     def origin(self) -> Origin:
-        """What a message made by it says of it."""
+        """Return the origin of its messages."""
         origin = Origin(self.id, self.type, self.user_id, self.full_name)
         if self.command is not None:
             origin.command_type = int(self.command.body["type"])
@@ -90,7 +90,7 @@ class Interaction:
 
     @property
     def full_name(self) -> str:
-        """The command's name with its subcommand, as people see it."""
+        """The command's name with its subcommand, as users see it."""
         if self.command is None:
             return self.opener.full_name if self.opener is not None else ""
         names = [self.name]
@@ -106,7 +106,7 @@ Sender = Callable[[Interaction], None]
 
 
 class InteractionRegistry:
-    """Keeps the interactions that are open, by id and by token, and watches their deadlines."""
+    """Stores interactions by id and token, and enforces their deadlines."""
 
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
@@ -120,11 +120,11 @@ class InteractionRegistry:
         self._listeners.append(listener)
 
     def new_token(self) -> str:
-        """A token no other interaction has."""
+        """Return a unique token."""
         return secrets.token_urlsafe(48)
 
     def open(self, interaction: Interaction) -> None:
-        """Keep an interaction and start its clock."""
+        """Store an interaction and start its deadline."""
         self._forget_old()
         self._by_id[interaction.id] = interaction
         self._by_token[interaction.token] = interaction
@@ -133,11 +133,11 @@ class InteractionRegistry:
         interaction.deadline = loop.call_later(deadline, self.fail, interaction, NO_ANSWER)
 
     def get(self, interaction_id: int) -> Interaction | None:
-        """The interaction with an id, if it is still kept."""
+        """Return the interaction with an id, if it is still kept."""
         return self._by_id.get(interaction_id)
 
     def pending(self, interaction_id: int, token: str) -> Interaction:
-        """The interaction the bot is about to answer for the first time.
+        """Return an interaction for its initial response.
 
         Raises:
             ApiError: 10062 if it is unknown or too late, 40060 if it was answered.
@@ -150,7 +150,7 @@ class InteractionRegistry:
         return interaction
 
     def with_token(self, token: str) -> Interaction:
-        """The answered interaction whose token is used for a follow-up.
+        """Return an answered interaction by its token, for a follow-up.
 
         Raises:
             ApiError: 50027 if the token is unknown or expired, 10015 if nothing was answered yet.
@@ -163,18 +163,18 @@ class InteractionRegistry:
         return interaction
 
     def answered(self, interaction: Interaction, answer: CallbackType) -> None:
-        """Note the bot's first answer."""
+        """Record the bot's initial response."""
         interaction.answer = answer
         self._settle(interaction, InteractionState.ANSWERED)
 
     def fail(self, interaction: Interaction, message: str) -> None:
-        """Note that there will be no answer, and what the person is told."""
+        """Mark an interaction as failed, with the error shown to the user."""
         if interaction.state == InteractionState.PENDING:
             interaction.failure = message
             self._settle(interaction, InteractionState.FAILED)
 
     def close(self) -> None:
-        """Stop all clocks."""
+        """Cancel all deadlines."""
         for interaction in self._by_id.values():
             if interaction.deadline is not None:
                 interaction.deadline.cancel()

@@ -1,4 +1,4 @@
-"""What a person chose in a select: checked against what was offered, and resolved for the bot."""
+"""Validates the values chosen in a select, and resolves their ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def read_select_values(
     world: World, channel: Channel, select: JsonObject, values: list[object], resolved: Resolved
 ) -> list[object]:
-    """The chosen values for the bot.
+    """Return the chosen values for the bot.
 
     Raises:
         ClientError: one was not offered.

@@ -1,11 +1,11 @@
-"""What people do: write messages, use commands, press buttons, fill modals. Stands for Discord's own apps."""
+"""Users' actions: they post messages, use commands, press buttons and submit modals, as in Discord's apps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.discord.http.attachments import AttachmentShelf, Upload, describe
+from sandbox.discord.http.attachments import AttachmentStore, Upload, describe
 from sandbox.discord.interactions.command_input import CommandInput
 from sandbox.discord.interactions.modal_input import ModalInput
 from sandbox.discord.interactions.offers import CommandOffers
@@ -31,8 +31,8 @@ _DM_UPLOAD_LIMIT = 10 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A person's use of a command, component or modal, as it comes from the page."""
+class ActionRequest:
+    """A user's use of a command, component or modal, as the page sends it."""
 
     user_id: int
     channel: Channel
@@ -47,13 +47,13 @@ class Act:
         return data if isinstance(data, dict) else {}
 
 
-class Conduct:
-    """Checks what a person does as Discord's apps would, and passes it on."""
+class UserActions:
+    """Validates users' actions as Discord's apps do, and carries them out."""
 
     def __init__(
         self,
         world: World,
-        shelf: AttachmentShelf,
+        attachment_store: AttachmentStore,
         messages: MessageService,
         threads: ThreadService,
         registry: InteractionRegistry,
@@ -61,14 +61,14 @@ class Conduct:
         sessions: GatewaySessions,
     ) -> None:
         self._world = world
-        self._shelf = shelf
+        self._attachment_store = attachment_store
         self._messages = messages
         self._threads = threads
         self._registry = registry
         self._writer = writer
         self._sessions = sessions
         self.offers = CommandOffers(world)
-        self._acts: dict[InteractionType, Callable[[Act], Interaction]] = {
+        self._acts: dict[InteractionType, Callable[[ActionRequest], Interaction]] = {
             InteractionType.COMMAND: self._use_command,
             InteractionType.AUTOCOMPLETE: self._use_command,
             InteractionType.COMPONENT: self._use_component,
@@ -76,10 +76,16 @@ class Conduct:
         }
 
     def say(self, user_id: int, channel_id: int, payload: JsonObject, files: Mapping[int, Upload]) -> Message:
-        """Post a person's message.
+        """Post a user's message.
+
+        Args:
+            user_id: the author.
+            channel_id: where.
+            payload: the message's JSON.
+            files: the uploads, by number.
 
         Raises:
-            ClientError: 403 without the right, 400 for what is not valid.
+            ClientError: 403 without permission, 400 for invalid fields.
         """
         channel = self.visible_channel(user_id, channel_id)
         rights = self._world.permissions_in(channel, user_id)
@@ -101,13 +107,13 @@ class Conduct:
         """Send an interaction to the bot.
 
         Args:
-            user_id: who acts.
+            user_id: the user.
             payload: as in the client API's `POST /client/interactions`.
             files: the uploads, by number.
             forced: send it even if Discord's apps would not offer the command here.
 
         Raises:
-            ClientError: 403 without the right, 400 for what is not valid.
+            ClientError: 403 without permission, 400 for invalid fields.
         """
         number = payload.get("type")
         if number not in tuple(InteractionType):
@@ -118,24 +124,24 @@ class Conduct:
         limit = self._upload_limit(channel)
         if any(len(upload.content) > limit for upload in files.values()):
             raise ClientError(f"Your files are too powerful. Max file size: {limit // MEBIBYTE} MiB")
-        interaction = self._acts[InteractionType(number)](Act(user_id, channel, payload, files, forced))
+        interaction = self._acts[InteractionType(number)](ActionRequest(user_id, channel, payload, files, forced))
         self._registry.open(interaction)
         body = self._writer.write(interaction)
         self._sessions.dispatch("INTERACTION_CREATE", body, channel.guild_id)
         return interaction
 
     def visible_channel(self, user_id: int, channel_id: int) -> Channel:
-        """A channel the person sees.
+        """Return a channel that the user sees.
 
         Raises:
-            ClientError: 403 if they do not, or it is not there.
+            ClientError: 403 if it does not exist or they cannot see it.
         """
         channel = self._world.channels.get(channel_id)
         if channel is None or not self._world.can_see(channel, user_id):
             raise ClientError("You do not have access to this channel.", 403)
         return channel
 
-    def _use_command(self, act: Act) -> Interaction:
+    def _use_command(self, act: ActionRequest) -> Interaction:
         command = self._command(act)
         resolved = Resolved()
         data: JsonObject = {
@@ -160,7 +166,7 @@ class Conduct:
             data["target_id"] = self._target(act, command, resolved)
         return self._interaction(act, kind, data, resolved, command=command)
 
-    def _command(self, act: Act) -> Command:
+    def _command(self, act: ActionRequest) -> Command:
         command = self._world.commands.get(_number(act.data.get("id")))
         if command is None:
             raise ClientError("This command is outdated, please try again in a few minutes.")
@@ -168,7 +174,7 @@ class Conduct:
             raise ClientError("You do not have permission to use this command here.", 403)
         return command
 
-    def _target(self, act: Act, command: Command, resolved: Resolved) -> str:
+    def _target(self, act: ActionRequest, command: Command, resolved: Resolved) -> str:
         target_id = _number(act.data.get("target_id"))
         if command.body["type"] == CommandType.USER:
             if target_id not in self._world.users:
@@ -183,7 +189,7 @@ class Conduct:
         resolved.messages.append(message)
         return str(target_id)
 
-    def _use_component(self, act: Act) -> Interaction:
+    def _use_component(self, act: ActionRequest) -> Interaction:
         message = self._world.messages.get(_number(act.payload.get("message_id")))
         if message is None or not self._world.can_read(message, act.user_id):
             raise ClientError("The message could not be found.")
@@ -198,7 +204,7 @@ class Conduct:
             data["values"] = self._chosen(act, component, resolved)
         return self._interaction(act, InteractionType.COMPONENT, data, resolved, message=message)
 
-    def _chosen(self, act: Act, select: JsonObject, resolved: Resolved) -> list[object]:
+    def _chosen(self, act: ActionRequest, select: JsonObject, resolved: Resolved) -> list[object]:
         values = act.data.get("values") or []
         least = 1 if select.get("min_values") is None else select["min_values"]
         most = select.get("max_values") or 1
@@ -206,7 +212,7 @@ class Conduct:
             raise ClientError(f"Choose between {least} and {most}.")
         return read_select_values(self._world, act.channel, select, values, resolved)
 
-    def _submit_modal(self, act: Act) -> Interaction:
+    def _submit_modal(self, act: ActionRequest) -> Interaction:
         opener = self._registry.get(_number(act.payload.get("interaction_id")))
         if opener is None or opener.modal is None or opener.user_id != act.user_id:
             raise ClientError("Something went wrong. Try again.")
@@ -221,7 +227,7 @@ class Conduct:
 
     def _interaction(
         self,
-        act: Act,
+        act: ActionRequest,
         kind: InteractionType,
         data: JsonObject,
         resolved: Resolved,
@@ -244,12 +250,12 @@ class Conduct:
             opener=opener,
         )
 
-    def _file_taker(self, act: Act) -> Callable[[object], Attachment]:
+    def _file_taker(self, act: ActionRequest) -> Callable[[object], Attachment]:
         def take(number: object) -> Attachment:
             upload = act.files[_number(number, default=-1)]
             attachment = describe(upload, self._world.ids.next(), act.channel.id)
             attachment.ephemeral = True
-            self._shelf.put(attachment.id, upload.content)
+            self._attachment_store.put(attachment.id, upload.content)
             return attachment
 
         return take
@@ -275,7 +281,7 @@ def _number(value: object, default: int = 0) -> int:
 
 
 def _readable(error: ApiError) -> str:
-    """What an app shows of a refusal: the first field's message, else the error's."""
+    """Return what an app shows of an error: the first field's message, else the error's."""
     node: object = error.errors
     while isinstance(node, dict):
         if "_errors" in node:

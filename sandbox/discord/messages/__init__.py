@@ -1,1 +1,1 @@
-"""Messages, threads and pins: checked, posted, edited, and written as Discord's JSON."""
+"""Messages, threads and pins: validation, changes, and Discord's JSON."""

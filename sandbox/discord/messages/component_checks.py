@@ -1,4 +1,4 @@
-"""Whether the components of a message are such as Discord takes.
+"""Validates the components of a message.
 
 Source: Discord's documentation, "Component Reference".
 """
@@ -35,7 +35,7 @@ _LINK, _PREMIUM = 5, 6
 
 
 class ComponentChecker:
-    """Checks the components of one message and numbers them."""
+    """Validates the components of one message."""
 
     def __init__(self, errors: FormErrors, *, v2: bool, filenames: frozenset[str]) -> None:
         self._errors = errors
@@ -56,7 +56,7 @@ class ComponentChecker:
         }
 
     def check(self, components: list[JsonObject]) -> None:
-        """Note everything that is wrong with a message's components."""
+        """Collect the errors of a message's components."""
         allowed = _TOP_LEVEL_V2 if self._v2 else frozenset({ComponentType.ACTION_ROW})
         path: Path = ("components",)
         if not self._v2:
@@ -91,7 +91,7 @@ class ComponentChecker:
             self._rules[int(str(kind))](component, path)
 
     def _nothing_to_check(self, component: JsonObject, path: Path) -> None:
-        """A separator has nothing that could be wrong."""
+        """Accept a separator: it has nothing to validate."""
 
     def _action_row(self, row: JsonObject, path: Path) -> None:
         inside = (*path, "components")
@@ -206,7 +206,15 @@ class ComponentChecker:
 
 
 def check_options(errors: FormErrors, options: object, path: Path, *, most: int, least: int = 1) -> None:
-    """Note what is wrong with the options of a select, radio or checkbox group."""
+    """Collect the errors of the options of a select, radio or checkbox group.
+
+    Args:
+        errors: where errors are collected.
+        options: the options.
+        path: where in the request they are.
+        most: largest number of options.
+        least: smallest number of options.
+    """
     inside = (*path, "options")
     if not isinstance(options, list):
         errors.missing(inside)
@@ -225,7 +233,7 @@ def check_options(errors: FormErrors, options: object, path: Path, *, most: int,
 
 
 def walk(components: list[JsonObject]) -> Iterator[JsonObject]:
-    """Every component, also those inside others."""
+    """Yield every component, also nested ones."""
     for component in components:
         yield component
         yield from walk(component.get("components") or [])
@@ -235,7 +243,7 @@ def walk(components: list[JsonObject]) -> Iterator[JsonObject]:
 
 
 def number(components: list[JsonObject]) -> list[JsonObject]:
-    """Give each component without an `id` the next free one, as Discord does; changes them in place."""
+    """Set a free `id` on each component without one, as Discord does; changes them in place."""
     taken = {c["id"] for c in walk(components) if c.get("id")}
     following = (n for n in range(1, 10_000) if n not in taken)
     for component in walk(components):

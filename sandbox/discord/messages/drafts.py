@@ -1,4 +1,4 @@
-"""What a request says a message shall be: read, checked, ready to be posted or to change a message.
+"""Parses and validates the message in a request.
 
 Source: Discord's API reference, "Create Message", "Edit Message", "Embed Limits".
 """
@@ -29,7 +29,7 @@ _SETTABLE_FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file of the request with what is said about it."""
+    """A file of the request with its metadata."""
 
     upload: Upload
     description: str | None = None
@@ -38,12 +38,12 @@ class NewFile:
 
 @dataclass(slots=True)
 class Draft:
-    """A message as a request describes it. None stands for what the request leaves as it is.
+    """The message in a request. None stands for a field that an edit leaves unchanged.
 
     Attributes:
         files: the new files.
-        kept: ids of the attachments that stay at an edit.
-        given: the names of the fields the request has.
+        kept: ids of the attachments that an edit keeps.
+        given: the names of the request's fields.
     """
 
     content: str | None = None
@@ -60,7 +60,7 @@ class Draft:
 
     @property
     def is_v2(self) -> bool:
-        """Whether it is made of Components V2."""
+        """Whether it uses Components V2."""
         return bool(self.flags & MessageFlag.COMPONENTS_V2)
 
     @property
@@ -78,18 +78,18 @@ def read_draft(
     edited: Message | None = None,
     prefix: Path = (),
 ) -> Draft:
-    """Read and check the message of a request.
+    """Parse and validate the message of a request.
 
     Args:
         payload: the request's JSON.
         files: its uploads, by their number in `files[n]`.
         upload_limit_bytes: largest file allowed.
-        default_mentions: what counts if the request does not say.
-        edited: the message to be changed, or None for a new one.
-        prefix: where in the request's JSON the message lies.
+        default_mentions: allowed mentions if the request has none.
+        edited: the message to edit; None for a new one.
+        prefix: path of the message in the request's JSON.
 
     Raises:
-        ApiError: 40005 for too large a file, 50035 for whatever is not valid.
+        ApiError: 40005 for too large a file, 50035 for invalid fields.
     """
     if any(len(upload.content) > upload_limit_bytes for upload in files.values()):
         raise refusal(40005)
@@ -154,13 +154,13 @@ def _nonce(value: object, errors: FormErrors) -> str | int | None:
 
 def _read_files(draft: Draft, payload: JsonObject, files: Mapping[int, Upload], errors: FormErrors) -> None:
     listed = payload.get("attachments")
-    told: dict[int, JsonObject] = {}
+    listed_by_id: dict[int, JsonObject] = {}
     if isinstance(listed, list):
-        told = {int(str(item.get("id", -1))): item for item in listed if isinstance(item, dict)}
-        draft.kept = frozenset(told) - set(files)
+        listed_by_id = {int(str(item.get("id", -1))): item for item in listed if isinstance(item, dict)}
+        draft.kept = frozenset(listed_by_id) - set(files)
     errors.check_count(("attachments",), [*files, *(draft.kept or ())], 0, 10)
     for index, upload in sorted(files.items()):
-        about = told.get(index, {})
+        about = listed_by_id.get(index, {})
         if about.get("description") is not None:
             errors.check_length(("attachments", index, "description"), about["description"], 0, 1024)
         name = str(about.get("filename") or upload.filename)
@@ -199,7 +199,7 @@ def _filenames(draft: Draft, edited: Message | None) -> Iterable[str]:
 
 
 def kept_attachments(draft: Draft, message: Message) -> list[Attachment]:
-    """The attachments of a message that stay when it is changed."""
+    """Return the attachments of a message that an edit keeps."""
     if draft.kept is None:
         return message.attachments
     return [attachment for attachment in message.attachments if attachment.id in draft.kept]

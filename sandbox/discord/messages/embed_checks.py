@@ -1,4 +1,4 @@
-"""Whether embeds keep within Discord's limits.
+"""Validates embeds against Discord's limits.
 
 Source: Discord's API reference, "Embed Limits".
 """
@@ -19,11 +19,11 @@ _URL_SCHEMES = ("http://", "https://", "attachment://")
 
 
 def check_embeds(embeds: list[JsonObject], errors: FormErrors) -> None:
-    """Note what is wrong with a message's embeds, and set their type to "rich"."""
+    """Collect the errors of a message's embeds, and set their type to "rich"."""
     errors.check_count(("embeds",), embeds, 0, MAX_EMBEDS)
     for index, embed in enumerate(embeds):
         embed["type"] = "rich"
-        embed.pop("video", None)  # a bot cannot set it: Discord drops it without a word
+        embed.pop("video", None)  # a bot cannot set it: Discord ignores it
         _check_embed(embed, ("embeds", index), errors)
     if sum(_text_length(embed) for embed in embeds) > MAX_TOTAL:
         message = f"Embed size exceeds maximum size of {MAX_TOTAL}"

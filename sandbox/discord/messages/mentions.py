@@ -1,6 +1,6 @@
-"""Whom a message mentions, and whom it notifies.
+"""Parses mentions and allowed mentions.
 
-Source: Discord's API reference, "Allowed Mentions Object". Default for answers to interactions: users only.
+Source: Discord's API reference, "Allowed Mentions Object". Responses to interactions mention only users by default.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _KINDS = ("users", "roles", "everyone")
 
 @dataclass(frozen=True, slots=True)
 class AllowedMentions:
-    """Which mentions of a message count.
+    """The mentions that a message may make.
 
     Attributes:
-        parse: the kinds of which all in the text count.
-        users: the users that count if their kind is not in `parse`.
+        parse: the kinds of which every mention is allowed.
+        users: the users allowed if their kind is not in `parse`.
         roles: likewise.
-        replied_user: whether the author of the message answered counts.
+        replied_user: whether the author of the replied-to message is mentioned.
     """
 
     parse: frozenset[str] = frozenset(_KINDS)
@@ -37,11 +37,11 @@ class AllowedMentions:
     replied_user: bool = True
 
     def counts_user(self, user_id: int) -> bool:
-        """Whether a mention of this user in the text counts."""
+        """Return whether a mention of this user is allowed."""
         return "users" in self.parse or user_id in self.users
 
     def counts_role(self, role_id: int) -> bool:
-        """Whether a mention of this role in the text counts."""
+        """Return whether a mention of this role is allowed."""
         return "roles" in self.parse or role_id in self.roles
 
 
@@ -51,7 +51,7 @@ USER_MENTIONS = AllowedMentions(parse=frozenset({"users"}))
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """What a text mentions, before it is known what counts."""
+    """The mentions in a text, whether allowed or not."""
 
     users: tuple[int, ...]
     roles: tuple[int, ...]
@@ -59,7 +59,7 @@ class Mentioned:
 
 
 def mentioned_in(text: str) -> Mentioned:
-    """The users and roles that a text names."""
+    """Return the users and roles that a text mentions."""
     return Mentioned(
         tuple(dict.fromkeys(int(found) for found in _USER.findall(text))),
         tuple(dict.fromkeys(int(found) for found in _ROLE.findall(text))),
@@ -68,7 +68,13 @@ def mentioned_in(text: str) -> Mentioned:
 
 
 def read_allowed_mentions(given: object, default: AllowedMentions, errors: FormErrors) -> AllowedMentions:
-    """The `allowed_mentions` of a request; `default` if it has none. Faults are noted in `errors`."""
+    """Return the `allowed_mentions` of a request.
+
+    Args:
+        given: the field's value.
+        default: returned if the request has none.
+        errors: where errors are collected.
+    """
     if given is None:
         return default
     if not isinstance(given, dict):

@@ -13,7 +13,7 @@ from sandbox.discord.world.payloads import channel_json, member_json, timestamp,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sandbox.discord.http.attachments import AttachmentShelf
+    from sandbox.discord.http.attachments import AttachmentStore
     from sandbox.discord.world.models import Attachment, JsonObject, Message, Origin, Reference
     from sandbox.discord.world.world import World
 
@@ -21,14 +21,14 @@ ATTACHMENT_SCHEME = "attachment://"
 
 
 class MessageWriter:
-    """Writes messages as JSON, with fresh addresses of their files."""
+    """Writes messages as JSON, with fresh URLs of their files."""
 
-    def __init__(self, world: World, shelf: AttachmentShelf) -> None:
+    def __init__(self, world: World, attachment_store: AttachmentStore) -> None:
         self._world = world
-        self._shelf = shelf
+        self._attachment_store = attachment_store
 
     def write(self, message: Message) -> JsonObject:
-        """A message object as REST sends it."""
+        """Return a message object as REST sends it."""
         body = self._without_references(message)
         if message.reference is not None:
             body["message_reference"] = _reference_json(message.reference)
@@ -39,7 +39,7 @@ class MessageWriter:
         return body
 
     def write_for_gateway(self, message: Message) -> JsonObject:
-        """A message object as MESSAGE_CREATE and MESSAGE_UPDATE carry it: with the server and the member."""
+        """Return a message object as MESSAGE_CREATE and MESSAGE_UPDATE carry it: with the server and the member."""
         body = self.write(message)
         if message.guild_id is None:
             return body
@@ -53,8 +53,8 @@ class MessageWriter:
         return body
 
     def attachment(self, attachment: Attachment) -> JsonObject:
-        """An attachment object."""
-        url = self._shelf.url(attachment)
+        """Return an attachment object."""
+        url = self._attachment_store.url(attachment)
         body: JsonObject = {
             "id": str(attachment.id),
             "filename": attachment.filename,
@@ -88,7 +88,7 @@ class MessageWriter:
             "mention_everyone": message.mention_everyone,
             "mentions": [user_json(world.users[user_id]) for user_id in message.mention_ids],
             "mention_roles": [str(role_id) for role_id in message.mention_role_ids],
-            # Files shown by an embed or component are not listed a second time
+            # Files shown in an embed or component are not listed as attachments
             "attachments": [self.attachment(a) for a in message.attachments if a.filename in shown],
             "embeds": self._resolve(message.embeds, files),
             "components": self._resolve(message.components, files),
@@ -99,7 +99,7 @@ class MessageWriter:
 
     def _answered(self, message: Message, reference: Reference) -> JsonObject | None:
         answered = self._world.messages.get(reference.message_id or 0)
-        # What one person alone sees is not shown to the others by answering it in public
+        # A public reply to an ephemeral message does not reveal it
         if answered is None or (answered.ephemeral and answered.visible_to != message.visible_to):
             return None
         return self._without_references(answered)
@@ -162,7 +162,7 @@ class MessageWriter:
         return value
 
     def _media(self, attachment: Attachment) -> JsonObject:
-        url = self._shelf.url(attachment)
+        url = self._attachment_store.url(attachment)
         return {
             "url": url,
             "proxy_url": url,
@@ -193,7 +193,7 @@ def _referenced_files(message: Message) -> Iterable[str]:
 
 
 def files_named_in(part: object) -> Iterable[str]:
-    """The filenames that an embed or component refers to with `attachment://`."""
+    """Yield the filenames that an embed or component refers to with `attachment://`."""
     if isinstance(part, list):
         for item in part:
             yield from files_named_in(item)

@@ -26,22 +26,27 @@ _PINNABLE = frozenset(
 
 
 class PinService:
-    """What can be done with pins. The right to do so is checked by the caller."""
+    """Pins and unpins messages. The caller checks permissions."""
 
     def __init__(self, world: World, messages: MessageService) -> None:
         self._world = world
         self._messages = messages
 
     def pinned(self, channel: Channel) -> list[Message]:
-        """A channel's pinned messages, the last pinned first."""
+        """Return a channel's pinned messages, last pinned first."""
         found = [(m.pinned_at, m.id, m) for m in self._world.messages_of(channel.id) if m.pinned_at is not None]
         return [message for _, _, message in sorted(found, key=lambda each: each[:2], reverse=True)]
 
     def pin(self, channel: Channel, message: Message, user_id: int) -> None:
-        """Pin a message and tell of it in its channel; one that is pinned already stays as it is.
+        """Pin a message and announce it in its channel; does nothing if it is pinned already.
+
+        Args:
+            channel: its channel.
+            message: the message.
+            user_id: who pins it.
 
         Raises:
-            ApiError: 50021 for what Discord itself wrote, 30003 if the channel is full of pins.
+            ApiError: 50021 for a system message, 30003 if the channel has the maximum of pins.
         """
         if message.type not in _PINNABLE:
             raise refusal(50021)
@@ -49,7 +54,7 @@ class PinService:
             return
         if len(self.pinned(channel)) >= MAX_PINS:
             raise refusal(30003)
-        # In microseconds, as it is told and asked for
+        # In microseconds, the precision of the API
         message.pinned_at = channel.last_pin_at = round(self._world.clock(), 6)
         self._changed(channel, message)
         reference = Reference(message.id, channel.id, channel.guild_id)
@@ -57,7 +62,7 @@ class PinService:
         self._messages.post(channel, Draft(mentions=_NOBODY), by)
 
     def unpin(self, channel: Channel, message: Message) -> None:
-        """Unpin a message; nothing happens to one that is not pinned."""
+        """Unpin a message; does nothing if it is not pinned."""
         if message.pinned:
             message.pinned_at = None
             self._changed(channel, message)

@@ -1,11 +1,11 @@
-"""Posting, changing and deleting messages, whoever does it: the bot, a person or an answer to an interaction."""
+"""Posts, edits and deletes messages of the bot, of users, and of interaction responses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.discord.http.attachments import AttachmentShelf, describe
+from sandbox.discord.http.attachments import AttachmentStore, describe
 from sandbox.discord.http.form_errors import FormErrors, snowflake
 from sandbox.discord.messages.drafts import Draft, kept_attachments
 from sandbox.discord.messages.mentions import AllowedMentions, mentioned_in
@@ -23,15 +23,15 @@ _SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Authorship:
-    """Who posts a message and how it came about.
+    """A new message's author and origin.
 
     Attributes:
         author_id: the author.
-        type: the kind of message; None for a plain one or a reply.
-        webhook_id: the application, if it is an answer to an interaction.
-        origin: the interaction it answers.
-        visible_to: the one person who sees it.
-        reference: the message it answers.
+        type: the message type; None for a plain message or a reply.
+        webhook_id: the application, if it responds to an interaction.
+        origin: the interaction it responds to.
+        visible_to: the only user who sees it; None for everyone.
+        reference: the message it replies to.
         extra_flags: flags that a request cannot set.
     """
 
@@ -45,15 +45,15 @@ class Authorship:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether the message needs nothing in it: an answer to come, or what Discord itself tells of a pin."""
+        """Whether the message may be empty: a deferred response, or a system message."""
         return self.type == MessageType.PIN_ADDED or bool(self.extra_flags & MessageFlag.LOADING)
 
 
 class LateEditLimitError(ApiError):
-    """30046: a message older than an hour was changed too often.
+    """30046: a message older than an hour was edited too often.
 
     Attributes:
-        retry_after: seconds until it may be changed again.
+        retry_after: seconds until it may be edited again.
     """
 
     def __init__(self, retry_after: float) -> None:
@@ -62,21 +62,21 @@ class LateEditLimitError(ApiError):
         self.retry_after = retry_after
 
     def body(self) -> JsonObject:
-        """The JSON, with when to try again."""
+        """Return the response's JSON, with `retry_after`."""
         return super().body() | {"retry_after": self.retry_after, "global": False}
 
 
 class MessageService:
-    """What can be done with messages. Rights are checked by the caller, save what only concerns mentions."""
+    """Posts, edits and deletes messages. The caller checks permissions, except those for mentions."""
 
-    def __init__(self, world: World, shelf: AttachmentShelf, settings: Settings) -> None:
+    def __init__(self, world: World, attachment_store: AttachmentStore, settings: Settings) -> None:
         self._world = world
-        self._shelf = shelf
+        self._attachment_store = attachment_store
         self._settings = settings
         self._nonces: dict[tuple[int, str], int] = {}
 
     def with_nonce(self, author_id: int, draft: Draft) -> Message | None:
-        """The message the same author made with the same enforced nonce a moment ago, if any."""
+        """Return the author's recent message with the same enforced nonce, if any."""
         if draft.nonce is None or not draft.enforce_nonce:
             return None
         message = self._world.messages.get(self._nonces.get((author_id, str(draft.nonce)), 0))
@@ -85,13 +85,18 @@ class MessageService:
         return message
 
     def remember_nonces(self) -> None:
-        """Find the enforced nonces of messages that were read back from disk."""
+        """Index the enforced nonces of messages loaded from disk."""
         for message in self._world.messages.values():
             if message.enforced_nonce:
                 self._nonces[message.author_id, str(message.nonce)] = message.id
 
     def post(self, channel: Channel, draft: Draft, by: Authorship) -> Message:
-        """Put a new message into a channel and tell everyone.
+        """Post a message and publish it.
+
+        Args:
+            channel: where.
+            draft: its contents.
+            by: its author and origin.
 
         Raises:
             ApiError: 50006 for an empty message, 160005 for a locked thread, 50035 for an unknown reference.
@@ -126,11 +131,11 @@ class MessageService:
         return message
 
     def edit(self, message: Message, draft: Draft) -> Message:
-        """Change a message by a draft and tell everyone; what the draft does not give stays.
+        """Edit a message and publish it; fields that the draft does not give stay.
 
         Raises:
-            ApiError: 50006 if nothing would be left.
-            LateEditLimitError: it is old and was changed too often.
+            ApiError: 50006 if the message would be empty.
+            LateEditLimitError: it is old and was edited too often.
         """
         channel = self._world.channel(message.channel_id)
         self._check_late_edit(message)
@@ -150,7 +155,7 @@ class MessageService:
         return message
 
     def fill(self, message: Message, draft: Draft) -> Message:
-        """Give a deferred answer its content. Like any edit it notifies nobody.
+        """Fill a deferred response with content. Like any edit it notifies nobody.
 
         Raises:
             ApiError: 50006 if the draft is empty.
@@ -166,10 +171,10 @@ class MessageService:
             message.edited_at = self._world.clock()
 
     def delete(self, message: Message) -> None:
-        """Take a message away and tell everyone."""
+        """Delete a message and publish it."""
         self._world.remove_message(message)
         for attachment in message.attachments:
-            self._shelf.drop(attachment.id)
+            self._attachment_store.drop(attachment.id)
         channel = self._world.channels.get(message.channel_id)
         if channel is not None and channel.thread is not None and not message.ephemeral:
             channel.thread.message_count -= 1
@@ -177,7 +182,7 @@ class MessageService:
         self._world.events.publish("MESSAGE_DELETE", message)
 
     def changed(self, message: Message) -> None:
-        """Save and tell of a message that was changed from outside, as by starting a thread from it."""
+        """Save and publish a message that another service changed, such as by starting a thread from it."""
         self._world.put_message(message)
         self._world.events.publish("MESSAGE_UPDATE", message)
 
@@ -205,7 +210,7 @@ class MessageService:
             attachment = describe(file.upload, self._world.ids.next(), message.channel_id)
             attachment.ephemeral = message.ephemeral
             attachment.description, attachment.title = file.description, file.title
-            self._shelf.put(attachment.id, file.upload.content)
+            self._attachment_store.put(attachment.id, file.upload.content)
             kept.append(attachment)
         return kept
 
@@ -213,7 +218,7 @@ class MessageService:
         kept = kept_attachments(draft, message)
         for attachment in message.attachments:
             if attachment not in kept:
-                self._shelf.drop(attachment.id)
+                self._attachment_store.drop(attachment.id)
         message.attachments = kept + self._keep_files(draft, message)
 
     def _reference(self, channel: Channel, draft: Draft) -> Reference | None:

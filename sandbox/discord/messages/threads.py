@@ -1,4 +1,4 @@
-"""Starting, changing and archiving threads.
+"""Starts, edits and archives threads.
 
 Source: Discord's documentation, "Threads", and its API reference, "Start Thread from Message".
 """
@@ -25,7 +25,7 @@ MAX_SLOWMODE_SECONDS = 21_600
 
 @dataclass(frozen=True, slots=True)
 class ThreadPlan:
-    """What a thread is to be: its name, kind, and after how many quiet minutes it is archived."""
+    """A new thread's name, type, and minutes of inactivity until it is archived."""
 
     name: str
     type: ChannelType = ChannelType.PUBLIC_THREAD
@@ -35,10 +35,10 @@ class ThreadPlan:
 
 
 def read_plan(payload: JsonObject, default_type: ChannelType) -> ThreadPlan:
-    """Read and check what a request says of a new thread.
+    """Parse and validate a request for a new thread.
 
     Raises:
-        ApiError: 50035 for whatever is not valid.
+        ApiError: 50035 for invalid fields.
     """
     errors = FormErrors()
     errors.check_length(("name",), payload.get("name"), 1, 100)
@@ -56,14 +56,19 @@ def read_plan(payload: JsonObject, default_type: ChannelType) -> ThreadPlan:
 
 
 class ThreadService:
-    """What can be done with threads. Rights to see a channel are checked by the caller."""
+    """Starts, edits and archives threads. The caller checks who may see the channel."""
 
     def __init__(self, world: World, messages: MessageService) -> None:
         self._world = world
         self._messages = messages
 
     def start_from(self, message: Message, plan: ThreadPlan, owner_id: int) -> Channel:
-        """Start a thread from a message; it gets the message's id.
+        """Start a thread from a message; its id is the message's.
+
+        Args:
+            message: the message.
+            plan: name, type and archiving.
+            owner_id: who starts it.
 
         Raises:
             ApiError: 160004 if the message has one already, 160006 if the server has too many active threads.
@@ -76,7 +81,12 @@ class ThreadService:
         return thread
 
     def start_alone(self, parent: Channel, plan: ThreadPlan, owner_id: int) -> Channel:
-        """Start a thread without a message; a public one is told of in the channel.
+        """Start a thread without a message; a public one is announced in the channel.
+
+        Args:
+            parent: its channel.
+            plan: name, type and archiving.
+            owner_id: who starts it.
 
         Raises:
             ApiError: 160006 if the server has too many active threads.
@@ -120,7 +130,7 @@ class ThreadService:
             raise refusal(160006)
 
     def wake(self, channel: Channel, user_id: int) -> None:
-        """Make a channel ready for a new message by this user: an archived thread becomes active again.
+        """Unarchive an archived thread for a new message of this user, and add them to it.
 
         Discord does so for any thread that is not locked.
 
@@ -136,19 +146,24 @@ class ThreadService:
             self.set_archived(channel, archived=False)
 
     def set_archived(self, channel: Channel, *, archived: bool) -> None:
-        """Archive a thread or make it active again.
+        """Archive or unarchive a thread.
 
         Raises:
-            ApiError: 160006 if there are too many active threads to make it active.
+            ApiError: 160006 if there are too many active threads to unarchive it.
         """
         self._change_archived(channel, archived=archived)
         self.changed(channel)
 
     def edit(self, channel: Channel, payload: JsonObject, user_id: int) -> Channel:
-        """Change a thread by a request's JSON.
+        """Edit a thread by a request's JSON.
+
+        Args:
+            channel: the thread.
+            payload: the request's JSON.
+            user_id: whose permissions apply.
 
         Raises:
-            ApiError: 50013 without the right, 50083 if it is archived and stays so, 50035 for wrong values.
+            ApiError: 50013 without permission, 50083 if it is archived and stays so, 50035 for wrong values.
         """
         thread = _state_of(channel)
         self._check_rights(channel, thread, payload, user_id)
@@ -159,7 +174,7 @@ class ThreadService:
         return channel
 
     def changed(self, channel: Channel) -> None:
-        """Save and tell of a thread that was changed."""
+        """Save and publish a changed thread."""
         self._world.put_channel(channel)
         self._world.events.publish("THREAD_UPDATE", channel)
 

@@ -1,4 +1,4 @@
-"""REST: the bot's own account, the gateway's address, and other users.
+"""REST: the bot's account, the gateway's URL, and other users.
 
 Source: Discord's API reference, "User", "Application", "Gateway".
 """
@@ -27,10 +27,10 @@ _ACCEPTED = 2
 
 
 class AccountRest(Rest):
-    """Who the bot is, where the gateway is, and direct messages."""
+    """Routes of the bot's account, the gateway and direct messages."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group."""
+        """Return the routes of this group."""
         return [
             web.get("/gateway", self.gateway),
             web.get("/gateway/bot", self.gateway_for_bot),
@@ -46,11 +46,11 @@ class AccountRest(Rest):
         ]
 
     async def gateway(self, _request: web.Request) -> web.Response:
-        """The gateway's address."""
+        """Respond with the gateway's URL."""
         return json_answer({"url": self.services.sessions.url})
 
     async def gateway_for_bot(self, _request: web.Request) -> web.Response:
-        """The gateway's address, the number of shards and what is left of the day's sessions."""
+        """Respond with the gateway's URL, the number of shards and the session start limit."""
         limit = {
             "total": _STARTS_PER_DAY,
             "remaining": max(0, _STARTS_PER_DAY - self.services.sessions.identified),
@@ -62,25 +62,25 @@ class AccountRest(Rest):
         return json_answer(body)
 
     async def me(self, _request: web.Request) -> web.Response:
-        """The bot's user."""
+        """Respond with the bot's user."""
         own = {"verified": True, "mfa_enabled": True, "email": None, "flags": 0, "locale": "en-US"}
         return json_answer(user_json(self.world.user(self.bot_id)) | own)
 
     async def user(self, request: web.Request) -> web.Response:
-        """Any user."""
+        """Respond with any user."""
         return json_answer(user_json(self.world.user(path_id(request, "user_id"))))
 
     async def guilds(self, _request: web.Request) -> web.Response:
-        """The servers the bot is in."""
+        """Respond with the servers the bot is in."""
         own = [guild for guild in self.world.guilds.values() if self.bot_id in guild.members]
         return json_answer([guild_json(guild) for guild in own])
 
     async def application(self, _request: web.Request) -> web.Response:
-        """The bot's application."""
+        """Respond with the bot's application."""
         return json_answer(self._application_json(self.world.user(self.bot_id)))
 
     async def emojis(self, _request: web.Request) -> web.Response:
-        """The application's emojis: there are none."""
+        """Respond with an empty list of emojis."""
         return json_answer({"items": []})
 
     async def open_dm(self, request: web.Request) -> web.Response:
@@ -95,7 +95,7 @@ class AccountRest(Rest):
         return json_answer(channel_json(self.world, self.world.open_dm(self.bot_id, user.id)))
 
     async def refresh_urls(self, request: web.Request) -> web.Response:
-        """Fresh addresses for up to 50 attachments."""
+        """Respond with fresh URLs of up to 50 attachments."""
         urls = request[FORM].payload.get("attachment_urls") or []
         errors = FormErrors()
         errors.check_count(("attachment_urls",), urls, 1, 50)
@@ -113,7 +113,7 @@ class AccountRest(Rest):
         parts = path.split("/")
         if len(parts) != 5 or parts[1] != "attachments" or not parts[3].isdecimal():
             return None
-        return self.services.shelf.sign(path, int(parts[3]))
+        return self.services.attachment_store.sign(path, int(parts[3]))
 
     def _application_json(self, bot: User) -> JsonObject:
         application = self.services.application
@@ -165,5 +165,5 @@ class AccountRest(Rest):
 
 
 def _team_user_json() -> JsonObject:
-    """The user that Discord names as the owner of a team's application: nobody, with the team's id."""
+    """Return the placeholder user that Discord gives as the owner of a team's application."""
     return user_json(User(_TEAM_ID, f"team{_TEAM_ID}"))

@@ -1,4 +1,4 @@
-"""The REST side: all routes below `/api/v10`, with the checks that every request passes."""
+"""The REST API: all routes below `/api/v10`, with token check and rate limits."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class RestApi:
 
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check the bot's token and the rate limits, and write refusals as Discord's JSON."""
+        """Check the bot's token and the rate limits, and turn errors into Discord's JSON."""
         if not request.path.startswith("/api/"):
             return await handler(request)
         template = _template(request)

@@ -1,4 +1,4 @@
-"""What all REST handlers share: reading ids from the path, checking the bot's rights, answering."""
+"""Base of the REST handlers: ids of the path, the bot's permissions, empty responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORM = web.RequestKey("form", Form)
 
 
 class Rest:
-    """Base of the groups of REST handlers."""
+    """Base of a group of REST handlers."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -27,7 +27,7 @@ class Rest:
         self.bot_id = services.application.bot_id
 
     def channel(self, request: web.Request) -> Channel:
-        """The channel of the path, if the bot sees it.
+        """Return the channel of the path, if the bot sees it.
 
         Raises:
             ApiError: 10003 if there is none, 50001 if the bot does not see it.
@@ -37,7 +37,7 @@ class Rest:
         return channel
 
     def message(self, request: web.Request, channel: Channel) -> Message:
-        """The message of the path; ephemeral ones are not there for the bot's token.
+        """Return the message of the path; ephemeral ones are hidden from the bot's token.
 
         Raises:
             ApiError: 10008 if there is none, 50001 or 50013 if the bot may not read it.
@@ -49,7 +49,7 @@ class Rest:
         return message
 
     def guild(self, request: web.Request) -> Guild:
-        """The server of the path, if the bot is in it.
+        """Return the server of the path, if the bot is in it.
 
         Raises:
             ApiError: 10004 if there is none, 50001 if the bot is not in it.
@@ -60,14 +60,14 @@ class Rest:
         return guild
 
     def rights(self, channel: Channel) -> int:
-        """What the bot may do in a channel."""
+        """Return the bot's permissions in a channel."""
         return self.world.permissions_in(channel, self.bot_id)
 
     def need(self, channel: Channel, wanted: int) -> None:
-        """Check that the bot has all the rights `wanted` in a channel.
+        """Check that the bot has all permissions in `wanted`.
 
         Raises:
-            ApiError: 50001 if it does not see the channel, 50013 if another right is missing.
+            ApiError: 50001 if it does not see the channel, 50013 if another permission is missing.
         """
         rights = self.rights(channel)
         if not rights & permissions.VIEW_CHANNEL:
@@ -76,14 +76,14 @@ class Rest:
             raise refusal(50013)
 
     def upload_limit(self, channel: Channel) -> int:
-        """Largest file the bot may post in a channel, in bytes."""
+        """Return the largest file the bot may post in a channel, in bytes."""
         if channel.guild_id is None:
             return 10 * 1024 * 1024
         return self.world.guilds[channel.guild_id].upload_limit_bytes
 
 
 def path_id(request: web.Request, name: str) -> int:
-    """The id with this name in the path.
+    """Return the id with this name in the path.
 
     Raises:
         ApiError: 50035 if it is not a number.
@@ -95,7 +95,14 @@ def path_id(request: web.Request, name: str) -> int:
 
 
 def query_int(request: web.Request, name: str, default: int, least: int, most: int) -> int:
-    """A number of the query string.
+    """Return a number of the query string.
+
+    Args:
+        request: the request.
+        name: the parameter.
+        default: the value if it is missing.
+        least: smallest value.
+        most: largest value.
 
     Raises:
         ApiError: 50035 if it is not a number from `least` to `most`.
@@ -111,7 +118,7 @@ def query_int(request: web.Request, name: str, default: int, least: int, most: i
 
 
 def query_id(request: web.Request, name: str) -> int | None:
-    """An id of the query string, or None if it is not there.
+    """Return an id of the query string, or None if it is not there.
 
     Raises:
         ApiError: 50035 if it is not a number.
@@ -124,6 +131,6 @@ def query_id(request: web.Request, name: str) -> int | None:
     return value
 
 
-def nothing() -> web.Response:
-    """204: done, and nothing to say."""
+def no_content() -> web.Response:
+    """Return an empty response (204)."""
     return web.Response(status=204)

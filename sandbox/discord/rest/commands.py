@@ -1,4 +1,4 @@
-"""REST: application commands, global and of one server.
+"""REST: global and server commands.
 
 Source: Discord's API reference, "Application Commands".
 """
@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox.discord.http.form_errors import FormErrors
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.interactions.command_checks import MAX_BY_TYPE, check_command, check_commands
-from sandbox.discord.rest.base import FORM, Rest, nothing, path_id
+from sandbox.discord.rest.base import FORM, Rest, no_content, path_id
 from sandbox.discord.world.constants import CommandType
 from sandbox.discord.world.errors import ApiError, refusal
 from sandbox.discord.world.events import CommandsChange
@@ -34,7 +34,7 @@ class CommandRest(Rest):
         self._created_today: dict[tuple[int, int | None], int] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group."""
+        """Return the routes of this group."""
         routes: list[web.RouteDef] = []
         for scope in ("", "/guilds/{guild_id}"):
             every = "/applications/{application_id}" + scope + "/commands"
@@ -56,7 +56,7 @@ class CommandRest(Rest):
         ]
 
     async def permissions(self, request: web.Request) -> web.Response:
-        """The server's own rules for one command."""
+        """Respond with the server's permission overrides of one command."""
         guild, command_id = self.guild(request), path_id(request, "command_id")
         rules = self.world.command_rules.get((guild.id, command_id))
         if rules is None:
@@ -64,7 +64,7 @@ class CommandRest(Rest):
         return json_answer(self._rules_json(guild, command_id, rules))
 
     async def all_permissions(self, request: web.Request) -> web.Response:
-        """The server's own rules for commands."""
+        """Respond with the server's permission overrides of all commands."""
         guild = self.guild(request)
         rules = self.world.command_rules.items()
         found = [self._rules_json(guild, command_id, each) for (of, command_id), each in rules if of == guild.id]
@@ -82,15 +82,15 @@ class CommandRest(Rest):
         }
 
     async def list_all(self, request: web.Request) -> web.Response:
-        """All commands of the scope."""
+        """Respond with all commands of the scope."""
         return self._answer_all(self._scope(request))
 
     async def get(self, request: web.Request) -> web.Response:
-        """One command."""
+        """Respond with one command."""
         return self._answer(self._command(request))
 
     async def create(self, request: web.Request) -> web.Response:
-        """Register a command, or change the one of the same kind and name."""
+        """Register a command, or replace the one with the same type and name."""
         scope = self._scope(request)
         body = dict(request[FORM].payload)
         self._check_one(body)
@@ -103,7 +103,7 @@ class CommandRest(Rest):
         return json_answer(self._json(command), status=201 if is_new else 200)
 
     async def overwrite(self, request: web.Request) -> web.Response:
-        """Replace all commands of the scope; those that stand already keep their ids."""
+        """Replace all commands of the scope; existing ones keep their ids."""
         scope = self._scope(request)
         bodies = request[FORM].json
         errors = FormErrors()
@@ -124,7 +124,7 @@ class CommandRest(Rest):
         return self._answer_all(scope)
 
     async def edit(self, request: web.Request) -> web.Response:
-        """Change a command."""
+        """Edit a command."""
         command = self._command(request)
         body = command.body | request[FORM].payload
         self._check_one(body)
@@ -136,7 +136,7 @@ class CommandRest(Rest):
         """Delete a command."""
         self.world.remove_command(self._command(request))
         self._changed()
-        return nothing()
+        return no_content()
 
     def _scope(self, request: web.Request) -> int | None:
         if path_id(request, "application_id") != self.services.application.id:

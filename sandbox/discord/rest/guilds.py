@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class GuildRest(Rest):
-    """Reading servers, and changing channels."""
+    """Routes that read servers and edit channels."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group."""
+        """Return the routes of this group."""
         return [
             web.get("/guilds/{guild_id}", self.get),
             web.get("/guilds/{guild_id}/channels", self.channels),
@@ -40,23 +40,23 @@ class GuildRest(Rest):
         ]
 
     async def get(self, request: web.Request) -> web.Response:
-        """A server."""
+        """Respond with a server."""
         guild = self.guild(request)
         count = {"approximate_member_count": len(guild.members)} if "with_counts" in request.query else {}
         return json_answer(guild_json(guild) | count)
 
     async def channels(self, request: web.Request) -> web.Response:
-        """A server's channels, without threads."""
+        """Respond with a server's channels, without threads."""
         guild = self.guild(request)
         found = self.world.channels_of(guild.id)
         return json_answer([channel_json(self.world, channel) for channel in found])
 
     async def roles(self, request: web.Request) -> web.Response:
-        """A server's roles."""
+        """Respond with a server's roles."""
         return json_answer([role_json(role) for role in self.guild(request).roles.values()])
 
     async def role(self, request: web.Request) -> web.Response:
-        """One role."""
+        """Respond with one role."""
         roles = self.guild(request).roles
         role_id = path_id(request, "role_id")
         if role_id not in roles:
@@ -64,7 +64,7 @@ class GuildRest(Rest):
         return json_answer(role_json(roles[role_id]))
 
     async def members(self, request: web.Request) -> web.Response:
-        """A server's members, by id."""
+        """Respond with a server's members, by id."""
         guild = self.guild(request)
         after = query_id(request, "after") or 0
         limit = query_int(request, "limit", 1, 1, 1000)
@@ -72,7 +72,7 @@ class GuildRest(Rest):
         return self._members(islice(found, limit))
 
     async def search_members(self, request: web.Request) -> web.Response:
-        """The members whose name begins with a text."""
+        """Respond with the members whose name starts with a text."""
         guild = self.guild(request)
         start = request.query.get("query", "").lower()
         limit = query_int(request, "limit", 1, 1, 1000)
@@ -81,16 +81,16 @@ class GuildRest(Rest):
         return self._members(islice(found, limit))
 
     async def member(self, request: web.Request) -> web.Response:
-        """One member."""
+        """Respond with one member."""
         member = self._member(self.guild(request), path_id(request, "user_id"))
         return json_answer(member_with_user_json(self.world, member))
 
     async def get_channel(self, request: web.Request) -> web.Response:
-        """A channel or thread."""
+        """Respond with a channel or thread."""
         return json_answer(channel_json(self.world, self.channel(request)))
 
     async def edit_channel(self, request: web.Request) -> web.Response:
-        """Change a thread, or a channel's name and topic."""
+        """Edit a thread, or a channel's name and topic."""
         channel = self.channel(request)
         payload = request[FORM].payload
         if channel.is_thread:

@@ -1,4 +1,4 @@
-"""REST: answers to interactions, by their id and token; no bot token is needed.
+"""REST: responses to interactions, by their id and token, without the bot's token.
 
 Source: Discord's API reference, "Receiving and Responding to Interactions".
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from sandbox.discord.http.json_answers import json_answer
-from sandbox.discord.rest.base import FORM, Rest, nothing, path_id
+from sandbox.discord.rest.base import FORM, Rest, no_content, path_id
 from sandbox.discord.world.constants import CallbackType
 from sandbox.discord.world.errors import refusal
 
@@ -22,10 +22,10 @@ _TRUE = frozenset({"1", "true", "True"})
 
 
 class InteractionRest(Rest):
-    """The first answer and the follow-ups."""
+    """Routes of initial responses and follow-ups."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group."""
+        """Return the routes of this group."""
         hook = "/webhooks/{application_id}/{token}"
         message = hook + "/messages/{message_id}"
         return [
@@ -37,24 +37,24 @@ class InteractionRest(Rest):
         ]
 
     async def callback(self, request: web.Request) -> web.Response:
-        """The first answer."""
+        """Accept the initial response."""
         interaction_id = path_id(request, "interaction_id")
         interaction = self.services.registry.pending(interaction_id, request.match_info["token"])
         message = self.services.answers.answer(interaction, request[FORM])
         if request.query.get("with_response") not in _TRUE:
-            return nothing()
+            return no_content()
         return json_answer(self._callback_response(interaction, message))
 
     async def follow_up(self, request: web.Request) -> web.Response:
-        """Another message."""
+        """Post a follow-up."""
         return self._answer(self.services.answers.follow_up(self._interaction(request), request[FORM]))
 
     async def get(self, request: web.Request) -> web.Response:
-        """A message of the interaction."""
+        """Respond with a message of the interaction."""
         return self._answer(self._message(request))
 
     async def edit(self, request: web.Request) -> web.Response:
-        """Change a message of the interaction."""
+        """Edit a message of the interaction."""
         interaction = self._interaction(request)
         message = self._message(request)
         return self._answer(self.services.answers.edit(interaction, message, request[FORM]))
@@ -62,7 +62,7 @@ class InteractionRest(Rest):
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a message of the interaction."""
         self.services.messages.delete(self._message(request))
-        return nothing()
+        return no_content()
 
     def _interaction(self, request: web.Request) -> Interaction:
         if path_id(request, "application_id") != self.services.application.id:

@@ -14,7 +14,7 @@ from sandbox.discord.http.form_errors import FormErrors, snowflake
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.messages.drafts import Draft, read_draft
 from sandbox.discord.messages.service import Authorship
-from sandbox.discord.rest.base import FORM, Rest, nothing, query_id, query_int
+from sandbox.discord.rest.base import FORM, Rest, no_content, query_id, query_int
 from sandbox.discord.world import permissions
 from sandbox.discord.world.errors import refusal
 
@@ -27,10 +27,10 @@ _BULK_DELETE_SECONDS = 14 * 86_400
 
 
 class MessageRest(Rest):
-    """Posting, reading, changing and deleting messages."""
+    """Routes that post, read, edit and delete messages."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group."""
+        """Return the routes of this group."""
         messages = "/channels/{channel_id}/messages"
         return [
             web.post(messages, self.create),
@@ -57,11 +57,11 @@ class MessageRest(Rest):
         return self._answer(message)
 
     async def get(self, request: web.Request) -> web.Response:
-        """One message."""
+        """Respond with one message."""
         return self._answer(self.message(request, self.channel(request)))
 
     async def list_all(self, request: web.Request) -> web.Response:
-        """Up to 100 messages, newest first."""
+        """Respond with up to 100 messages, newest first."""
         channel = self.channel(request)
         if not self.rights(channel) & permissions.READ_MESSAGE_HISTORY:
             return json_answer([])
@@ -70,7 +70,7 @@ class MessageRest(Rest):
         return json_answer([self.services.writer.write(message) for message in found])
 
     async def edit(self, request: web.Request) -> web.Response:
-        """Change one of the bot's own messages."""
+        """Edit one of the bot's own messages."""
         channel = self.channel(request)
         message = self.message(request, channel)
         if message.author_id != self.bot_id:
@@ -83,13 +83,13 @@ class MessageRest(Rest):
         return self._answer(self.services.messages.edit(message, draft))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Delete a message: an own one, or any with Manage Messages."""
+        """Delete a message: one of the bot's own, or any with Manage Messages."""
         channel = self.channel(request)
         message = self.message(request, channel)
         if message.author_id != self.bot_id:
             self.need(channel, permissions.MANAGE_MESSAGES)
         self.services.messages.delete(message)
-        return nothing()
+        return no_content()
 
     async def bulk_delete(self, request: web.Request) -> web.Response:
         """Delete 2 to 100 messages not older than two weeks."""
@@ -107,13 +107,13 @@ class MessageRest(Rest):
         for message in found:
             if message.channel_id == channel.id:
                 self.services.messages.delete(message)
-        return nothing()
+        return no_content()
 
     async def type(self, request: web.Request) -> web.Response:
-        """Show that the bot types; nobody here is shown it."""
+        """Accept a typing indicator; the page does not show it."""
         channel = self.channel(request)
         self.need(channel, self._sending(channel))
-        return nothing()
+        return no_content()
 
     def _answer(self, message: Message) -> web.Response:
         return json_answer(self.services.writer.write(message))

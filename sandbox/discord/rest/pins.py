@@ -1,4 +1,4 @@
-"""REST: pinned messages, by the routes of 2025 and by those before.
+"""REST: pinned messages, by the routes of 2025 and the older ones.
 
 Source: Discord's API reference, "Message": "Get Channel Pins", "Pin Message", "Unpin Message".
 """
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.discord.http.form_errors import FormErrors
 from sandbox.discord.http.json_answers import json_answer
-from sandbox.discord.rest.base import Rest, nothing, query_int
+from sandbox.discord.rest.base import Rest, no_content, query_int
 from sandbox.discord.world import permissions
 from sandbox.discord.world.errors import refusal
 from sandbox.discord.world.payloads import moment
@@ -24,10 +24,10 @@ _MAX_PAGE = 50
 
 
 class PinRest(Rest):
-    """Listing, pinning and unpinning."""
+    """Routes that list, pin and unpin messages."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group; to stand before those of a message, whose id "pins" looks like."""
+        """Return the routes of this group; added before those of messages, which would match "pins" as an id."""
         every = "/channels/{channel_id}/messages/pins"
         before_2025 = "/channels/{channel_id}/pins"
         routes = [web.get(every, self.list_all), web.get(before_2025, self.list_before_2025)]
@@ -36,7 +36,7 @@ class PinRest(Rest):
         return routes
 
     async def list_all(self, request: web.Request) -> web.Response:
-        """Up to 50 pinned messages with the moment of pinning, the last pinned first."""
+        """Respond with up to 50 pinned messages with the time of pinning, last pinned first."""
         channel = self._readable(request)
         limit = query_int(request, "limit", _MAX_PAGE, 1, _MAX_PAGE)
         before = _query_moment(request, "before")
@@ -45,7 +45,7 @@ class PinRest(Rest):
         return json_answer({"items": items, "has_more": len(found) > limit})
 
     async def list_before_2025(self, request: web.Request) -> web.Response:
-        """The pinned messages, by the older route."""
+        """Respond with the pinned messages, by the older route."""
         found = self.services.pins.pinned(self._readable(request))
         return json_answer([self.services.writer.write(message) for message in found])
 
@@ -53,12 +53,12 @@ class PinRest(Rest):
         """Pin a message."""
         channel, message = self._to_change(request)
         self.services.pins.pin(channel, message, self.bot_id)
-        return nothing()
+        return no_content()
 
     async def unpin(self, request: web.Request) -> web.Response:
         """Unpin a message."""
         self.services.pins.unpin(*self._to_change(request))
-        return nothing()
+        return no_content()
 
     def _item(self, message: Message) -> JsonObject:
         return {"pinned_at": moment(message.pinned_at), "message": self.services.writer.write(message)}

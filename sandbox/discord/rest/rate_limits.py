@@ -1,7 +1,7 @@
-"""How often the bot may ask: per route and channel, server or token, and in all.
+"""Rate limits: per route and channel, server or token, and global.
 
-Discord publishes no limits of single routes; these are sane ones. The headers, the body and the 50 requests per
-second in all are Discord's. Source: Discord's documentation, "Rate Limits".
+Discord publishes no limits of single routes; these are plausible ones. The headers, the body and the global limit of
+50 requests per second are Discord's. Source: Discord's documentation, "Rate Limits".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Route = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many requests in so many seconds."""
+    """A number of requests per window of seconds."""
 
     requests: int
     seconds: float
@@ -39,7 +39,7 @@ DEFAULT_LIMIT: Final = Limit(50, 1.0)
 
 
 def usual_limits() -> dict[Route, Limit]:
-    """The limits of single routes, by method and route template; all others have `DEFAULT_LIMIT`."""
+    """Return the limits by method and route template; other routes have `DEFAULT_LIMIT`."""
     message = "/channels/{channel_id}/messages/{message_id}"
     hook = "/webhooks/{application_id}/{token}"
     return {
@@ -71,14 +71,14 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that came too soon."""
+    """A rate-limited request."""
 
     retry_after: float
     is_global: bool
 
 
 class RateLimiter:
-    """Counts requests in fixed windows. `limits` may be changed by tests."""
+    """Counts requests in fixed windows. `limits` may be changed at any time."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = usual_limits()
@@ -89,7 +89,7 @@ class RateLimiter:
         self._all = _Window(Limit(GLOBAL_PER_SECOND, 1.0), 0.0)
 
     def take(self, request: web.Request, template: str) -> Refusal | None:
-        """Count a request, or refuse it."""
+        """Count a request; returns the refusal if a limit is exceeded."""
         if not self._settings.rate_limits or template.startswith("/interactions/"):
             return None
         now = self._clock()
@@ -105,7 +105,7 @@ class RateLimiter:
         return None
 
     def headers(self, request: web.Request, template: str) -> dict[str, str]:
-        """The rate limit headers of an answer; empty if nothing is limited."""
+        """Return the rate limit headers of a response; empty if nothing is limited."""
         if not self._settings.rate_limits or template.startswith("/interactions/"):
             return {}
         now = self._clock()
@@ -121,7 +121,13 @@ class RateLimiter:
         }
 
     def answer(self, request: web.Request, template: str, refusal: Refusal) -> web.Response:
-        """The 429 for a refused request. discord.py takes one without `Via` for a ban."""
+        """Return the 429 for a refused request, with `Via`: discord.py treats one without it as a ban.
+
+        Args:
+            request: the request.
+            template: its route template.
+            refusal: the exceeded limit.
+        """
         headers = self.headers(request, template) | {
             "Via": "1.1 local",
             "Retry-After": str(max(1, round(refusal.retry_after))),

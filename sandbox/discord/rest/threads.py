@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.messages.threads import read_plan
-from sandbox.discord.rest.base import FORM, Rest, nothing, path_id
+from sandbox.discord.rest.base import FORM, Rest, no_content, path_id
 from sandbox.discord.world import permissions
 from sandbox.discord.world.constants import ChannelType
 from sandbox.discord.world.errors import refusal
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class ThreadRest(Rest):
-    """Starting threads, listing them and their members."""
+    """Routes that start threads, and list them and their members."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes of this group."""
+        """Return the routes of this group."""
         members = "/channels/{channel_id}/thread-members"
         return [
             web.post("/channels/{channel_id}/messages/{message_id}/threads", self.start_from_message),
@@ -50,7 +50,7 @@ class ThreadRest(Rest):
         return json_answer(self._write(thread), status=201)
 
     async def start_alone(self, request: web.Request) -> web.Response:
-        """Start a thread without a message: private unless the request says otherwise."""
+        """Start a thread without a message: private by default."""
         channel = self.channel(request)
         if channel.guild_id is None or channel.is_thread:
             raise refusal(50024)
@@ -61,13 +61,13 @@ class ThreadRest(Rest):
         return json_answer(self._write(self.services.threads.start_alone(channel, plan, self.bot_id)), status=201)
 
     async def active(self, request: web.Request) -> web.Response:
-        """The server's active threads the bot sees."""
+        """Respond with the server's active threads the bot sees."""
         guild = self.guild(request)
         found = [t for t in self.world.active_threads(guild.id) if self.world.can_see(t, self.bot_id)]
         return self._list(found)
 
     async def archived(self, request: web.Request) -> web.Response:
-        """A channel's archived threads of one kind, the last archived first."""
+        """Respond with a channel's archived threads of one kind, last archived first."""
         channel = self.channel(request)
         self.need(channel, permissions.READ_MESSAGE_HISTORY)
         public = request.match_info["kind"] == "public"
@@ -77,13 +77,13 @@ class ThreadRest(Rest):
         return self._list(sorted(found, key=_archived_at, reverse=True), has_more=False)
 
     async def members(self, request: web.Request) -> web.Response:
-        """Who is in a thread."""
+        """Respond with a thread's members."""
         channel = self._thread(request)
         ids = [] if channel.thread is None else channel.thread.member_ids
         return json_answer([self._member(channel, user_id) for user_id in ids])
 
     async def member(self, request: web.Request) -> web.Response:
-        """One member of a thread."""
+        """Respond with one member of a thread."""
         channel = self._thread(request)
         user_id = self._user_id(request)
         if channel.thread is None or user_id not in channel.thread.member_ids:
@@ -91,7 +91,7 @@ class ThreadRest(Rest):
         return json_answer(self._member(channel, user_id))
 
     async def add_member(self, request: web.Request) -> web.Response:
-        """Add somebody to a thread, or join it."""
+        """Add a user to a thread, or join it."""
         channel = self._thread(request)
         user_id = self._user_id(request)
         thread = channel.thread
@@ -102,10 +102,10 @@ class ThreadRest(Rest):
         if user_id not in thread.member_ids:
             thread.member_ids.append(user_id)
             self.services.threads.changed(channel)
-        return nothing()
+        return no_content()
 
     async def remove_member(self, request: web.Request) -> web.Response:
-        """Leave a thread, or remove somebody with Manage Threads."""
+        """Leave a thread, or remove a user with Manage Threads."""
         channel = self._thread(request)
         user_id = self._user_id(request)
         if user_id != self.bot_id:
@@ -113,7 +113,7 @@ class ThreadRest(Rest):
         if channel.thread is not None and user_id in channel.thread.member_ids:
             channel.thread.member_ids.remove(user_id)
             self.services.threads.changed(channel)
-        return nothing()
+        return no_content()
 
     def _thread(self, request: web.Request) -> Channel:
         channel = self.channel(request)

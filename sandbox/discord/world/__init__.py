@@ -1,1 +1,1 @@
-"""What there is at the local Discord: users, servers, channels, messages and commands."""
+"""The state of the local Discord: users, servers, channels, messages and commands."""

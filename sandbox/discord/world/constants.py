@@ -1,4 +1,4 @@
-"""Discord's numbers that have names: kinds of channels, messages, interactions, components and flags.
+"""Discord's enumerations: types of channels, messages, interactions, components and flags.
 
 Source: Discord's API reference, the tables of the same names.
 """
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ChannelType(IntEnum):
-    """Kinds of channels that this server knows."""
+    """Types of channels that this server supports."""
 
     TEXT = 0
     DM = 1
@@ -18,7 +18,7 @@ class ChannelType(IntEnum):
 
 
 class MessageType(IntEnum):
-    """Kinds of messages that this server makes."""
+    """Types of messages that this server creates."""
 
     DEFAULT = 0
     PIN_ADDED = 6
@@ -40,7 +40,7 @@ class MessageFlag(IntEnum):
 
 
 class InteractionType(IntEnum):
-    """What a person did."""
+    """Types of interactions."""
 
     COMMAND = 2
     COMPONENT = 3
@@ -49,7 +49,7 @@ class InteractionType(IntEnum):
 
 
 class CallbackType(IntEnum):
-    """How an app may answer an interaction."""
+    """Types of responses to an interaction."""
 
     PONG = 1
     MESSAGE = 4
@@ -61,7 +61,7 @@ class CallbackType(IntEnum):
 
 
 class CommandType(IntEnum):
-    """Kinds of application commands."""
+    """Types of application commands."""
 
     SLASH = 1
     USER = 2
@@ -69,7 +69,7 @@ class CommandType(IntEnum):
 
 
 class OptionType(IntEnum):
-    """Kinds of a slash command's options."""
+    """Types of slash command options."""
 
     SUB_COMMAND = 1
     SUB_COMMAND_GROUP = 2
@@ -85,7 +85,7 @@ class OptionType(IntEnum):
 
 
 class ComponentType(IntEnum):
-    """Kinds of message and modal components."""
+    """Types of message and modal components."""
 
     ACTION_ROW = 1
     BUTTON = 2

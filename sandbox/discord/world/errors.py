@@ -1,10 +1,10 @@
-"""Refusals, in Discord's own words and codes.
+"""Errors with Discord's own codes and messages.
 
 Source: Discord's API reference, "JSON Error Codes" and "Error Messages".
 
     SandboxError
-    |-- ApiError      an answer to the bot: status, code, message
-    `-- ClientError   an answer to a person: what Discord's apps would say
+    |-- ApiError      for the bot: status, code, message
+    `-- ClientError   for a user: what Discord's apps would show
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class SandboxError(Exception):
-    """Base of the local Discord's refusals."""
+    """Base of the local Discord's errors."""
 
 
 class ApiError(SandboxError):
-    """A refusal of a bot's request, as Discord would send it."""
+    """A refused request of the bot."""
 
     def __init__(self, status: int, code: int, message: str, errors: JsonObject | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -30,7 +30,7 @@ class ApiError(SandboxError):
         self.errors = errors
 
     def body(self) -> JsonObject:
-        """The JSON that Discord would answer with."""
+        """Return the response's JSON."""
         body: JsonObject = {"message": self.message, "code": self.code}
         if self.errors is not None:
             body["errors"] = self.errors
@@ -38,7 +38,7 @@ class ApiError(SandboxError):
 
 
 class ClientError(SandboxError):
-    """A refusal of what a person tried, with the text for them.
+    """A refused action of a user, with the text shown to them.
 
     Attributes:
         status: 400 for what is not valid, 403 for what is not allowed.
@@ -84,20 +84,20 @@ _KNOWN: dict[int, tuple[int, str]] = {
 
 
 def refusal(code: int) -> ApiError:
-    """The error Discord sends with a JSON error code.
+    """Return the error with this JSON error code.
 
     Raises:
-        KeyError: the code is not one this server uses.
+        KeyError: this server does not use the code.
     """
     status, message = _KNOWN[code]
     return ApiError(status, code, message)
 
 
 def unauthorized() -> ApiError:
-    """The error for a missing or wrong bot token."""
+    """Return the error for a missing or wrong bot token."""
     return ApiError(401, 0, "401: Unauthorized")
 
 
 def not_found() -> ApiError:
-    """The error for a route that is not there."""
+    """Return the error for an unknown route."""
     return ApiError(404, 0, "404: Not Found")

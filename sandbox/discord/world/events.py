@@ -1,4 +1,4 @@
-"""What happens in the world, told to whoever listens: the gateway, the pages, the store, waiting tests."""
+"""Publishes changes of the world to its listeners: the gateway, the pages, and waiting tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Subject = Message | Channel | Guild | RoleChange | MemberChange | CommandsChange
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change: its gateway name and what it is about."""
+    """A change: its gateway name and its subject."""
 
     name: str
     subject: Subject
@@ -52,7 +52,7 @@ Listener = Callable[[Event], None]
 
 
 class Events:
-    """Passes each event to every listener at once, and wakes those who wait for a change."""
+    """Calls every listener with each event, and wakes those waiting for a change."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
@@ -63,14 +63,14 @@ class Events:
         self._listeners.append(listener)
 
     def publish(self, name: str, subject: Subject) -> None:
-        """Tell of a change under its gateway name."""
+        """Publish a change under its gateway name."""
         event = Event(name, subject)
         for listener in self._listeners:
             listener(event)
         self.wake()
 
     def wake(self) -> None:
-        """Let everyone who waits look again."""
+        """Wake everyone waiting for a change."""
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():
@@ -86,9 +86,9 @@ class Events:
             self._waiting.discard(future)
 
     async def wait_for(self, predicate: Callable[[], T], seconds: float) -> T:
-        """Wait until `predicate` is true, looking again at each change.
+        """Wait until `predicate` is true.
 
-        It also looks now and then without one, for what lies outside the world, such as the bot's own state.
+        It is checked after each change, and at intervals for state outside the world, such as the bot's own.
 
         Returns:
             The predicate's value.

@@ -1,6 +1,6 @@
-"""The values the local Discord keeps: users, servers, channels, messages, commands.
+"""The models of the local Discord: users, servers, channels, messages, commands.
 
-Ids are ints here and strings on the wire. Moments are Unix seconds.
+Ids are ints here and strings on the wire. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class User:
 
     Attributes:
         color: the CSS colour of the avatar.
-        listed: whether it can be acted as at the page.
-        accepts_dms: whether it takes direct messages from members of its servers.
+        listed: whether the page offers to act as this user.
+        accepts_dms: whether it accepts direct messages.
     """
 
     id: int
@@ -37,7 +37,7 @@ class User:
 
     @property
     def display_name(self) -> str:
-        """The name people see."""
+        """The name shown."""
         return self.global_name or self.username
 
 
@@ -90,13 +90,13 @@ class Guild:
 
     @property
     def upload_limit_bytes(self) -> int:
-        """Largest file that can be posted here: what was set, else what the boost tier gives."""
+        """Largest file that can be posted here: the override, else the boost tier's limit."""
         return self.upload_limit_override or _UPLOAD_LIMIT_BY_TIER[self.premium_tier]
 
 
 @dataclass(slots=True)
 class ThreadState:
-    """What only threads have."""
+    """The fields that only threads have."""
 
     owner_id: int
     created_at: float
@@ -143,7 +143,7 @@ class Channel:
 
 @dataclass(slots=True)
 class Attachment:
-    """A file of a message or an interaction; its bytes are kept apart. `channel_id` is part of its address."""
+    """A file of a message or an interaction, without its bytes. `channel_id` is part of its URL."""
 
     id: int
     channel_id: int
@@ -159,7 +159,7 @@ class Attachment:
 
 @dataclass(slots=True)
 class Reference:
-    """The message a message answers or tells of; for a new thread, its channel alone."""
+    """The message that a message replies to or announces; for a new thread, only its channel."""
 
     message_id: int | None
     channel_id: int
@@ -183,7 +183,7 @@ class Origin:
 
 @dataclass(slots=True)
 class Message:
-    """A message. `visible_to` is the one person who sees it if it is ephemeral.
+    """A message. `visible_to` is the only user who sees an ephemeral one.
 
     `mention_ids` are the users it mentions, `pinged_user_ids` those who were notified when it was made.
     """
@@ -216,7 +216,7 @@ class Message:
 
     @property
     def ephemeral(self) -> bool:
-        """Whether only one person sees it."""
+        """Whether only one user sees it."""
         return self.visible_to is not None
 
     @property
@@ -226,11 +226,11 @@ class Message:
 
     @property
     def thinking(self) -> bool:
-        """Whether it is a deferred answer that has not been filled."""
+        """Whether it is a deferred response without content."""
         return self.has_flag(MessageFlag.LOADING)
 
     def has_flag(self, flag: MessageFlag) -> bool:
-        """Whether a bit of `flags` is set."""
+        """Return whether a bit of `flags` is set."""
         return bool(self.flags & flag)
 
 
@@ -245,17 +245,17 @@ class Command:
 
     @property
     def key(self) -> tuple[int, str]:
-        """What makes it the same command when it is sent again: its kind and name."""
+        """Identifies the command when it is registered again: its type and name."""
         return int(self.body["type"]), str(self.body["name"])
 
 
 @dataclass(slots=True)
 class Application:
-    """The one bot application that may connect.
+    """The bot's application.
 
     Attributes:
-        owner_id: the person it belongs to; of a team, the member who owns that.
-        team_ids: everyone in the team it belongs to; nobody if it is one person's.
+        owner_id: its owner; for a team, the team's owner.
+        team_ids: the members of the team that owns it; empty if a single user does.
     """
 
     id: int

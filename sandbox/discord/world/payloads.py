@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def timestamp(unix_seconds: float) -> str:
-    """A moment as ISO 8601 with microseconds, in UTC."""
+    """Return a time as ISO 8601 with microseconds, in UTC."""
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="microseconds")
 
 
 def moment(unix_seconds: float | None) -> str | None:
-    """A moment as `timestamp` writes it, or null if there was none."""
+    """Return a time as `timestamp` does, or None for None."""
     return None if unix_seconds is None else timestamp(unix_seconds)
 
 
 def user_json(user: User) -> JsonObject:
-    """A user object."""
+    """Return a user object."""
     return {
         "id": str(user.id),
         "username": user.username,
@@ -43,7 +43,7 @@ def user_json(user: User) -> JsonObject:
 
 
 def member_json(member: Member) -> JsonObject:
-    """A guild member object without its user."""
+    """Return a guild member object without its user."""
     return {
         "roles": [str(role_id) for role_id in member.role_ids],
         "nick": member.nick,
@@ -60,18 +60,18 @@ def member_json(member: Member) -> JsonObject:
 
 
 def resolved_member_json(member: Member, rights: int) -> JsonObject:
-    """A guild member object as an interaction's resolved data has it: with rights, without voice and user."""
+    """Return a guild member object for an interaction's resolved data: with permissions, without voice and user."""
     body = member_json(member) | {"permissions": str(rights)}
     return {key: value for key, value in body.items() if key not in {"deaf", "mute"}}
 
 
 def member_with_user_json(world: World, member: Member) -> JsonObject:
-    """A guild member object with its user."""
+    """Return a guild member object with its user."""
     return member_json(member) | {"user": user_json(world.users[member.user_id])}
 
 
 def role_json(role: Role) -> JsonObject:
-    """A role object."""
+    """Return a role object."""
     return {
         "id": str(role.id),
         "name": role.name,
@@ -89,7 +89,7 @@ def role_json(role: Role) -> JsonObject:
 
 
 def channel_json(world: World, channel: Channel) -> JsonObject:
-    """A channel object: of a text channel, a thread or a direct message."""
+    """Return a channel object: of a text channel, a thread or a direct message."""
     if channel.is_dm:
         return _dm_json(world, channel)
     body: JsonObject = {
@@ -150,7 +150,7 @@ def _dm_json(world: World, channel: Channel) -> JsonObject:
 
 
 def guild_json(guild: Guild) -> JsonObject:
-    """A guild object without its channels and members."""
+    """Return a guild object without its channels and members."""
     return {
         "id": str(guild.id),
         "name": guild.name,
@@ -163,7 +163,7 @@ def guild_json(guild: Guild) -> JsonObject:
 
 
 def guild_create_json(world: World, guild: Guild, bot_id: int) -> JsonObject:
-    """The data of a GUILD_CREATE event, as a bot without the members intent gets it."""
+    """Return the data of a GUILD_CREATE event, as a bot without the members intent receives it."""
     threads = [t for t in world.active_threads(guild.id) if world.can_see(t, bot_id)]
     member = guild.members[bot_id]
     return guild_json(guild) | {
@@ -183,7 +183,7 @@ def guild_create_json(world: World, guild: Guild, bot_id: int) -> JsonObject:
 
 
 def command_json(command: Command, application_id: int) -> JsonObject:
-    """An application command object."""
+    """Return an application command object."""
     given: JsonObject = {
         "id": str(command.id),
         "application_id": str(application_id),

@@ -1,4 +1,4 @@
-"""What a member may do in a channel.
+"""Computes a member's permissions.
 
 Source: Discord's documentation, "Permissions", the table and "Permission Overwrites".
 """
@@ -60,7 +60,7 @@ IN_DM: Final = (
 
 
 def in_guild(guild: Guild, member: Member) -> int:
-    """What a member may do in the server as a whole: @everyone and all roles together."""
+    """Return a member's permissions in the server: those of @everyone and all their roles."""
     if member.user_id == guild.owner_id:
         return ALL
     allowed = guild.roles[guild.id].permissions
@@ -70,13 +70,13 @@ def in_guild(guild: Guild, member: Member) -> int:
 
 
 def in_channel(guild: Guild, member: Member, channel: Channel, *, in_thread: bool = False) -> int:
-    """What a member may do in a channel of the server; 0 if they cannot see it.
+    """Return a member's permissions in a channel of the server; 0 if they cannot see it.
 
     Args:
         guild: the server.
-        member: whose rights are asked.
+        member: the member.
         channel: a text channel; for a thread, its parent.
-        in_thread: whether the thread is meant, where sending is a permission of its own.
+        in_thread: whether for a thread, where sending has its own permission.
     """
     allowed = in_guild(guild, member)
     if allowed & ADMINISTRATOR:
@@ -85,7 +85,7 @@ def in_channel(guild: Guild, member: Member, channel: Channel, *, in_thread: boo
     if not allowed & VIEW_CHANNEL:
         return 0
     if not allowed & (SEND_MESSAGES_IN_THREADS if in_thread else SEND_MESSAGES):
-        # Who cannot send is denied these three as well
+        # Without the permission to send, Discord denies these three as well
         allowed &= ~(MENTION_EVERYONE | ATTACH_FILES | EMBED_LINKS)
     return allowed
 

@@ -1,6 +1,6 @@
-"""The world as it is on the first day: one server, three channels, four people and the bot.
+"""The initial world: one server, three channels, four users and the bot.
 
-The ids are fixed, so that a world made anew has the same ones.
+The ids are fixed, so that every new world has the same ones.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ GENERAL_ID: Final = _FIRST_ID + 9
 MODERATORS_ID: Final = _FIRST_ID + 10
 WELCOME_ID: Final = _FIRST_ID + 11
 CREATORS_ROLE_ID: Final = _FIRST_ID + 12
-POOL_KEEPER_ROLE_ID: Final = _FIRST_ID + 13
+POOL_MANAGER_ROLE_ID: Final = _FIRST_ID + 13
 
 WELCOME = """\
 Welcome! Type `/video` and say what you want to see, or `/animate` with a picture. A picture that is already here can \
 be animated too: open its message's menu, **Apps**, **Animate image**.
 
-The videos are paid from one pool of credits. Who you are is changed at the bottom left:
-- **Moderator**: `/pool show` tells what is left, `/pool approvals` lets dear requests wait for a yes in #moderators, \
-`/session start` opens a thread with a budget of its own, `/pool allow` says who may spend how much.
-- **Member One** and **Member Two** hold the role Creators; `/why` tells them what they may spend.
+The videos are paid from one pool of credits. Change who you are at the bottom left:
+- **Moderator**: `/pool show` shows what is left, `/pool approvals` makes expensive requests wait for approval in \
+#moderators, `/session start` opens a thread with a budget of its own, `/pool allow` sets who may spend how much.
+- **Member One** and **Member Two** hold the role Creators; `/why` shows them what they may spend.
 - **Operator** owns the bot: `/pool deposit` fills the pool."""
 
 
@@ -60,7 +60,7 @@ _PEOPLE: Final = (
     _Account(OWNER_ID, "operator", "Operator", "#64748b"),
 )
 
-# Pool keeper is for moderators to name as managers, and nobody's yet; a session for Creators shuts the others out.
+# Nobody holds Pool manager yet: a moderator can make it a manager of the pool.
 _ROLES_HELD: Final = {
     BOT_ID: (BOT_ROLE_ID,),
     MEMBER_ONE_ID: (CREATORS_ROLE_ID,),
@@ -69,9 +69,9 @@ _ROLES_HELD: Final = {
 }
 
 
-def plant(world: World) -> None:
-    """Put the first day's users, server, channels and welcome message into an empty world."""
-    _plant_users(world)
+def populate(world: World) -> None:
+    """Add the initial users, server, channels and welcome message to an empty world."""
+    _add_users(world)
     world.put_guild(_guild())
     for channel in _channels():
         world.put_channel(channel)
@@ -88,7 +88,7 @@ def plant(world: World) -> None:
     world.channels[VIDEOS_ID].last_message_id = WELCOME_ID
 
 
-def _plant_users(world: World) -> None:
+def _add_users(world: World) -> None:
     world.put_user(User(BOT_ID, "reelpool", "Reelpool", bot=True, color="#8b5cf6", listed=False))
     for account in _PEOPLE:
         world.put_user(User(account.id, account.username, account.name, color=account.color))
@@ -106,7 +106,7 @@ def _roles() -> tuple[Role, ...]:
     return (
         Role(GUILD_ID, "@everyone", permissions.EVERYONE, position=0),
         Role(MODERATOR_ROLE_ID, "Moderator", permissions.MODERATOR, position=4, color=0xF59E0B),
-        Role(POOL_KEEPER_ROLE_ID, "Pool keeper", position=3, color=0x14B8A6),
+        Role(POOL_MANAGER_ROLE_ID, "Pool manager", position=3, color=0x14B8A6),
         Role(CREATORS_ROLE_ID, "Creators", position=2, color=0xEC4899),
         Role(BOT_ROLE_ID, "Reelpool", permissions.BOT_ROLE, position=1, managed=True),
     )

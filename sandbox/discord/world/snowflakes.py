@@ -15,22 +15,22 @@ DISCORD_EPOCH_MS = 1_420_070_400_000
 
 
 def at(unix_seconds: float) -> int:
-    """The smallest snowflake of a moment."""
+    """Return the smallest snowflake of a time."""
     return (int(unix_seconds * 1000) - DISCORD_EPOCH_MS) << 22
 
 
 class SnowflakeMint:
-    """Makes new ids, each larger than all before it."""
+    """Generates ids, each larger than all before it."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._last = 0
 
     def next(self) -> int:
-        """A new id of now, or one more than the last if the clock stands or went back."""
+        """Return a new id of the current time, or the last id plus one if the clock has not advanced."""
         self._last = max(self._last + 1, at(self._clock()))
         return self._last
 
     def skip_past(self, used: int) -> None:
-        """Never give out this id or a smaller one again."""
+        """Generate only larger ids from now on."""
         self._last = max(self._last, used)

@@ -1,7 +1,7 @@
-"""The world on disk: an SQLite file that is brought up to date shortly after each change.
+"""Saves the world in an SQLite file shortly after each change.
 
-Changes are gathered for a moment and written in one transaction in a thread. Killing the process loses at most
-that moment and cannot damage the file.
+Changes are collected for `FLUSH_SECONDS` and written in one transaction in a thread. Killing the process loses only
+the changes of that time and cannot damage the file.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _Row = tuple[str, int, bytes | None]
 
 
 class Store:
-    """Keeps the world in a folder.
+    """Saves the world in a folder.
 
     Args:
-        folder: made if it is not there.
-        world: what is kept.
+        folder: created if missing.
+        world: the world to save.
     """
 
     def __init__(self, folder: Path, world: World) -> None:
@@ -64,10 +64,10 @@ class Store:
             connection.executescript(_SCHEMA)
 
     def load(self) -> dict[str, str]:
-        """Put everything kept into the world, and keep what changes from now on.
+        """Load the saved objects into the world, and save its changes from now on.
 
         Returns:
-            The facts that were kept beside it.
+            The saved facts.
         """
         with closing(self._connect()) as connection:
             for kind, _, body in connection.execute("SELECT kind, id, body FROM objects ORDER BY kind, id"):
@@ -77,11 +77,11 @@ class Store:
         return facts
 
     def keep_facts(self, facts: Callable[[], dict[str, str]]) -> None:
-        """Write these facts along with each change."""
+        """Save these facts along with each change."""
         self._facts = facts
 
     async def flush(self) -> None:
-        """Write all changes now."""
+        """Save all changes now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -109,7 +109,7 @@ class Store:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
-                return  # before the server runs; written with the first flush
+                return  # the server is not running yet: saved by the first flush
             self._timer = loop.call_later(FLUSH_SECONDS, self._start_flush)
 
     def _start_flush(self) -> None:
@@ -138,7 +138,7 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path)
         connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode a killed process loses nothing that was committed; only a power cut might
+        # In WAL mode a killed process loses nothing committed; only a power cut may
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 

@@ -1,6 +1,6 @@
-"""Everything there is: users, servers, channels, messages and commands, with the ways to look them up.
+"""Users, servers, channels, messages and commands in memory, with indexes to find them.
 
-The world keeps and finds; what may be done to it is decided by those who call.
+The world checks no permissions: its callers do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class World:
     """The state of the local Discord, in memory.
 
     Attributes:
-        command_rules: whom a server lets use a command, by server and command, then by member or role.
+        command_rules: a server's overrides of who may use a command, by (server, command), then by member or role id.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -45,15 +45,15 @@ class World:
         self._saver: Saver | None = None
 
     def save_with(self, saver: Saver) -> None:
-        """Call `saver` with the kind and id of whatever changes from now on."""
+        """Call `saver` with the kind and id of each object that changes from now on."""
         self._saver = saver
 
     def touch(self, kind: str, object_id: int) -> None:
-        """Note that an object changed and is to be saved."""
+        """Mark an object as changed, to be saved."""
         if self._saver is not None:
             self._saver(kind, object_id)
 
-    # Putting in
+    # Adding
 
     def put_user(self, user: User) -> User:
         """Add or replace a user."""
@@ -88,10 +88,10 @@ class World:
         self.touch("command", command.id)
         return command
 
-    # Taking out
+    # Removing
 
     def remove_message(self, message: Message) -> None:
-        """Take a message away; the object is marked for those who still hold it."""
+        """Remove a message, and mark the object as deleted for those who still hold it."""
         message.deleted = True
         order = self._order[message.channel_id]
         del order[bisect.bisect_left(order, message.id)]
@@ -99,7 +99,7 @@ class World:
         self.touch("message", message.id)
 
     def remove_channel(self, channel: Channel) -> None:
-        """Take a channel away with its messages and threads."""
+        """Remove a channel with its messages and threads."""
         for thread in list(self.threads_of(channel.id)):
             self.remove_channel(thread)
         for message in list(self.messages_of(channel.id)):
@@ -110,14 +110,14 @@ class World:
         self.touch("channel", channel.id)
 
     def remove_command(self, command: Command) -> None:
-        """Take a command away."""
+        """Remove a command."""
         del self.commands[command.id]
         self.touch("command", command.id)
 
     # Finding
 
     def user(self, user_id: int) -> User:
-        """The user with an id.
+        """Return the user with an id.
 
         Raises:
             ApiError: 10013 if there is none.
@@ -127,7 +127,7 @@ class World:
         return self.users[user_id]
 
     def guild(self, guild_id: int) -> Guild:
-        """The server with an id.
+        """Return the server with an id.
 
         Raises:
             ApiError: 10004 if there is none.
@@ -137,7 +137,7 @@ class World:
         return self.guilds[guild_id]
 
     def channel(self, channel_id: int) -> Channel:
-        """The channel with an id.
+        """Return the channel with an id.
 
         Raises:
             ApiError: 10003 if there is none.
@@ -147,7 +147,7 @@ class World:
         return self.channels[channel_id]
 
     def message(self, channel_id: int, message_id: int) -> Message:
-        """A message of a channel.
+        """Return a message of a channel.
 
         Raises:
             ApiError: 10008 if there is none.
@@ -158,44 +158,44 @@ class World:
         return message
 
     def messages_of(self, channel_id: int) -> Iterator[Message]:
-        """A channel's messages, oldest first."""
+        """Return a channel's messages, oldest first."""
         return (self.messages[message_id] for message_id in self._order.get(channel_id, ()))
 
     def messages_before(self, channel_id: int, before: int | None) -> Iterator[Message]:
-        """A channel's messages older than `before`, newest first; from the newest if it is None."""
+        """Return a channel's messages older than `before`, newest first; all of them if it is None."""
         order = self._order.get(channel_id, [])
         end = len(order) if before is None else bisect.bisect_left(order, before)
         return (self.messages[order[index]] for index in range(end - 1, -1, -1))
 
     def messages_after(self, channel_id: int, after: int) -> Iterator[Message]:
-        """A channel's messages newer than `after`, oldest first."""
+        """Return a channel's messages newer than `after`, oldest first."""
         order = self._order.get(channel_id, [])
         return (self.messages[message_id] for message_id in islice(order, bisect.bisect_right(order, after), None))
 
     def threads_of(self, channel_id: int) -> Iterator[Channel]:
-        """A channel's threads, in the order they were made."""
+        """Return a channel's threads, in the order they were made."""
         return (self.channels[thread_id] for thread_id in self._threads.get(channel_id, ()))
 
     def active_threads(self, guild_id: int) -> list[Channel]:
-        """A server's threads that are not archived."""
+        """Return a server's threads that are not archived."""
         return [self.channels[thread_id] for thread_id in self._active_threads.get(guild_id, ())]
 
     def active_thread_count(self, guild_id: int) -> int:
-        """How many threads of a server are not archived."""
+        """Return how many threads of a server are not archived."""
         return len(self._active_threads.get(guild_id, ()))
 
     def channels_of(self, guild_id: int) -> list[Channel]:
-        """A server's channels without threads, in the order of their position."""
+        """Return a server's channels without threads, in the order of their position."""
         found = [self.channels[channel_id] for channel_id in self._channels.get(guild_id, ())]
         return sorted(found, key=lambda channel: (channel.position, channel.id))
 
     def dm_between(self, first: int, second: int) -> Channel | None:
-        """The direct message channel of two users, if they have one."""
+        """Return the direct message channel of two users, if they have one."""
         channel_id = self._dms.get(frozenset({first, second}))
         return None if channel_id is None else self.channels[channel_id]
 
     def open_dm(self, first: int, second: int) -> Channel:
-        """The direct message channel of two users; made if there is none."""
+        """Return the direct message channel of two users; it is created if there is none."""
         found = self.dm_between(first, second)
         if found is not None:
             return found
@@ -204,13 +204,13 @@ class World:
         return channel
 
     def commands_of(self, guild_id: int | None) -> list[Command]:
-        """The commands registered for a server, or the global ones."""
+        """Return the commands registered for a server, or the global ones."""
         return [command for command in self.commands.values() if command.guild_id == guild_id]
 
-    # Rights
+    # Permissions
 
     def permissions_in(self, channel: Channel, user_id: int) -> int:
-        """What a user may do in a channel, a thread or a direct message; 0 if they cannot see it."""
+        """Return a user's permissions in a channel, thread or direct message; 0 if they cannot see it."""
         if channel.guild_id is None:
             return permissions.IN_DM if user_id in channel.recipient_ids else 0
         guild = self.guilds[channel.guild_id]
@@ -230,11 +230,11 @@ class World:
         return allowed if is_member else 0
 
     def can_see(self, channel: Channel, user_id: int) -> bool:
-        """Whether a user sees a channel."""
+        """Return whether a user sees a channel."""
         return bool(self.permissions_in(channel, user_id) & permissions.VIEW_CHANNEL)
 
     def can_read(self, message: Message, user_id: int) -> bool:
-        """Whether a user sees a message: its channel, and the message if it is ephemeral."""
+        """Return whether a user sees a message: its channel, and the message if it is ephemeral."""
         if message.visible_to is not None and message.visible_to != user_id:
             return False
         channel = self.channels.get(message.channel_id)

@@ -58,7 +58,7 @@ export class CommandForm {
     this.drawAdders();
   }
 
-  /** Puts the focus where something is missing, else on the last field. */
+  /** Focuses the first field with something missing, else the last field. */
   focus() {
     const target = this.fields.find((field) => field.isEmpty()) ?? this.fields.at(-1);
     (target?.input ?? this.chip).focus();
@@ -81,7 +81,7 @@ export class CommandForm {
   /**
    * Puts files into the attachment options that are still empty.
    * @param {File[]} files
-   * @returns {boolean} Whether there was a place for any.
+   * @returns {boolean} Whether any file was placed.
    */
   takeFiles(files) {
     const places = this.leaf.options.filter((option) => option.type === OPTION.attachment);
@@ -93,7 +93,7 @@ export class CommandForm {
     return places.length > 0;
   }
 
-  /** Sends the command if everything in it is right. */
+  /** Sends the command if every field is valid. */
   async submit() {
     if (this.sending) return;
     const wrong = this.check();
@@ -123,13 +123,13 @@ export class CommandForm {
     this.node.setAttribute("aria-busy", String(sending));
   }
 
-  /** Shows what is wrong with each field. @returns {OptionField | undefined} The first that is. */
+  /** Shows each field's error. @returns {OptionField | undefined} The first invalid field. */
   check() {
     for (const field of this.fields) field.showError(problemOf(field));
     return this.fields.find((field) => problemOf(field) !== "");
   }
 
-  /** The filled options as the API wants them. @param {File[]} files @param {OptionField} [focused] */
+  /** The filled options as the API expects them. @param {File[]} files @param {OptionField} [focused] */
   values(files, focused = undefined) {
     const sent = (/** @type {OptionField} */ field) =>
       !field.isEmpty() && (!focused || (!field.file && problemOf(field) === ""));
@@ -213,7 +213,7 @@ export class CommandForm {
     this.suggest();
   }
 
-  /** Typing or pasting `name:` inside a field goes on in the field of that name. @param {OptionField} field */
+  /** Typing or pasting `name:` inside a field continues in the field of that name. @param {OptionField} field */
   splitTypedNames(field) {
     const open = this.leaf.options.filter((option) => option === field.option || this.isOpen(option));
     const parts = parseArguments(field.text(), open, field.option);
@@ -267,7 +267,7 @@ export class CommandForm {
   onKey(event) {
     if (event.isComposing) return;
     const field = this.current();
-    /** @type {Record<string, () => boolean>} Each tells whether it used the key. */
+    /** @type {Record<string, () => boolean>} Each returns whether it handled the key. */
     const keys = {
       Enter: () => this.onEnter(event, field),
       Tab: () => this.onTab(event, field),
@@ -281,7 +281,7 @@ export class CommandForm {
       this.typeOnChip(event.key);
   }
 
-  /** Typing while no field has the focus goes on in an option; the key itself lands there. @param {string} key */
+  /** Typing while no field has the focus continues in an option, with the typed key. @param {string} key */
   typeOnChip(key) {
     const open = this.remaining();
     const option = open.find((item) => item.name.startsWith(key)) ?? open[0];
@@ -296,7 +296,7 @@ export class CommandForm {
     return true;
   }
 
-  /** A suggestion is taken when the text names none yet, or when the arrow keys went to one. @param {OptionField} field */
+  /** Whether Enter accepts a suggestion: the text names none yet, or one was selected with the arrow keys. @param {OptionField} field */
   needsPick(field) {
     return hasActive() && (wasMoved() || !field.isSettled());
   }

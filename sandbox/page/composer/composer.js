@@ -1,4 +1,4 @@
-/** The composer: plain text with files, and the way into slash commands. */
+/** The composer: messages with files, and slash commands. */
 
 import { ApiError, postMessage } from "../state/api.js";
 import { CommandForm } from "./command-form.js";
@@ -106,7 +106,7 @@ function commandSuggestion(leaf) {
   };
 }
 
-/** @param {import("../state/types.js").LeafCommand} leaf @param {string} line Arguments typed already. */
+/** @param {import("../state/types.js").LeafCommand} leaf @param {string} line Arguments already typed. */
 function openForm(leaf, line) {
   hideSuggestions();
   form = new CommandForm(leaf, {
@@ -140,7 +140,7 @@ function closeForm() {
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.isComposing) return;
-  /** @type {Record<string, () => boolean>} Each tells whether it used the key. */
+  /** @type {Record<string, () => boolean>} Each returns whether it handled the key. */
   const keys = {
     ArrowDown: () => hasSuggestions() && moved(1),
     ArrowUp: () => hasSuggestions() && moved(-1),
@@ -256,7 +256,7 @@ function startDropping() {
   });
 }
 
-/** Keeps what was typed in the channel that is left and brings back what was typed in the one that is opened. */
+/** Saves the draft of the channel being left, and restores the draft of the one being opened. */
 function changeChannel() {
   const place = `${state.me}/${state.current}`;
   if (place === draftChannel) return;
@@ -269,7 +269,7 @@ function changeChannel() {
   if (matchMedia("(pointer: fine)").matches) input.focus();
 }
 
-/** Says where the text goes, or why nothing can be sent. */
+/** Shows where the text goes, or why nothing can be sent. */
 function showAccess() {
   const channel = state.channels.get(state.current);
   const locked = channel?.thread_metadata?.locked && !actingUser()?.moderator;

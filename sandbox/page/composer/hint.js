@@ -1,4 +1,4 @@
-/** The line that tells newcomers what to try, to members and to moderators. */
+/** A hint with example commands for newcomers: one for members, one for moderators. */
 
 import { leafCommands } from "../state/commands.js";
 import { fillComposer } from "./composer.js";
@@ -25,7 +25,7 @@ const FOR_MODERATORS = {
   examples: ["/pool show", "/pool approvals", "/session start"],
 };
 
-/** Shows the hint until it is dismissed or followed, as far as the bot has the commands it speaks of. */
+/** Shows the hint until it is dismissed or followed, if the bot has its commands. */
 export function startHint() {
   byId("hint-dismiss").addEventListener("click", () => {
     dismiss();
@@ -42,7 +42,7 @@ function current() {
   return actingUser()?.moderator ? FOR_MODERATORS : FOR_MEMBERS;
 }
 
-/** The examples whose commands there are. @param {Hint} hint */
+/** The examples whose commands exist. @param {Hint} hint */
 function usable(hint) {
   const names = leafCommands(state.commands).map((leaf) => `/${leaf.name}`);
   return hint.examples.filter((example) => names.some((name) => isUseOf(name, example)));

@@ -1,4 +1,4 @@
-/** The fields of a command's options: a label, what is typed or chosen, and what is wrong with it. */
+/** The fields of a command's options: label, value and error. */
 
 import { OPTION } from "../state/commands.js";
 import { h, icon, iconButton, uniqueId } from "../lib/dom.js";
@@ -25,7 +25,7 @@ import { choicesOf, findChoice, readOption } from "./option-values.js";
  * @property {(error: string) => void} showError Empty to take it away.
  */
 
-/** From this many characters a field takes a whole row. */
+/** From this many characters on a field takes a whole row. */
 const LONG_TEXT = 70;
 
 /**

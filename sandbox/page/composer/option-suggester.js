@@ -1,4 +1,4 @@
-/** What is offered while an option is filled in: its fixed choices, or what the bot suggests. */
+/** Suggestions for an option: its fixed choices, or the bot's autocomplete. */
 
 import { interact } from "../state/interactions.js";
 import { bestChoice, choicesOf, filterChoices } from "./option-values.js";
@@ -15,8 +15,8 @@ const PAUSE = 200;
 export class OptionSuggester {
   /**
    * @param {(field: OptionField) => {channel_id: string, data: Record<string, unknown>}} describe
-   *   What the bot is told when it is asked about a field.
-   * @param {(field: OptionField) => void} onChosen Called after a choice was put into a field.
+   *   Builds the autocomplete interaction of a field.
+   * @param {(field: OptionField) => void} onChosen Called after a choice was made.
    */
   constructor(describe, onChosen) {
     this.describe = describe;
@@ -28,7 +28,7 @@ export class OptionSuggester {
   }
 
   /**
-   * Shows what can be chosen in a field; the bot's earlier suggestions stay until the new ones are there.
+   * Shows what can be chosen in a field; the bot's earlier suggestions stay until the new ones arrive.
    * @param {OptionField} field
    */
   show(field) {
@@ -41,7 +41,7 @@ export class OptionSuggester {
     if (field.option.autocomplete) this.timer = setTimeout(() => void this.ask(field), PAUSE);
   }
 
-  /** Hides the list; an answer that is still under way is not shown. */
+  /** Hides the list; a pending response is not shown. */
   hide() {
     this.forgetQuestion();
     this.field = undefined;

@@ -1,4 +1,4 @@
-/** What may be typed into a command option: suggestions, and reading the text as a value. */
+/** Values of command options: choices, and parsing of the typed text. */
 
 import { OPTION } from "../state/commands.js";
 import { avatar, roleDot } from "../lib/people.js";
@@ -24,7 +24,7 @@ const BOOLEANS = [
 const BOOLEAN_WORDS = { yes: true, on: true, no: false, off: false };
 
 /**
- * Everything an option can be, or null if it is free text.
+ * Every value of an option, or null if it is free text.
  * @param {CommandOption} option
  * @returns {Choice[] | null}
  */
@@ -73,7 +73,7 @@ function channels(option) {
 }
 
 /**
- * The choices that fit what has been typed; all of them if none does, or if one is named exactly.
+ * The choices that match the typed text; all of them if none does, or if one matches exactly.
  * @param {Choice[]} choices
  * @param {string} text
  * @returns {Choice[]}
@@ -86,10 +86,10 @@ export function filterChoices(choices, text) {
 }
 
 /**
- * Which choice Enter would take for what has been typed.
+ * The choice that Enter selects for the typed text.
  * @param {Choice[]} choices As filterChoices gave them.
  * @param {string} text
- * @returns {number} Its place; -1 if the text fits none.
+ * @returns {number} Its index; -1 if none matches.
  */
 export function bestChoice(choices, text) {
   const exact = findChoice(choices, text);

@@ -72,7 +72,7 @@ export function hasActive() {
 }
 
 /**
- * @returns {boolean} Whether the person went to the active item with the arrow keys.
+ * @returns {boolean} Whether the active item was selected with the arrow keys.
  */
 export function wasMoved() {
   return moved;
@@ -89,7 +89,7 @@ export function moveActive(step) {
   markActive();
 }
 
-/** Takes the active suggestion. */
+/** Accepts the active suggestion. */
 export function pickActive() {
   items[active]?.pick();
 }

@@ -1,4 +1,4 @@
-/** How people look: avatars and badges. */
+/** Avatars and badges of users. */
 
 import { h } from "./dom.js";
 import { displayName, state } from "../state/store.js";

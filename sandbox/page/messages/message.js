@@ -23,7 +23,7 @@ export const FLAGS = { suppressEmbeds: 4, ephemeral: 64, thinking: 128, componen
 const PIN_ADDED = 6;
 const THREAD_CREATED = 18;
 const THREAD_STARTER = 21;
-/** Types that are something a person or app said; every other type is a notice by the system. */
+/** Types of messages by users and apps; every other type is a system message. */
 const SPOKEN = new Set([0, 19, 20, 23, THREAD_STARTER]);
 
 /**
@@ -141,7 +141,7 @@ function renderReply(message) {
   );
 }
 
-/** Messages carry plain user objects; the list of people knows their colours. @param {import("../state/types.js").User} user */
+/** Messages have plain user objects; the list of users has their colours. @param {import("../state/types.js").User} user */
 function known(user) {
   return state.users.get(user.id) ?? user;
 }
@@ -210,7 +210,7 @@ function renderParts(message, context) {
   ];
 }
 
-/** A keyed place in the message, so that one part's coming or going leaves the others alone. @param {string} key @param {HTMLElement[]} children */
+/** A keyed container, so that adding or removing one part does not move the others. @param {string} key @param {HTMLElement[]} children */
 function slot(key, children) {
   return children.length > 0 ? h("div", { class: key, data: { key } }, ...children) : null;
 }
@@ -242,7 +242,7 @@ function renderThinking(message) {
 }
 
 /**
- * Three dots that say something is going on.
+ * Three animated dots: something is in progress.
  * @returns {HTMLElement}
  */
 export function dots() {
@@ -306,7 +306,7 @@ function renderThreadCard(thread) {
   );
 }
 
-/** What the system tells in a line: a thread's beginning, a pin. @param {Message} message */
+/** A system message: a thread's start, a pin. @param {Message} message */
 function noticeOf(message) {
   const { message_id: messageId, channel_id: channelId = "" } = message.message_reference ?? {};
   if (message.type === PIN_ADDED) {
@@ -320,7 +320,7 @@ function noticeOf(message) {
   return ["started a thread: ", name];
 }
 
-/** A line by the system. @param {Message} message */
+/** The row of a system message. @param {Message} message */
 function renderNotice(message) {
   return h(
     "article",

@@ -56,7 +56,7 @@ export function dismissMessage(messageId) {
   draw();
 }
 
-/** Draws every message anew, changed or not. */
+/** Redraws every message, changed or not. */
 export function redrawAll() {
   redraws += 1;
   draw();

@@ -1,4 +1,4 @@
-/** The fields of a modal: what they look like, what they hold, and what they send back. */
+/** The fields of a modal: their elements, values and submitted data. */
 
 import { h, icon } from "../lib/dom.js";
 import { fileChip } from "../lib/file-chips.js";
@@ -32,13 +32,13 @@ const FIELDS = {
  * Makes the field for a component.
  * @param {Component} component
  * @param {string} id The element id a label can refer to.
- * @returns {ModalField | null} Null for a type that is not known.
+ * @returns {ModalField | null} Null for an unknown type.
  */
 export function createModalField(component, id) {
   return FIELDS[component.type]?.(component, id) ?? null;
 }
 
-/** What every component sends back. @param {Component} component */
+/** What every component submits. @param {Component} component */
 function identity(component) {
   return { type: component.type, id: component.id, custom_id: component.custom_id };
 }
@@ -48,7 +48,7 @@ function isRequired(component) {
   return component.required !== false;
 }
 
-/** @param {Component} component @param {number} count @param {number} [limit] How many there are to choose. @returns {string} */
+/** @param {Component} component @param {number} count @param {number} [limit] How many can be chosen. @returns {string} */
 function countProblem(component, count, limit = 25) {
   const least = component.min_values ?? 1;
   const most = component.max_values ?? (component.type === 22 ? limit : 1);

@@ -14,7 +14,7 @@ import { state } from "../state/store.js";
  */
 
 /**
- * Shows a modal. Escape and "Cancel" close it without telling the bot, as in Discord.
+ * Shows a modal. Escape and "Cancel" close it without notifying the bot, as in Discord.
  * @param {string} interactionId The interaction that opened it.
  * @param {ModalData} data
  * @param {string} channelId
@@ -69,7 +69,7 @@ function drawFooter(close) {
   );
 }
 
-/** Shows what went wrong; nothing if the text is empty. @param {HTMLDialogElement} dialog @param {string} text */
+/** Shows an error, or hides it if the text is empty. @param {HTMLDialogElement} dialog @param {string} text */
 function tell(dialog, text) {
   const error = /** @type {HTMLElement} */ (dialog.querySelector(".modal-error"));
   error.replaceChildren(...(text ? [icon("warning"), text] : []));

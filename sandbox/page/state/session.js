@@ -72,7 +72,7 @@ export function connectAs(userId) {
   stopEvents = openEvents({ onOpen: () => void reload(), onEvent: receive, onLost: lost });
 }
 
-/** Loads everything anew after the stream has opened; what arrives meanwhile is applied afterwards. */
+/** Reloads all state after the stream has opened; events that arrive meanwhile are applied afterwards. */
 async function reload() {
   const me = state.me;
   held ??= [];
@@ -211,7 +211,7 @@ function messageArrived(message) {
   else markRead(message.channel_id, message.id);
 }
 
-/** The server tells a thread's count with the thread only; in between the page counts on. @param {Message} message */
+/** The server sends a thread's message count with the thread only; in between the page counts itself. @param {Message} message */
 function countInThread(message) {
   const thread = state.channels.get(message.channel_id);
   if (!thread || !isThread(thread) || message.type === THREAD_STARTER) return;

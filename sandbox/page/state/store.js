@@ -18,7 +18,7 @@ export const state = {
   users: new Map(),
   /** @type {{id: string, name: string, roles: {id: string, name: string, color?: number}[]}} */
   guild: { id: "", name: "", roles: [] },
-  /** @type {Set<string>} People other than the acting one who have something to look at. */
+  /** @type {Set<string>} Users other than the acting one with unread notifications. */
   news: new Set(),
   /** @type {Map<string, Channel>} Text channels and threads. */
   channels: new Map(),

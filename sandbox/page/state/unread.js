@@ -60,7 +60,7 @@ export function markArrived(message) {
   changed("unread");
 }
 
-/** Works the marks out anew for the acting person, from what they have read before. */
+/** Recomputes the unread marks for the acting user from their last read messages. */
 export async function recountUnread() {
   marks.clear();
   changed("unread");
@@ -73,7 +73,7 @@ export async function recountUnread() {
   await Promise.all(stale.map((channel) => recountChannel(channel.id, state.me)));
 }
 
-/** A thread that is over is not in the list of channels. @param {import("./types.js").Channel | undefined} channel */
+/** An archived thread is not in the list of channels. @param {import("./types.js").Channel | undefined} channel */
 function isArchived(channel) {
   return channel?.thread_metadata?.archived ?? false;
 }

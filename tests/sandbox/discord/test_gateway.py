@@ -1,4 +1,4 @@
-"""The gateway, spoken to without a library."""
+"""The gateway, over a plain websocket."""
 
 import json
 import zlib

@@ -76,7 +76,7 @@ async def test_a_user_may_have_left(stage: Stage) -> None:
 
 
 async def test_a_role_comes_with_what_it_may(stage: Stage) -> None:
-    assert await said(stage, "pool managers", role=seed.POOL_KEEPER_ROLE_ID) == "Pool keeper, 0, 3"
+    assert await said(stage, "pool managers", role=seed.POOL_MANAGER_ROLE_ID) == "Pool manager, 0, 3"
 
 
 async def test_a_subcommand_in_a_group(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""The local Discord's memory, its rate limits, and its speed."""
+"""The local Discord's store, its rate limits, and its speed."""
 
 import asyncio
 import os

@@ -101,7 +101,7 @@ async def real_bot(
 
 
 async def started(local: LocalDiscord, task: asyncio.Task[None]) -> None:
-    """Wait until the bot is online; its own fault if it died instead."""
+    """Wait until the bot is online; raises its error if it exited instead."""
     online = asyncio.ensure_future(local.wait_online(10))
     await asyncio.wait({online, task}, return_when=asyncio.FIRST_COMPLETED)
     if task.done():

@@ -1,4 +1,4 @@
-"""A small discord.py bot that does one of everything the sandbox's page has to show."""
+"""A small discord.py bot that uses everything the page can show."""
 
 from io import BytesIO
 from typing import Any, Literal

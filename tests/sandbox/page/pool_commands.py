@@ -1,4 +1,4 @@
-"""Commands in the manner of a shared pool, for tests: every type of option, lists in pages, files for one person."""
+"""Commands like those of a shared pool: every type of option, paged lists, files shown to one user."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def start(
 
 
 class PageButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"pool:page:(?P<number>\d+)"):
-    """Turns a list to a page; it is known again after a restart of the bot."""
+    """Shows a page of a list; works after a restart of the bot."""
 
     def __init__(self, label: str, number: int, *, disabled: bool = False) -> None:
         super().__init__(discord.ui.Button(label=label, custom_id=f"pool:page:{number}", disabled=disabled))

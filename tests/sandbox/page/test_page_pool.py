@@ -96,7 +96,7 @@ async def test_a_mentionable_is_picked_among_people_roles_and_everyone(page: Pag
     names = await listed.locator(".suggestion-label").all_inner_texts()
     assert [name.split("\n")[-1] for name in names] == [
         "Member One", "Member Two", "Moderator", "Operator", "Reelpool",
-        "@everyone", "@Moderator", "@Pool keeper", "@Creators", "@Reelpool",
+        "@everyone", "@Moderator", "@Pool manager", "@Creators", "@Reelpool",
     ]  # fmt: skip
     await page.keyboard.type("moder")
     await expect(listed).to_have_count(2)
@@ -132,10 +132,10 @@ async def test_users_roles_and_channels_are_picked_by_keys(page: Page, server: L
     await expect(page.get_by_test_id("option-input-member")).to_have_value("Member Two")
     await page.keyboard.press("Enter")
     await expect(newest(page).get_by_test_id("content")).to_have_text("Member member-two")
-    await page.get_by_test_id("composer").press_sequentially("/pool managers keep")
+    await page.get_by_test_id("composer").press_sequentially("/pool managers pool m")
     await page.keyboard.press("Enter")
     await page.keyboard.press("Enter")
-    await expect(newest(page).get_by_test_id("content")).to_have_text("Pool keeper, 0, 3")
+    await expect(newest(page).get_by_test_id("content")).to_have_text("Pool manager, 0, 3")
     server.world.open_dm(seed.BOT_ID, seed.MODERATOR_ID)
     await page.get_by_test_id("composer").press_sequentially("/pool channels ")
     listed = page.get_by_test_id("command-list").locator(".suggestion-label")

@@ -1,4 +1,4 @@
-"""A client for the tests of the local UlazAI: sends what it is told, checks nothing."""
+"""A client for the tests of the local UlazAI: sends requests as given, checks nothing."""
 
 import io
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ TEXT = {"prompt": "A dog in a field", "generationMode": "text_to_video", "prompt
 
 
 class Clock:
-    """A clock that only goes when it is told to."""
+    """A clock that advances only when set."""
 
     def __init__(self) -> None:
         self.seconds = 1_000_000.0

@@ -1,4 +1,4 @@
-"""What the local UlazAI still knows after it was stopped."""
+"""What the local UlazAI keeps across a restart."""
 
 from pathlib import Path
 

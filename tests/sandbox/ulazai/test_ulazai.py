@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from sandbox.ulazai import TaskState
-from sandbox.ulazai.progress import absent, jumping, standing_still
+from sandbox.ulazai.progress import absent, constant, jumping
 from tests.local.faults import Fault
 from tests.local.servers import LocalUlazAI
 from tests.sandbox.ulazai.client import TEXT, Client, Clock, running
@@ -200,7 +200,7 @@ async def test_progress_behaves_as_told(client: Client, clock: Clock) -> None:
     task_id = await client.submit()
     client.ulazai.progress = absent
     assert "progress" not in await client.status(task_id)
-    client.ulazai.progress = standing_still(45)
+    client.ulazai.progress = constant(45)
     clock.seconds += 30
     assert (await client.status(task_id))["progress"] == 45
     client.ulazai.progress = jumping

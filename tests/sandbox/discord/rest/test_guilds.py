@@ -28,7 +28,7 @@ async def test_everything_can_be_fetched(stage: Stage) -> None:
     assert guild.approximate_member_count == 5
     assert [channel.name for channel in await guild.fetch_channels()] == ["videos", "general", "moderators"]
     roles = {role.name for role in await guild.fetch_roles()}
-    assert roles == {"@everyone", "Moderator", "Pool keeper", "Creators", "Reelpool"}
+    assert roles == {"@everyone", "Moderator", "Pool manager", "Creators", "Reelpool"}
     assert (await guild.fetch_role(seed.MODERATOR_ROLE_ID)).permissions.manage_guild
     member = await guild.fetch_member(seed.MODERATOR_ID)
     assert (member.name, member.display_name) == ("moderator", "Moderator")

@@ -1,4 +1,4 @@
-"""Draws the clips beside the event loop and keeps them, in a folder or in memory."""
+"""Renders clips in a worker thread and stores them in a folder or in memory."""
 
 import asyncio
 import os
@@ -15,50 +15,50 @@ _NICENESS = 10
 
 @lru_cache(maxsize=2)
 def sample_clip(*, sound: bool) -> bytes:
-    """A real clip of one second, made once per process: for tests that need many videos and look at none."""
+    """Return a playable clip of one second, rendered once per process: for tests that need many videos."""
     return render_clip(ClipSpec("A sample", seconds=1, sound=sound))
 
 
-class ClipShelf:
-    """The clips that are drawn, each under its task's id."""
+class ClipStore:
+    """Rendered clips by their task's id."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Set the shelf up.
+        """Set up the store without touching the disk.
 
         Args:
-            folder: where the clips are kept, made by `open` if missing; None keeps them in memory.
+            folder: folder of the clips, made by `open` if missing; None keeps them in memory.
         """
         self._folder = folder
         self._in_memory: dict[str, bytes] = {}
         self._workers: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
-        """Make ready to draw."""
+        """Make the folder and start the worker thread."""
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
         workers = 2 if (os.cpu_count() or 1) > 2 else 1
-        self._workers = ThreadPoolExecutor(workers, "reelpool-clips", initializer=_step_back)
+        self._workers = ThreadPoolExecutor(workers, "reelpool-clips", initializer=_lower_priority)
 
     async def close(self) -> None:
-        """Drop what has not been begun and wait for what has."""
+        """Cancel the clips not yet begun and wait for the current one."""
         if self._workers is not None:
             await asyncio.to_thread(self._workers.shutdown, cancel_futures=True)
             self._workers = None
 
     def task_ids(self) -> set[str]:
-        """The tasks whose clips are there."""
+        """Return the ids of the tasks whose clips are stored."""
         if self._folder is None:
             return set(self._in_memory)
         return {path.stem for path in self._folder.glob("*.mp4")}
 
     def draw(self, task_id: str, spec: ClipSpec) -> asyncio.Future[None]:
-        """Have a clip drawn; the future is done when it can be read.
+        """Queue a clip for rendering; the future is done once it can be read.
 
         Raises:
-            RuntimeError: the shelf is not open.
+            RuntimeError: the store is not open.
         """
         if self._workers is None:
-            raise RuntimeError("the clip shelf is closed")
+            raise RuntimeError("the clip clips is closed")
         return asyncio.get_running_loop().run_in_executor(self._workers, self._draw_now, task_id, spec)
 
     async def read(self, task_id: str) -> bytes:
@@ -84,7 +84,7 @@ class ClipShelf:
         unfinished.replace(self._folder / f"{task_id}.mp4")
 
 
-def _step_back() -> None:
-    """Let the bot and the page go first: on Linux priorities are per thread."""
+def _lower_priority() -> None:
+    """Run this thread after the bot and the page: on Linux priorities are per thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
