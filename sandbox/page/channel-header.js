@@ -5,7 +5,7 @@ import { renderMarkdown } from "./lib/markdown-view.js";
 import { channelName, isThread, state, subscribe } from "./state/store.js";
 
 /** How long the bot or the connection may be offline before the page shows it, in milliseconds. */
-const PATIENCE = 700;
+const BANNER_DELAY = 700;
 
 let timer = 0;
 
@@ -15,7 +15,7 @@ export function startChannelHeader() {
     if (topics.has("current") || topics.has("channels")) drawHeader();
     if (topics.has("bot") || topics.has("connection")) {
       clearTimeout(timer);
-      timer = setTimeout(drawBanner, problem() ? PATIENCE : 0);
+      timer = setTimeout(drawBanner, problem() ? BANNER_DELAY : 0);
     }
   });
 }

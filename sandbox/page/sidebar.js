@@ -132,15 +132,15 @@ function drawPerson() {
       "span",
       { class: "person-text" },
       h("b", { data: { testid: "acting-user" } }, displayName(me)),
-      h("small", null, `acting as ${standing(me)}`),
+      h("small", null, `acting as ${roleOf(me)}`),
     ),
-    ...(state.news.size > 0 ? [newsDot("Somebody else has news")] : []),
+    ...(state.news.size > 0 ? [newsDot("Another user has unread messages")] : []),
     icon("swap"),
   );
 }
 
 /** @param {import("./state/types.js").User} user @returns {string} */
-function standing(user) {
+function roleOf(user) {
   if (user.operator) return "the bot's owner";
   return user.moderator ? "moderator" : "member";
 }

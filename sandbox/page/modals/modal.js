@@ -70,7 +70,7 @@ function drawFooter(close) {
 }
 
 /** Shows an error, or hides it if the text is empty. @param {HTMLDialogElement} dialog @param {string} text */
-function tell(dialog, text) {
+function showError(dialog, text) {
   const error = /** @type {HTMLElement} */ (dialog.querySelector(".modal-error"));
   error.replaceChildren(...(text ? [icon("warning"), text] : []));
   error.hidden = text === "";
@@ -93,14 +93,14 @@ async function send(dialog, rows, origin) {
     interaction_id: origin.interactionId,
     data: { custom_id: origin.customId, components },
   };
-  tell(dialog, "");
+  showError(dialog, "");
   dialog.setAttribute("aria-busy", "true");
   try {
     const answer = await interact(payload, files);
     if (answer.name !== "INTERACTION_FAILURE") return dialog.close();
-    tell(dialog, answer.data.message || FAILED);
+    showError(dialog, answer.data.message || FAILED);
   } catch (error) {
-    tell(dialog, errorText(error));
+    showError(dialog, errorText(error));
   } finally {
     dialog.setAttribute("aria-busy", "false");
   }

@@ -99,7 +99,7 @@ async function request(path, query = {}, body = undefined) {
 }
 
 /**
- * Keeps an event stream open until told to stop, connecting again when it breaks.
+ * Keeps an event stream open until it is closed, and reconnects when it breaks.
  * @param {{onOpen: () => void, onEvent: (event: ServerEvent) => void, onLost: () => void}} handlers
  * @returns {() => void} Ends the stream for good.
  */

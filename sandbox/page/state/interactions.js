@@ -135,7 +135,7 @@ export async function useComponent(message, component, values = undefined) {
 }
 
 /**
- * What to tell a person about an error while sending.
+ * The message shown for an error while sending.
  * @param {unknown} error
  * @returns {string}
  */

@@ -65,7 +65,7 @@ export function settled() {
 }
 
 /**
- * Tells the views that something changed.
+ * Notifies the views of a change.
  * @param {...Topic} topics
  */
 export function changed(...topics) {
