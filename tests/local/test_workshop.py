@@ -37,17 +37,17 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
         yield stage
 
 
-async def who_am_i(stage: Stage, username: str, channel_id: int) -> str:
+async def whoami(stage: Stage, username: str, channel_id: int) -> str:
     return (await (await stage.local.person(username).slash(channel_id, "who")).answered()).message.content
 
 
 async def test_a_deleted_role_is_gone_from_members_channels_and_the_bot(stage: Stage) -> None:
     workshop, local, guild_id = stage.local.workshop, stage.local, stage.local.guild_id
     guild = stage.bot.guilds[0]
-    assert await who_am_i(stage, "moderator", stage.videos) == "Reelpool Studio: moderator, Moderator, True"
+    assert await whoami(stage, "moderator", stage.videos) == "Reelpool Studio: moderator, Moderator, True"
     workshop.delete_role(guild_id, seed.MODERATOR_ROLE_ID)
     await local.wait_for(lambda: guild.get_role(seed.MODERATOR_ROLE_ID) is None)
-    assert await who_am_i(stage, "moderator", stage.videos) == "Reelpool Studio: moderator, , False"
+    assert await whoami(stage, "moderator", stage.videos) == "Reelpool Studio: moderator, , False"
     assert local.person("moderator").offered(stage.videos) == ["session", "who"]
     with pytest.raises(ClientError, match="access"):
         local.person("moderator").offered(seed.MODERATORS_ID)
@@ -63,12 +63,11 @@ async def test_a_role_is_given_and_taken(stage: Stage) -> None:
     workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
     workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
     assert (
-        await who_am_i(stage, "member-one", stage.videos)
-        == "Reelpool Studio: member-one, Creators, Pool manager, False"
+        await whoami(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Creators, Pool manager, False"
     )
     workshop.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
     workshop.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
-    assert await who_am_i(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Pool manager, False"
+    assert await whoami(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Pool manager, False"
 
 
 async def test_only_a_bot_that_may_receives_members() -> None:
@@ -95,7 +94,7 @@ async def test_only_a_bot_that_may_receives_members() -> None:
 async def test_who_left_can_do_nothing(stage: Stage) -> None:
     stage.local.workshop.remove_member(stage.local.guild_id, seed.MEMBER_ONE_ID)
     with pytest.raises(ClientError, match="access"):
-        await who_am_i(stage, "member-one", stage.videos)
+        await whoami(stage, "member-one", stage.videos)
 
 
 async def test_the_bot_can_neither_post_nor_find_what_was_taken(stage: Stage) -> None:
@@ -122,13 +121,13 @@ async def test_a_second_server_has_its_own_people_roles_and_rights(stage: Stage)
     workshop.add_person("guest", other.id)
     workshop.add_person("host", other.id, role_ids=(manager.id,))
     await local.wait_for(lambda: len(stage.bot.guilds) == 2)
-    assert await who_am_i(stage, "host", channel.id) == "Other studio: host, Owner, True"
-    assert await who_am_i(stage, "guest", channel.id) == "Other studio: guest, , False"
+    assert await whoami(stage, "host", channel.id) == "Other studio: host, Owner, True"
+    assert await whoami(stage, "guest", channel.id) == "Other studio: guest, , False"
     assert local.person("host").offered(channel.id) == ["pool", "session", "who"]
     assert local.person("guest").offered(channel.id) == ["session", "who"]
     for username, place in (("host", stage.videos), ("moderator", channel.id)):
         with pytest.raises(ClientError, match="access"):
-            await who_am_i(stage, username, place)
+            await whoami(stage, username, place)
     with pytest.raises(ClientError, match="valid role"):
         await local.person("host").slash(channel.id, "pool managers", role=seed.CREATORS_ROLE_ID)
 
