@@ -91,3 +91,40 @@ class Refusal(StrEnum):
     CHANNEL_PERMISSIONS = "channel_permissions"
     MODERATORS_ONLY = "moderators_only"
     OPERATOR_ONLY = "operator_only"
+
+
+class Failure(StrEnum):
+    """Why a job has no video, or is unconfirmed. `cogs/rendering/failures.py` has the sentence of each.
+
+    `reason` in the data are words of a person or of the provider.
+    """
+
+    # The provider's answers: `reason`.
+    REJECTED = "rejected"
+    OUT_OF_CREDITS = "out_of_credits"
+    FAILED_AT_PROVIDER = "failed_at_provider"
+    PICTURE_GONE = "picture_gone"
+
+    # Nobody knows what became of it: `hours`.
+    UNCLEAR = "unclear"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+    NO_VIDEO = "no_video"
+    TOO_LATE = "too_late"
+    NOBODY_DECIDED = "nobody_decided"
+    NOTHING_MADE = "nothing_made"
+
+    # Approvals: `reason`, `hours`.
+    DENIED = "denied"
+    APPROVAL_EXPIRED = "approval_expired"
+    SESSION_OVER = "session_over"
+
+
+class WaitReason(StrEnum):
+    """Why queued jobs are not submitted yet. `cogs/rendering/failures.py` has the words of each."""
+
+    BUSY = "busy"
+    IN_TROUBLE = "in_trouble"
+    OUT_OF_CREDITS = "out_of_credits"
+    ACCOUNT_REFUSED = "account_refused"
+    UNREACHABLE = "unreachable"

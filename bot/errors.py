@@ -145,23 +145,21 @@ class TransitionError(ReelpoolError):
 class ProviderError(ReelpoolError):
     """The provider did not do what was asked."""
 
-    @property
-    def user_text(self) -> str:
-        """Says that it is the provider's trouble."""
-        return "UlazAI could not make this video."
-
 
 class NotStartedError(ProviderError):
     """It is certain that nothing was started or spent."""
 
 
 class ProviderRejectedError(NotStartedError):
-    """400: the input is invalid; the message is the provider's own."""
+    """400: the input is invalid.
 
-    @property
-    def user_text(self) -> str:
-        """The provider's reason."""
-        return f"UlazAI did not accept this request: {self}"
+    Attributes:
+        reason: the provider's own words; None: it gave no reason.
+    """
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason or "no reason given")
+        self.reason = reason
 
 
 class ProviderKeyError(NotStartedError):
@@ -174,11 +172,6 @@ class ProviderOutOfCreditsError(NotStartedError):
     def __init__(self, needed: int | None = None, balance: int | None = None) -> None:
         super().__init__(f"the account has too few credits (needed {needed}, there are {balance})")
         self.needed, self.balance = needed, balance
-
-    @property
-    def user_text(self) -> str:
-        """Whom to ask."""
-        return "This bot's UlazAI account has run out of credits. Please tell a moderator."
 
 
 class ProviderNotFoundError(NotStartedError):

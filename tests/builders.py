@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason
 from bot.jobs.models import Job, Requester
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings
@@ -13,6 +14,7 @@ from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
 
+FAILURE = Reason(Failure.FAILED_AT_PROVIDER, {"reason": "too dark"})
 UNLIMITED = Limits(active_jobs=0, window_credits=0, window_hours=0)
 PLENTY = 1_000_000
 GUILD, CHANNEL, MEMBER = 100, 200, 300

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.codes import Reason
 from bot.pools.models import Limits, Session, Usage
 from bot.pools.policy import ApprovalCause
 from bot.pools.rules.quota import credits_left
@@ -61,7 +62,7 @@ class Job:
         charged_credits: what the provider took; None until it has taken something.
         refunded_credits: what came back of the charge of a job that failed.
         account_credits: the provider account's balance after this job, where it was said.
-        failure: why there is no video, in words for the member.
+        failure: why there is no video, or why it is unconfirmed; its code is a `Failure`.
         card_message_id: of the status card.
         thread_id: of the thread that gets the result, once there is one.
         delivery_began_at: when the outcome was about to be posted for the first time.
@@ -82,7 +83,7 @@ class Job:
     task_id: str | None = None
     estimate: Estimate | None = None
     video_url: str | None = None
-    failure: str | None = None
+    failure: Reason | None = None
     submitted_at: datetime | None = None
     finished_at: datetime | None = None
     card_message_id: int | None = None

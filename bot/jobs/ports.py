@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from bot.codes import WaitReason
 from bot.jobs.models import Approval, Job
 from bot.jobs.polling.policy import PollState
 
@@ -24,7 +25,7 @@ class JobStatus:
 
     Attributes:
         watch: of a job that the provider is working on.
-        waiting: why a queued job is not sent yet, in words for the member.
+        waiting: why a queued job is not submitted yet.
         retry_at: when it will be tried again.
         place: of a queued job in its server's line; 1 is the next one.
         expected_at: when it should be sent.
@@ -33,7 +34,7 @@ class JobStatus:
 
     job: Job
     watch: PollState | None = None
-    waiting: str | None = None
+    waiting: WaitReason | None = None
     retry_at: datetime | None = None
     place: int | None = None
     expected_at: datetime | None = None

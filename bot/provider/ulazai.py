@@ -136,7 +136,7 @@ def request_body(request: GenerationRequest) -> dict[str, Any]:
 def _raise_for_refusal(response: aiohttp.ClientResponse, body: _Json) -> None:
     match response.status:
         case 400:
-            raise ProviderRejectedError(_text(body.get("error")) or "it gave no reason.")
+            raise ProviderRejectedError(_text(body.get("error")))
         case 401:
             raise ProviderKeyError("the provider refused the key")
         case 402:

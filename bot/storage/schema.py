@@ -23,6 +23,8 @@ from sqlalchemy import (
     text,
 )
 
+from bot.codes import Reason
+
 # The words that columns may hold: the enums of the rooms above are held to them by a test.
 JOB_STATES = (
     "awaiting_approval",
@@ -69,6 +71,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value else None
 
 
+class ReasonText(TypeDecorator[Reason]):
+    """A code with its data: a `Reason` in Python, JSON in the file."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Reason | None, dialect: Dialect) -> str | None:
+        """Write JSON."""
+        del dialect
+        return value.to_json() if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Reason | None:
+        """Read JSON."""
+        del dialect
+        return None if value is None else Reason.from_json(value)
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -106,7 +125,7 @@ jobs = Table(
     Column("estimate_low_seconds", Float),
     Column("estimate_high_seconds", Float),
     Column("video_url", Text),
-    Column("failure", Text),
+    Column("failure", ReasonText),
     Column("created_at", UtcDateTime, nullable=False),
     Column("submitted_at", UtcDateTime),
     Column("finished_at", UtcDateTime),

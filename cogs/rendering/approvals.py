@@ -12,6 +12,7 @@ from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
 from bot.pools.models import LowBalanceNotice, Pool
 from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
 from bot.pools.rules.quota import has_window
+from cogs.rendering.failures import failure
 from cogs.rendering.jobs import settings
 from cogs.rendering.refusals import refusal
 from cogs.rendering.text import fit, plain, quoted, relative, short
@@ -134,7 +135,7 @@ def _decision_line(case: ApprovalCase) -> str:
     approval = case.approval
     when = relative(approval.decided_at) if approval.decided_at else ""
     if approval.decision is ApprovalDecision.EXPIRED or approval.decided_by is None:
-        return f"{when}. {plain(case.job.failure or 'Nobody decided.')}"
+        return f"{when}. {failure(case.job.failure)}"
     reason = f": {plain(approval.reason)}" if approval.reason else "."
     return f"by <@{approval.decided_by}> {when}{reason}"
 

@@ -9,7 +9,8 @@ from bot.jobs.polling.policy import progress_now
 from bot.jobs.ports import JobStatus
 from bot.pools.rules.quota import has_window, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
-from cogs.rendering.text import cut, fit, plain, quoted, relative, short
+from cogs.rendering.failures import failure, own_words, wait_reason
+from cogs.rendering.text import cut, fit, quoted, relative, short
 
 _PROMPT_ON_CARD = 1200
 _THREAD_NAME = 90
@@ -106,13 +107,13 @@ def _explanation(status: JobStatus) -> str:
             until = f"it expires {relative(status.expires_at)}. " if status.expires_at else ""
             return f"{until}`/cancel` takes it back."
         case JobState.QUEUED if status.waiting:
-            return f"{', '.join((status.waiting, *_turn(status)))}. `/cancel` takes it back."
+            return f"{', '.join((wait_reason(status.waiting), *_turn(status)))}. `/cancel` takes it back."
         case JobState.FAILED:
-            return f"{plain(job.failure or '')} {_money_back(job)}"
+            return f"{failure(job.failure)} {_money_back(job)}"
         case JobState.UNCONFIRMED:
             return "your credits stay held until a moderator has looked."
         case JobState.DENIED | JobState.EXPIRED:
-            return plain(job.failure or "")
+            return (own_words if job.state is JobState.DENIED else failure)(job.failure)
         case _:
             return ""
 
@@ -162,11 +163,11 @@ def _outcome_text(job: Job, overview: MemberUsage, *, attached: bool) -> str:
         link = f"<{job.video_url}>" if attached else job.video_url
         return f"your video is ready: {link}\nCredits used: **{job.credits}**. {left}"
     if job.state is JobState.UNCONFIRMED:
-        return f"{plain(job.failure or '')} {_held_back(job)}"
+        return f"{failure(job.failure)} {_held_back(job)}"
     if job.state is JobState.DENIED:
-        reason = f": {plain(job.failure)}" if job.failure else "."
-        return f"a moderator denied this video{reason}\n{_money_back(job)} {left}"
-    return f"there is no video: {plain(job.failure or 'UlazAI gave no reason.')} {_money_back(job)} {left}"
+        reason = own_words(job.failure)
+        return f"a moderator denied this video{f': {reason}' if reason else '.'}\n{_money_back(job)} {left}"
+    return f"there is no video: {failure(job.failure)} {_money_back(job)} {left}"
 
 
 def _held_back(job: Job) -> str:
@@ -277,7 +278,7 @@ def _unconfirmed_line(job: Job, hint: str) -> str:
     place = f" in <#{job.thread_id}>" if job.thread_id else ""
     return (
         f"**{job.id}** for <@{job.requester.member_id}>{place}, {job.credits} credits, since <t:{moment}:R>: "
-        f"{short(job.request.prompt)}\n-# {plain(job.failure or '')} {hint}"
+        f"{short(job.request.prompt)}\n-# {failure(job.failure)} {hint}"
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bot import __main__, app
+from bot.codes import Reason
 from bot.errors import TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.store.repository import JobRepository
@@ -30,7 +31,7 @@ class CarelessRepository(JobRepository):
         await self._begin_late(job_id)
         return await super().requeue(job_id)
 
-    async def mark_unconfirmed(self, job_id: int, failure: str) -> Job:
+    async def mark_unconfirmed(self, job_id: int, failure: Reason) -> Job:
         await self._begin_late(job_id)
         return await super().mark_unconfirmed(job_id, failure)
 

@@ -117,8 +117,8 @@ async def test_blank_prompt_in_the_form_is_refused(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ([], "no image"),
-        ([("notes.txt", b"words")], "not an image"),
+        ([], "image"),
+        ([("notes.txt", b"words")], "image"),
         ([("cat.gif", picture(kind="GIF"))], "GIF"),
     ],
 )

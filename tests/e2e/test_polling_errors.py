@@ -2,6 +2,8 @@
 
 import pytest
 
+from bot.codes import Failure, Reason
+from cogs.rendering.failures import failure
 from sandbox.ulazai import progress
 from sandbox.ulazai.values import ProgressPolicy
 from tests.e2e.stage import STATUS, Stage
@@ -99,7 +101,7 @@ async def test_failed_job_without_a_word_about_credits(stage: Stage) -> None:
     body = {"success": True, "data": {"status": "failed"}}
     stage.ulazai.faults.add("GET", STATUS, Fault(status=200, body=body), times=None)
     told = await stage.outcome(await stage.ask())
-    assert "UlazAI could not make this video" in told.content
+    assert failure(Reason(Failure.FAILED_AT_PROVIDER)) in told.content
     assert "None" not in told.content
     await stage.delivered()
     assert stage.states == ["failed"]

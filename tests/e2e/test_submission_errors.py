@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.codes import Failure, Reason, WaitReason
+from cogs.rendering.failures import failure, wait_reason
 from tests.e2e.stage import GENERATE, Stage, running_bot, servers, staged, text_of
 from tests.local.faults import Fault
 
@@ -82,7 +84,7 @@ async def test_revoked_key_keeps_jobs_queued_until_it_works_again(stage: Stage) 
     stage.ulazai.revoke_key()
     cards = [await stage.ask(f"number {n}") for n in range(3)]
     for card in cards:
-        await stage.card_says(card, "its operator has to look")
+        await stage.card_says(card, wait_reason(WaitReason.ACCOUNT_REFUSED))
     assert stage.balance == (165, 0)
     stage.ulazai.restore_key()
     for card in cards:
@@ -128,7 +130,7 @@ async def test_refused_input_fails_with_the_providers_words_and_the_credits_come
 async def test_refused_input_without_readable_words_still_fails_in_words(stage: Stage, body: str) -> None:
     stage.ulazai.faults.add("POST", GENERATE, Fault(status=400, body=body))
     told = await stage.outcome(await stage.ask())
-    assert "UlazAI did not accept this request" in told.content
+    assert failure(Reason(Failure.REJECTED)) in told.content
     assert not any(sign in told.content for sign in ("{", "html", "None"))
 
 

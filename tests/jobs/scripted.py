@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.codes import WaitReason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Approval, Job, JobState, Requester
 from bot.jobs.moderation.approval_repository import ApprovalRepository
@@ -203,8 +204,8 @@ class Stage:
         async with self.repository._database.reading() as connection:
             return await ledger.balance(connection, job_id=job.id)
 
-    def waiting(self, job: Job) -> str | None:
-        """What the job's card says of why it waits."""
+    def waiting(self, job: Job) -> WaitReason | None:
+        """Why the job's card says that it waits."""
         return self.status(job).waiting
 
     def status(self, job: Job) -> JobStatus:

@@ -9,7 +9,7 @@ from bot.errors import PoolEmptyError, RefusedError, RightsError, TransitionErro
 from bot.jobs.models import JobState
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.provider.models import Submission
-from tests.builders import MEMBER
+from tests.builders import FAILURE, MEMBER
 from tests.pools.machine import Machine
 from tests.pools.model import JobModel
 
@@ -47,7 +47,7 @@ class JobActions(Machine):
 
     def fail(self, job_id: int, variant: int) -> None:
         refunded, sources = variant % 3 > 0, {QUEUED, SUBMITTING, PROCESSING}
-        if job := self.moved(job_id, sources, lambda: self.jobs.fail(job_id, "no", refunded=refunded)):
+        if job := self.moved(job_id, sources, lambda: self.jobs.fail(job_id, FAILURE, refunded=refunded)):
             job.state = FAILED
             if job.charged is None:
                 job.release()
@@ -83,14 +83,14 @@ class JobActions(Machine):
             job.release()
 
     def expire(self, job_id: int, _: int) -> None:
-        if job := self.moved(job_id, {AWAITING}, lambda: self.approvals.expire(job_id, "too late")):
+        if job := self.moved(job_id, {AWAITING}, lambda: self.approvals.expire(job_id, FAILURE)):
             job.state = JobState.EXPIRED
             job.release()
 
     def mark_unconfirmed(self, job_id: int, variant: int) -> None:
         """Only the provider knows whether it keeps the price."""
         sources = {SUBMITTING, PROCESSING}
-        if job := self.moved(job_id, sources, lambda: self.jobs.mark_unconfirmed(job_id, "who knows")):
+        if job := self.moved(job_id, sources, lambda: self.jobs.mark_unconfirmed(job_id, FAILURE)):
             job.state, job.was_taken = UNCONFIRMED, variant % 2 > 0
             if job.charged is None and job.was_taken:
                 self.account -= job.price
@@ -106,7 +106,7 @@ class JobActions(Machine):
                 job.charge(job.price)
 
     def confirm_nothing(self, job_id: int, _: int) -> None:
-        if job := self.decided(job_id, lambda guild_id: self.decisions.confirm_nothing(job_id, guild_id, "no")):
+        if job := self.decided(job_id, lambda guild_id: self.decisions.confirm_nothing(job_id, guild_id, FAILURE)):
             self.is_decided_wrongly |= job.was_taken
             job.state = FAILED
             job.release() if job.charged is None else job.refund()
@@ -121,7 +121,7 @@ class JobActions(Machine):
             job.hold_again()
 
     def settle_undecided(self, job_id: int, _: int) -> None:
-        if job := self.moved(job_id, {UNCONFIRMED}, lambda: self.jobs.settle_undecided(job_id, "nobody")):
+        if job := self.moved(job_id, {UNCONFIRMED}, lambda: self.jobs.settle_undecided(job_id, FAILURE)):
             self.is_decided_wrongly |= not job.was_taken
             job.state = FAILED
             if job.charged is None:

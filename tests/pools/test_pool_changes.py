@@ -17,7 +17,7 @@ from bot.pools.service import PoolService
 from bot.provider.models import Submission
 from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, requester
+from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, requester
 from tests.clock import FakeClock
 from tests.jobs.moderation.test_outbox import ScriptedModerators
 from tests.sessions.session_books import MANAGER, Desk, asker_in, plan
@@ -115,12 +115,12 @@ async def denial(stage: Stage) -> Callable[[], Awaitable[object]]:
 
 async def expiry(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.take(80, is_asked=True)
-    return lambda: stage.approvals.expire(job.id, "nobody decided")
+    return lambda: stage.approvals.expire(job.id, FAILURE)
 
 
 async def refund(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.accepted(80, 80)
-    return lambda: stage.desk.jobs.fail(job.id, "no video")
+    return lambda: stage.desk.jobs.fail(job.id, FAILURE)
 
 
 async def charge_below_the_hold(stage: Stage) -> Callable[[], Awaitable[object]]:

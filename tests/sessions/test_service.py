@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from bot.codes import Refusal
 from bot.errors import ChangeRefusedError, NotAllowedError, PoolEmptyError, RefusedError
 from bot.jobs.models import JobState
 from bot.jobs.validation import LOWEST_PRICE
@@ -18,8 +19,9 @@ from bot.provider.models import Submission
 from bot.sessions.models import MemberShare, Summary
 from bot.sessions.queries import read_session_statuss
 from bot.storage.database import Database
-from tests.builders import GUILD, MEMBER, TEXT_REQUEST
+from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST
 from tests.clock import FakeClock
+from tests.refusals import refused
 from tests.sessions.session_books import CHEAPEST, DEPOSIT, MANAGER, OTHER, Desk, asker_in, plan
 
 
@@ -114,7 +116,7 @@ async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(des
     assert ending.status.making == 2
     assert await desk.funds() == Funds(available=890, held=110)
     await desk.jobs.accept(running.id, Submission("task", 50))
-    await desk.jobs.fail(failing.id, "no")
+    await desk.jobs.fail(failing.id, FAILURE)
     ended = await desk.session(session.id)
     assert (ended.available, ended.held, ended.spent, ended.returned) == (0, 0, 50, 250)
     assert await desk.funds() == Funds(available=950, spent=50)
@@ -161,7 +163,7 @@ async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(d
     session = await desk.start(plan(300, minutes=10))
     assert await desk.service.end_by_itself(session.id) is None
     desk.clock.advance(600)
-    with pytest.raises(RefusedError, match="over"):
+    with refused(Refusal.SESSION_IS_OVER):
         await desk.take(asker_in(session))
     assert await desk.service.end_by_itself(session.id)
     ended = await desk.session(session.id)
@@ -175,7 +177,7 @@ async def test_a_budget_that_pays_nothing_more_ends_it_once_no_job_can_give_back
     job = await desk.submitted(asker_in(session))
     assert (await desk.session(session.id)).available < LOWEST_PRICE
     assert await desk.service.end_by_itself(session.id) is None
-    await desk.jobs.fail(job.id, "no")
+    await desk.jobs.fail(job.id, FAILURE)
     assert await desk.service.end_by_itself(session.id) is None
     await desk.made(asker_in(session))
     assert await desk.service.end_by_itself(session.id)
@@ -206,7 +208,7 @@ async def test_standing_counts_what_is_ready_in_the_making_and_untold(desk: Desk
     await desk.take(asker_in(session))
     status = await desk.status(session.id)
     assert (status.ready, status.making, status.untold, status.is_settled) == (1, 2, 0, False)
-    await desk.jobs.mark_unconfirmed(told.id, "who knows")
+    await desk.jobs.mark_unconfirmed(told.id, FAILURE)
     status = await desk.status(session.id)
     assert (status.making, status.untold) == (1, 1)
     await desk.service.record_summary(session.id)
@@ -221,7 +223,7 @@ async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
         await desk.made(asker_in(session)),
     ]
     failed = await desk.submitted(asker_in(session, OTHER))
-    await desk.jobs.fail(failed.id, "no")
+    await desk.jobs.fail(failed.id, FAILURE)
     await desk.service.end(session.id, GUILD, MANAGER)
     summary = await desk.service.summary(session)
     assert [job.id for job in summary.jobs] == [*(job.id for job in made), failed.id]

@@ -23,7 +23,7 @@ from bot.provider.models import Submission
 from bot.sessions.queries import read_jobs_of
 from bot.storage.database import Database
 from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
-from tests.builders import GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
+from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
 from tests.clock import FakeClock
 from tests.properties import STEPS
 from tests.sessions.session_books import DEPOSIT, MANAGER, Desk, asker_in, plan
@@ -91,11 +91,11 @@ class Money(RuleBasedStateMachine):
 
     @rule(job_id=taken, refunded=st.booleans())
     def fail(self, job_id: int, refunded: bool) -> None:
-        self.attempt(self.outbox.jobs.fail(job_id, "no", refunded=refunded))
+        self.attempt(self.outbox.jobs.fail(job_id, FAILURE, refunded=refunded))
 
     @rule(job_id=taken)
     def lose_and_send_again(self, job_id: int) -> None:
-        self.attempt(self.outbox.jobs.mark_unconfirmed(job_id, "who knows"))
+        self.attempt(self.outbox.jobs.mark_unconfirmed(job_id, FAILURE))
         self.attempt(self.outbox.decisions.send_again(job_id, GUILD))
 
     @rule(job_id=taken)

@@ -12,7 +12,7 @@ from bot.jobs.ports import Posted
 from bot.pools.models import SessionEnd
 from bot.sessions.models import nonce
 from bot.storage.database import Database
-from tests.builders import GUILD, MEMBER, TEXT_REQUEST
+from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST
 from tests.sessions.discord_stand_in import AWAY, MANAGER, REFUSED, TERMS, Hall
 
 
@@ -163,7 +163,7 @@ async def test_unconfirmed_job_does_not_hold_up_the_summary(hall: Hall) -> None:
     session = await hall.opened()
     job = await hall.take(session, 1)
     await hall.jobs.begin_submission(job.id)
-    await hall.jobs.mark_unconfirmed(job.id, "who knows")
+    await hall.jobs.mark_unconfirmed(job.id, FAILURE)
     await hall.jobs.record_delivery(job.id, Posted(1, 2))
     await hall.keeper.end(session.id, GUILD, MANAGER)
     await hall.pass_time(0)

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from bot.codes import TEXT, Failure, Reason
 from bot.jobs.models import JobState
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
@@ -22,7 +23,7 @@ from bot.pools.service import PoolService
 from bot.storage.database import Database
 from bot.storage.migrations import HEAD
 from bot.storage.upgrade import alembic_config
-from tests.builders import GUILD, UNLIMITED, requester, take
+from tests.builders import FAILURE, GUILD, UNLIMITED, requester, take
 from tests.clock import FakeClock
 from tests.storage.test_database import url_of
 
@@ -53,16 +54,21 @@ ENTRY = (
 )
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file as the version without pools left it: one server with every kind of job, and one with a single job."""
-    path = tmp_path / "a.db"
+def migrate(path: Path, revision: str) -> None:
+    """Bring a file to a version, forward or back."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        (command.downgrade if revision.startswith("-") else command.upgrade)(config, revision)
     engine.dispose()
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file as the version without pools left it: one server with every kind of job, and one with a single job."""
+    path = tmp_path / "a.db"
+    migrate(path, "0001")
     with closing(sqlite3.connect(path)) as file, file:
         for number, job in enumerate((*((GUILD, *job) for job in JOBS), (OTHER_GUILD, *JOBS[4])), start=1):
             guild_id, state, charged, refunded, entries = job
@@ -146,8 +152,8 @@ async def test_old_jobs_go_on_and_new_ones_are_taken(old: Path) -> None:
     async with Database.open(url_of(old)) as database:
         repository = JobRepository(database, FakeClock())
         assert {job.state for job in await repository.unfinished()} >= {JobState.QUEUED, JobState.PROCESSING}
-        await repository.fail(1, "no")
-        await repository.fail(4, "no")
+        await repository.fail(1, FAILURE)
+        await repository.fail(4, FAILURE)
         async with database.reading() as connection:
             assert (await ledger.recount(connection))[GUILD] == Funds(
                 available=HELD + CHARGED, held=2 * HELD, spent=BEFORE.spent - CHARGED
@@ -162,3 +168,83 @@ async def test_a_file_without_jobs_has_no_pool_yet(tmp_path: Path) -> None:
         pass
     assert contents(tmp_path / "a.db", "pools") == []
     assert contents(tmp_path / "a.db", "ledger_entries") == []
+
+
+FAILURES = (
+    # state, what 0.1.0 wrote, and what is read now
+    ("failed", "UlazAI did not accept this request: too\ndark", Reason(Failure.REJECTED, {"reason": "too\ndark"})),
+    ("failed", "UlazAI did not accept this request: it gave no reason.", Reason(Failure.REJECTED, {"reason": None})),
+    (
+        "failed",
+        "This bot's UlazAI account has run out of credits. Please tell a moderator.",
+        Reason(Failure.OUT_OF_CREDITS),
+    ),
+    ("failed", "UlazAI could not make this video.", Reason(Failure.FAILED_AT_PROVIDER)),
+    (
+        "failed",
+        "Discord does not have your picture any more; please send it again.",
+        Reason(Failure.PICTURE_GONE),
+    ),
+    (
+        "unconfirmed",
+        "UlazAI did not say whether it started this video, so I won't send it again by itself.",
+        Reason(Failure.UNCLEAR),
+    ),
+    (
+        "unconfirmed",
+        "I was stopped while I was sending this video to UlazAI, so I won't send it again by itself.",
+        Reason(Failure.INTERRUPTED),
+    ),
+    ("unconfirmed", "UlazAI does not know this video any more.", Reason(Failure.LOST)),
+    ("unconfirmed", "UlazAI says that this video is done, but gives no link to it.", Reason(Failure.NO_VIDEO)),
+    (
+        "unconfirmed",
+        "UlazAI is still not done with this video, so a moderator has to look.",
+        Reason(Failure.TOO_LATE),
+    ),
+    (
+        "failed",
+        "Nobody decided within 48 hours whether it was made, so it counts as paid.",
+        Reason(Failure.NOBODY_DECIDED, {"hours": 48.0}),
+    ),
+    ("failed", "A moderator found that UlazAI made nothing of it.", Reason(Failure.NOTHING_MADE)),
+    ("expired", "No moderator decided within 1.5 hours.", Reason(Failure.APPROVAL_EXPIRED, {"hours": 1.5})),
+    ("expired", "Its session ended before a moderator decided.", Reason(Failure.SESSION_OVER)),
+    (
+        "denied",
+        "No moderator decided within 1.5 hours.",
+        Reason(Failure.DENIED, {"reason": "No moderator decided within 1.5 hours."}),
+    ),
+    ("denied", None, Reason(Failure.DENIED, {"reason": None})),
+    ("failed", '{"code": "content ✓"}', Reason(TEXT, {"text": '{"code": "content ✓"}'})),
+    ("failed", "", Reason(TEXT, {"text": ""})),
+    ("succeeded", None, None),
+)
+
+
+@pytest.fixture
+def with_failures(tmp_path: Path) -> Path:
+    """A file as 0.1.0 left it, with every failure that it knew."""
+    path = tmp_path / "a.db"
+    migrate(path, "0002")
+    with closing(sqlite3.connect(path)) as file, file:
+        for number, (state, failure, _) in enumerate(FAILURES, start=1):
+            file.execute(JOB, (number, GUILD, state, HELD, None, None, f"task-{number}"))
+            file.execute("UPDATE jobs SET failure = ? WHERE id = ?", (failure, number))
+    return path
+
+
+async def test_the_sentences_of_failures_become_codes_with_their_numbers(with_failures: Path) -> None:
+    async with Database.open(url_of(with_failures)) as database:
+        repository = JobRepository(database, FakeClock())
+        found = [await repository.get(number) for number in range(1, len(FAILURES) + 1)]
+    assert [job.failure for job in found if job] == [failure for _, _, failure in FAILURES]
+    # Each is in the row as a code, also one whose sentence nobody knows.
+    assert all('"code": ' in row["failure"] for row in contents(with_failures, "jobs") if row["failure"])
+
+
+def test_failures_go_back_as_sentences(with_failures: Path) -> None:
+    migrate(with_failures, "head")
+    migrate(with_failures, "-1")
+    written = [row["failure"] for row in contents(with_failures, "jobs")]
+    assert written == [failure or None for _, failure, _ in FAILURES]

@@ -7,6 +7,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason
 from bot.errors import RefusedError, RightsError, TransitionError
 from bot.jobs.models import ApprovalCase, ApprovalDecision, Job, JobState
 from bot.jobs.store.approval_queries import (
@@ -74,7 +75,8 @@ class ApprovalRepository:
         now = self._clock.now()
         async with self._database.transaction() as connection:
             await _decidable(connection, job_id, guild_id, moderator_id)
-            job = await move(connection, job_id, AWAITING, JobState.DENIED, failure=reason, **new_outcome(now))
+            failure = Reason(Failure.DENIED, {"reason": reason})
+            job = await move(connection, job_id, AWAITING, JobState.DENIED, failure=failure, **new_outcome(now))
             await ledger.release(connection, account_of(job), job.held_credits, now)
             return await _decided(connection, job, ApprovalDecision.DENIED, moderator_id, now, reason)
 
@@ -83,7 +85,7 @@ class ApprovalRepository:
         async with self._database.reading() as connection:
             await _decidable(connection, job_id, guild_id, moderator_id)
 
-    async def expire(self, job_id: int, failure: str) -> Job:
+    async def expire(self, job_id: int, failure: Reason) -> Job:
         """`awaiting_approval -> expired`: nobody decided in time, and the hold comes back."""
         async with self._database.transaction() as connection:
             return await expire_job(connection, job_id, failure, self._clock.now())

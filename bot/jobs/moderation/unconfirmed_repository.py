@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
+from bot.codes import Reason
 from bot.errors import TransitionError
 from bot.jobs.models import Job, JobState, SurroundingBalances
 from bot.jobs.store.queries import NOT_TOLD, account_of, job_of, move, unique_task
@@ -37,7 +38,7 @@ class UnconfirmedRepository:
             with unique_task(job_id):
                 return await move(connection, job_id, _UNCONFIRMED, JobState.PROCESSING, **values)
 
-    async def confirm_nothing(self, job_id: int, guild_id: int, failure: str) -> Job:
+    async def confirm_nothing(self, job_id: int, guild_id: int, failure: Reason) -> Job:
         """`unconfirmed -> failed`: nothing was made, and what was held or charged comes back."""
         now = self._clock.now()
         async with self._database.transaction() as connection:

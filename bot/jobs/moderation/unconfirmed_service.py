@@ -1,11 +1,11 @@
 """What moderators decide about a job of which nobody knows whether it was made and paid."""
 
+from bot.codes import Failure, Reason
 from bot.errors import ProviderError, ProviderNotFoundError, RefusedError, TransitionError
 from bot.jobs.models import Job, SurroundingBalances
 from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.provider.ports import VideoProvider
 
-_NOTHING_MADE = "A moderator found that UlazAI made nothing of it."
 _DECIDED = "This has been decided already."
 _MAX_TASK_ID = 200
 
@@ -64,7 +64,7 @@ class UnconfirmedService:
             RefusedError: it was decided already.
         """
         try:
-            return await self._repository.confirm_nothing(job_id, guild_id, _NOTHING_MADE)
+            return await self._repository.confirm_nothing(job_id, guild_id, Reason(Failure.NOTHING_MADE))
         except TransitionError:
             raise RefusedError(_DECIDED) from None
 

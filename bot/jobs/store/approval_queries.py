@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.codes import Failure, Reason
 from bot.errors import TransitionError
 from bot.jobs.models import Approval, ApprovalDecision, Job, JobState
 from bot.jobs.store.queries import account_of, job_of, move, new_outcome
@@ -14,8 +15,6 @@ from bot.storage.schema import approvals, jobs
 
 AWAITING = frozenset({JobState.AWAITING_APPROVAL})
 """Where a job is that can be decided."""
-
-_SESSION_OVER = "Its session ended before a moderator decided."
 
 
 async def insert_approval(connection: AsyncConnection, job_id: int, cause: ApprovalCause) -> None:
@@ -50,7 +49,7 @@ async def close_approval(
     return approval_of(row) if row else None
 
 
-async def expire_job(connection: AsyncConnection, job_id: int, failure: str, now: datetime) -> Job:
+async def expire_job(connection: AsyncConnection, job_id: int, failure: Reason, now: datetime) -> Job:
     """`awaiting_approval -> expired`: nobody decided, and the hold comes back.
 
     Raises:
@@ -74,7 +73,7 @@ async def expire_of_session(connection: AsyncConnection, session_id: int, now: d
     """
     query = select(jobs.c.id).where(jobs.c.session_id == session_id, jobs.c.state == JobState.AWAITING_APPROVAL.value)
     job_ids = (await connection.execute(query.order_by(jobs.c.id))).scalars().all()
-    return [await expire_job(connection, job_id, _SESSION_OVER, now) for job_id in job_ids]
+    return [await expire_job(connection, job_id, Reason(Failure.SESSION_OVER), now) for job_id in job_ids]
 
 
 async def read_waiting(connection: AsyncConnection, job_id: int, guild_id: int) -> Job:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, func, literal, or_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
+from bot.codes import Reason
 from bot.errors import TransitionError
 from bot.jobs.models import OPEN_STATES, ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.duration_model import MEMORY
@@ -141,12 +142,12 @@ class JobRepository:
                 **new_outcome(self._clock.now()),
             )
 
-    async def fail(self, job_id: int, failure: str, *, refunded: bool = True) -> Job:
+    async def fail(self, job_id: int, failure: Reason, *, refunded: bool = True) -> Job:
         """`queued | submitting | processing -> failed`: what was held or charged comes back.
 
         Args:
             job_id: of the job.
-            failure: why, for the member.
+            failure: why.
             refunded: False where the provider said that it keeps its price.
         """
         now = self._clock.now()
@@ -182,7 +183,7 @@ class JobRepository:
             await ledger.release(connection, account_of(job), job.held_credits, now)
             return job
 
-    async def mark_unconfirmed(self, job_id: int, failure: str) -> Job:
+    async def mark_unconfirmed(self, job_id: int, failure: Reason) -> Job:
         """`submitting | processing -> unconfirmed`: nobody knows what became of it; hold or charge stay."""
         async with self._database.transaction() as connection:
             return await move(
@@ -194,7 +195,7 @@ class JobRepository:
                 **new_outcome(self._clock.now()),
             )
 
-    async def settle_undecided(self, job_id: int, failure: str) -> Job:
+    async def settle_undecided(self, job_id: int, failure: Reason) -> Job:
         """`unconfirmed -> failed`, with its credits counted as paid."""
         now = self._clock.now()
         async with self._database.transaction() as connection:

@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason
 from bot.errors import PlaceRefusedError
 from bot.jobs.models import Job
 from bot.jobs.ports import JobNotifier, Posted, delivery_targets
@@ -66,8 +67,8 @@ class Deliverer:
             return self._clock.monotonic() + left
         hours = self._unconfirmed_after / timedelta(hours=1)
         _log.error("nobody decided: the job counts as charged", job_id=job.id, credits=job.credits)
-        reason = f"Nobody decided within {hours:g} hours whether it was made, so it counts as paid."
-        return lambda: repository.settle_undecided(job.id, reason)
+        failure = Reason(Failure.NOBODY_DECIDED, {"hours": hours})
+        return lambda: repository.settle_undecided(job.id, failure)
 
     async def _post(self, job: Job) -> Posted | None:
         for place in delivery_targets(job):

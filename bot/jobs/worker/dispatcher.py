@@ -8,13 +8,14 @@ import heapq
 from datetime import timedelta
 
 from bot.clock import Clock
+from bot.codes import WaitReason
 from bot.jobs.models import Job
 from bot.jobs.ports import JobStatus
 from bot.jobs.queueing.rate_limiter import AlternatingSplit, TokenBucket
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.pending_jobs import PendingJobs, ProviderCapacity, QueuePosition
 from bot.jobs.worker.poll import Poller
-from bot.jobs.worker.submit import BUSY, Submitter
+from bot.jobs.worker.submit import Submitter
 from bot.jobs.worker.tracked_job import TrackedJob
 
 _SENDS_AT_ONCE = 32
@@ -131,7 +132,7 @@ class Dispatcher:
     def _prospect(self, now: float, tracked_jobs: dict[int, TrackedJob]) -> ProviderCapacity:
         at_provider = self.pending.at_provider if self.pending.active_jobs else ()
         return ProviderCapacity(
-            reason=self._submitter.reason or BUSY,
+            reason=self._submitter.reason or WaitReason.BUSY,
             opens_at=self._submitter.opens_at(now) or now,
             ends=[self._poller.expected_end(tracked_jobs[job_id].job, now) for job_id in at_provider],
             seconds_of=self._poller.typical_seconds,
@@ -142,6 +143,6 @@ class Dispatcher:
     def _status_of(self, job: Job, wait: QueuePosition, now: float) -> JobStatus:
         start_at = self._clock.now() + timedelta(seconds=wait.start_at - now)
         # Nobody knows when trouble ends: then there is only a next try.
-        if wait.reason == BUSY:
+        if wait.reason is WaitReason.BUSY:
             return JobStatus(job, waiting=wait.reason, place=wait.place, expected_at=start_at)
         return JobStatus(job, waiting=wait.reason, place=wait.place, retry_at=start_at)

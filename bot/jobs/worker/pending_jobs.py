@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.codes import WaitReason
 from bot.errors import StorageError
 from bot.jobs.models import Job, JobState
 from bot.jobs.queueing.fair_queue import FairQueue, QueuedJob, expected_starts
@@ -38,7 +39,7 @@ class QueuePosition:
         start_at: when it should be sent, by the monotonic clock.
     """
 
-    reason: str
+    reason: WaitReason
     place: int
     start_at: float
 
@@ -54,14 +55,14 @@ class ProviderCapacity:
     """What the line goes by when it says how long it takes.
 
     Attributes:
-        reason: why jobs wait, in words for members.
+        reason: why jobs wait.
         opens_at: when the first may go, as far as it is up to the provider, by the monotonic clock.
         ends: when the jobs at the provider should end, by the same.
         seconds_of: how long a job takes, once it is sent.
         per_second: how many may be sent in a second; 0: any number.
     """
 
-    reason: str
+    reason: WaitReason
     opens_at: float
     ends: Sequence[float]
     seconds_of: Callable[[Job], float]

@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason
 from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
 from bot.jobs.models import Job
 from bot.jobs.polling.policy import expected_wait, next_poll
@@ -28,11 +29,6 @@ _log = structlog.get_logger(__name__)
 _SOON = 0.1
 _ODD_LOOKS = 3
 _ODD_AFTER_SECONDS = 240.0
-
-_FAILED = "UlazAI could not make this video."
-_LOST = "UlazAI does not know this video any more."
-_NO_VIDEO = "UlazAI says that this video is done, but gives no link to it."
-_TOO_LATE = "UlazAI is still not done with this video, so a moderator has to look."
 
 
 class Poller:
@@ -101,7 +97,7 @@ class Poller:
         try:
             status = await self._provider.status(tracked.job.task_id or "")
         except ProviderNotFoundError:
-            return self._odd(tracked, _LOST)
+            return self._odd(tracked, Failure.LOST)
         except (ProviderBusyError, ProviderKeyError) as error:
             return self._refused(tracked, error)
         except ProviderError as error:
@@ -123,13 +119,14 @@ class Poller:
     def _judge(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
         repository, job_id = self._repository, tracked.job.id
         if status.state is TaskState.FAILED:
-            reason, refunded = status.error_message or _FAILED, status.credits_refunded is not False
+            reason, refunded = status.error_message, status.credits_refunded is not False
             _log.warning("provider failed the job", job_id=job_id, error=reason, refunded=refunded)
-            return lambda: repository.fail(job_id, reason, refunded=refunded)
+            failure = Reason(Failure.FAILED_AT_PROVIDER, {"reason": reason})
+            return lambda: repository.fail(job_id, failure, refunded=refunded)
         if status.state is TaskState.COMPLETED:
             url = status.video_url
             if url is None:
-                return self._odd(tracked, _NO_VIDEO)
+                return self._odd(tracked, Failure.NO_VIDEO)
             _log.info("video is ready", job_id=job_id)
             self._experience.learn(tracked.job.request, tracked.watch, self._clock.monotonic())
             return lambda: repository.succeed(job_id, url)
@@ -147,15 +144,16 @@ class Poller:
             return None
         repository, job_id = self._repository, tracked.job.id
         _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=tracked.job.task_id)
-        return lambda: repository.mark_unconfirmed(job_id, _TOO_LATE)
+        failure = Reason(Failure.TOO_LATE, {"hours": self._job_max / timedelta(hours=1)})
+        return lambda: repository.mark_unconfirmed(job_id, failure)
 
-    def _odd(self, tracked: TrackedJob, reason: str) -> StepResult:
+    def _odd(self, tracked: TrackedJob, failure: Failure) -> StepResult:
         repository, job_id, now = self._repository, tracked.job.id, self._clock.monotonic()
         tracked.odd_looks += 1
         tracked.odd_since = tracked.odd_since or now
         if tracked.odd_looks >= _ODD_LOOKS and now - tracked.odd_since >= _ODD_AFTER_SECONDS:
-            _log.error("job given up", job_id=job_id, task_id=tracked.job.task_id, error=reason)
-            return lambda: repository.mark_unconfirmed(job_id, reason)
+            _log.error("job given up", job_id=job_id, task_id=tracked.job.task_id, error=failure.value)
+            return lambda: repository.mark_unconfirmed(job_id, Reason(failure))
         return self._not_too_soon(now + _ODD_AFTER_SECONDS / (_ODD_LOOKS - 1))
 
     def _not_too_soon(self, due: float) -> float:

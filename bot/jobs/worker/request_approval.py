@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason
 from bot.errors import PlaceRefusedError, TransitionError
 from bot.jobs.models import ApprovalCase, Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
@@ -64,7 +65,7 @@ class ApprovalRequester:
     def _expiry(self, job: Job) -> StepResult:
         hours = self._approval_after / timedelta(hours=1)
         _log.info("nobody decided: the job expires", job_id=job.id)
-        return lambda: self._approvals.expire(job.id, f"No moderator decided within {hours:g} hours.")
+        return lambda: self._approvals.expire(job.id, Reason(Failure.APPROVAL_EXPIRED, {"hours": hours}))
 
     async def _find_or_post(self, tracked: TrackedJob, case: ApprovalCase) -> Posted | None:
         channels = approval_card_channels(

@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason, WaitReason
 from bot.errors import (
     NotStartedError,
     PlaceRefusedError,
@@ -30,13 +31,6 @@ from bot.provider.ports import VideoProvider
 _log = structlog.get_logger(__name__)
 
 _PICTURE_MARGIN = timedelta(hours=1)
-_PICTURE_GONE = "Discord does not have your picture any more; please send it again."
-
-BUSY = "UlazAI is busy"
-"""Why jobs wait while the provider has as many as it takes."""
-
-UNCLEAR = "UlazAI did not say whether it started this video, so I won't send it again by itself."
-INTERRUPTED = "I was stopped while I was sending this video to UlazAI, so I won't send it again by itself."
 
 
 class Submitter:
@@ -62,9 +56,9 @@ class Submitter:
         self._breaker = CircuitBreaker()
 
     @property
-    def reason(self) -> str | None:
-        """Why the provider takes no jobs, in words for members; None: it does."""
-        return self._breaker.reason
+    def reason(self) -> WaitReason | None:
+        """Why the provider accepts no jobs; None: it does."""
+        return WaitReason(self._breaker.reason) if self._breaker.reason else None
 
     def room(self, now: float) -> int | None:
         """Return how many jobs the provider seems to take now; None: any number."""
@@ -83,7 +77,7 @@ class Submitter:
         repository, job_id = self._repository, tracked.job.id
         try:
             if await self._picture_is_gone(tracked):
-                return lambda: repository.fail(job_id, _PICTURE_GONE)
+                return lambda: repository.fail(job_id, Reason(Failure.PICTURE_GONE))
             tracked.update(await repository.begin_submission(job_id))
             self._notifier.show(JobStatus(tracked.job))
             return await self._send(tracked)
@@ -98,30 +92,34 @@ class Submitter:
             return self._not_started(job, error)
         except ProviderUnclearError as error:
             # A provider in trouble is tried with one job at a time: each may end like this one.
-            self._breaker.refused(self._clock.monotonic(), "UlazAI is in trouble")
+            self._breaker.refused(self._clock.monotonic(), WaitReason.IN_TROUBLE)
             _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
-            return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
+            return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
         except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out
             _log.exception("submission went wrong: unconfirmed", job_id=job.id)
-            return lambda: repository.mark_unconfirmed(job.id, UNCLEAR)
+            return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
         self._breaker.opened()
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
         return lambda: repository.accept(job.id, submission, tracked.job.thread_id)
 
     def _not_started(self, job: Job, error: NotStartedError) -> StepResult:
         repository = self._repository
-        if self._is_final(error):
+        if failure := self._final_failure(error):
             _log.warning("provider refused the job", job_id=job.id, error=str(error))
-            return lambda: repository.fail(job.id, error.user_text)
+            return lambda: repository.fail(job.id, failure)
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
         if self._breaker.refused(self._clock.monotonic(), _waiting_reason(error), wish):
             _log.error("provider takes no jobs for now; they stay queued", job_id=job.id, error=str(error))
         return lambda: repository.requeue(job.id)
 
-    def _is_final(self, error: NotStartedError) -> bool:
-        if isinstance(error, ProviderOutOfCreditsError):
-            return not self._wait_for_credits
-        return isinstance(error, ProviderRejectedError)
+    def _final_failure(self, error: NotStartedError) -> Reason | None:
+        match error:
+            case ProviderOutOfCreditsError() if not self._wait_for_credits:
+                return Reason(Failure.OUT_OF_CREDITS)
+            case ProviderRejectedError():
+                return Reason(Failure.REJECTED, {"reason": error.reason})
+            case _:
+                return None
 
     async def _picture_is_gone(self, tracked: TrackedJob) -> bool:
         """Make sure that the provider will find the picture, by a fresh address if the old one expires soon."""
@@ -137,13 +135,13 @@ class Submitter:
         return False
 
 
-def _waiting_reason(error: NotStartedError) -> str:
+def _waiting_reason(error: NotStartedError) -> WaitReason:
     match error:
         case ProviderBusyError():
-            return BUSY
+            return WaitReason.BUSY
         case ProviderOutOfCreditsError():
-            return "the UlazAI account is out of credits, a moderator has to top it up"
+            return WaitReason.OUT_OF_CREDITS
         case ProviderKeyError() | ProviderNotFoundError():
-            return "the bot can't use its UlazAI account, its operator has to look"
+            return WaitReason.ACCOUNT_REFUSED
         case _:
-            return "UlazAI can't be reached"
+            return WaitReason.UNREACHABLE

@@ -18,6 +18,7 @@ from datetime import timedelta
 import structlog
 
 from bot.clock import Clock
+from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, DeliveryError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
@@ -28,7 +29,7 @@ from bot.jobs.worker.deliver import Deliverer
 from bot.jobs.worker.dispatcher import Dispatcher
 from bot.jobs.worker.poll import Poller
 from bot.jobs.worker.request_approval import ApprovalRequester
-from bot.jobs.worker.submit import INTERRUPTED, UNCLEAR, Submitter
+from bot.jobs.worker.submit import Submitter
 from bot.jobs.worker.timer_queue import TimerQueue
 from bot.jobs.worker.tracked_job import PendingWrite, StepResult, TrackedJob
 from bot.provider.ports import VideoProvider
@@ -137,7 +138,7 @@ class Worker:
     async def recover(self) -> None:
         """Go on where the last process stopped."""
         for job in await self._repository.half_submitted():
-            await self._repository.mark_unconfirmed(job.id, INTERRUPTED)
+            await self._repository.mark_unconfirmed(job.id, Reason(Failure.INTERRUPTED))
             _log.warning("job was half submitted: it is unconfirmed now", job_id=job.id)
         self._poller.recall(await self._repository.durations())
         await self._pending.recall()
@@ -331,7 +332,7 @@ class Worker:
         if tracked.job.state is JobState.SUBMITTING:
             # Its row says so, but nobody here is sending it, and what the provider said is not known.
             job_id = tracked.job.id
-            return lambda: self._repository.mark_unconfirmed(job_id, UNCLEAR)
+            return lambda: self._repository.mark_unconfirmed(job_id, Reason(Failure.UNCLEAR))
         step = self._step_of(tracked.job.state)
         return await step(tracked) if step else None
 

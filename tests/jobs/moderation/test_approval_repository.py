@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from bot.codes import Failure, Reason
 from bot.errors import RefusedError, RightsError, TransitionError
 from bot.jobs.models import Approval, ApprovalDecision, Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
@@ -19,7 +20,7 @@ from bot.pools.models import Balance, Funds, JobAccount, PoolSettings
 from bot.pools.policy import ApprovalCause
 from bot.provider.models import GenerationRequest
 from bot.storage.schema import audit_entries, jobs, sessions
-from tests.builders import GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, requester, take
+from tests.builders import FAILURE, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, requester, take
 from tests.clock import FakeClock
 
 MODERATOR, OTHER = 901, 902
@@ -31,7 +32,7 @@ DECISIONS: dict[str, Decide] = {
     "approve": lambda approvals, job: approvals.approve(job.id, GUILD, MODERATOR),
     "cheaper": lambda approvals, job: approvals.approve_cheaper(job.id, GUILD, MODERATOR),
     "deny": lambda approvals, job: approvals.deny(job.id, GUILD, OTHER, "too dear"),
-    "expire": lambda approvals, job: approvals.expire(job.id, "Nobody decided."),
+    "expire": lambda approvals, job: approvals.expire(job.id, FAILURE),
 }
 STATES = {
     "approve": JobState.QUEUED,
@@ -294,7 +295,7 @@ async def test_the_waiting_jobs_of_a_session_expire_with_it(
             await connection.execute(end)
         await ledger.give_back_rest(connection, GUILD, session_id, clock.now())
     assert [(each.id, each.state) for each in expired] == [(job.id, JobState.EXPIRED)]
-    assert "session ended" in (expired[0].failure or "")
+    assert expired[0].failure == Reason(Failure.SESSION_OVER)
     assert (await approval_of(approvals, job)).decision is ApprovalDecision.EXPIRED
     row = await repository.get(queued.id)
     assert row

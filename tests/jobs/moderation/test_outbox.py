@@ -16,7 +16,7 @@ from bot.pools.models import LowBalanceNotice, PoolSettings
 from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules.approval_rules import set_moderators_channel
 from bot.pools.service import PoolService
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, repository_at, requester
+from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, repository_at, requester
 from tests.clock import FakeClock
 
 MODERATOR = 901
@@ -130,7 +130,7 @@ async def test_the_card_of_a_waiting_job_stays(stage: OutboxStage) -> None:
 
 async def test_a_card_that_is_gone_is_left_alone(stage: OutboxStage) -> None:
     job = await stage.waiting()
-    await stage.approvals.expire(job.id, "Nobody decided.")
+    await stage.approvals.expire(job.id, FAILURE)
     stage.moderators.trouble = PlaceRefusedError("unknown message")
     stage.outbox.close_card(job.id)
     await stage.outbox.run_once()

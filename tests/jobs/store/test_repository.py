@@ -11,7 +11,7 @@ from bot.jobs.ports import Posted
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings, Usage
 from bot.provider.models import Estimate, Submission
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, picture_request, requester, take
+from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, picture_request, requester, take
 from tests.clock import START, FakeClock
 
 THREE_JOBS = Limits(active_jobs=3, window_credits=0, window_hours=0)
@@ -134,12 +134,12 @@ End = Callable[[JobRepository, Job], Awaitable[Job]]
 
 async def _failed(repository: JobRepository, job: Job) -> Job:
     await processing(repository, job)
-    return await repository.fail(job.id, "no")
+    return await repository.fail(job.id, FAILURE)
 
 
 async def _kept_by_the_provider(repository: JobRepository, job: Job) -> Job:
     await processing(repository, job)
-    return await repository.fail(job.id, "no", refunded=False)
+    return await repository.fail(job.id, FAILURE, refunded=False)
 
 
 async def _cancelled(repository: JobRepository, job: Job) -> Job:
@@ -153,7 +153,7 @@ async def _succeeded(repository: JobRepository, job: Job) -> Job:
 
 async def _unconfirmed(repository: JobRepository, job: Job) -> Job:
     await repository.begin_submission(job.id)
-    return await repository.mark_unconfirmed(job.id, "who knows")
+    return await repository.mark_unconfirmed(job.id, FAILURE)
 
 
 @pytest.mark.parametrize("end", [_failed, _kept_by_the_provider, _cancelled])

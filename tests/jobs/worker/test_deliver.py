@@ -2,11 +2,12 @@
 
 import pytest
 
+from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, ProviderUnclearError, StorageError
 from bot.jobs.models import Job, JobState
 from bot.jobs.ports import DeliveryTarget, delivery_targets, nonce
 from bot.pools.models import Balance
-from tests.builders import picture_request, requester, take
+from tests.builders import FAILURE, picture_request, requester, take
 from tests.clock import START
 from tests.jobs.scripted import COMPLETED, Stage, break_for_a_while
 
@@ -146,9 +147,9 @@ async def test_where_there_is_no_card_the_channel_is_first(stage: Stage) -> None
 
 async def test_the_nonce_is_fixed_per_job_and_outcome_and_short_enough(stage: Stage) -> None:
     first, second = await take(stage.repository), await take(stage.repository)
-    failed = await stage.repository.fail(first.id, "no")
+    failed = await stage.repository.fail(first.id, FAILURE)
     stage.clock.advance(0.5)
-    unlike = await stage.repository.fail(second.id, "no")
+    unlike = await stage.repository.fail(second.id, FAILURE)
     words = {nonce(failed), nonce(second), nonce(unlike)}
     assert len(words) == 3
     assert all(len(word) <= 25 for word in words)
@@ -179,7 +180,7 @@ async def test_a_picture_that_discord_lost_ends_the_job_unsent(stage: Stage) -> 
     await stage.settle()
     done = await stage.row(job)
     assert (done.state, stage.provider.sent) == (JobState.FAILED, [])
-    assert "send it again" in (done.failure or "")
+    assert done.failure == Reason(Failure.PICTURE_GONE)
     assert await stage.balance(job) == Balance(held=0, spent=0)
     other = await stage.ask()
     await stage.settle()

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.codes import WaitReason
 from bot.errors import ProviderBusyError, ProviderKeyError, ProviderUnclearError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.queueing.fair_queue import Member
 from bot.jobs.worker.pending_jobs import PendingJobs, ProviderCapacity
-from bot.jobs.worker.submit import BUSY
 from bot.provider.models import GenerationMode, GenerationRequest
 from tests.builders import GUILD, MEMBER, requester
 from tests.jobs.scripted import COMPLETED, Stage, for_ever
@@ -111,7 +111,7 @@ async def test_cards_say_the_place_and_the_expected_start(stage: Stage) -> None:
     await stage.pass_time(1)
     assert places(stage, *there) == [None, None]
     assert places(stage, first, second, third) == [1, 2, 1]
-    assert {stage.waiting(job) for job in (first, second, third)} == {BUSY}
+    assert {stage.waiting(job) for job in (first, second, third)} == {WaitReason.BUSY}
     expected = [stage.status(job).expected_at for job in (first, third, second)]
     assert expected == [began + timedelta(seconds=seconds) for seconds in (75, 75, 150)]
     assert {stage.status(job).retry_at for job in (first, second, third)} == {None}
@@ -322,7 +322,7 @@ async def test_a_long_line_is_gone_through_seldom(stage: Stage) -> None:
     for number in range(1000):
         line.join(Job(number, requester(RED, number), request, QUEUED, 55, stage.clock.now()))
     assert line.looks_at(now) == now
-    news = list(line.news(now, ProviderCapacity(BUSY, now, [], lambda _: 75.0, 0)))
+    news = list(line.news(now, ProviderCapacity(WaitReason.BUSY, now, [], lambda _: 75.0, 0)))
     assert [wait.place for _, wait in news] == list(range(1, 1001))
     line.leave(0)
     assert line.looks_at(now) == now + 1.998

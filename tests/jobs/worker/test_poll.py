@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.codes import Failure, Reason
 from bot.errors import (
     ProviderBusyError,
     ProviderError,
@@ -76,9 +77,9 @@ async def test_a_refusal_to_answer_looks_holds_for_all_jobs(stage: Stage) -> Non
     assert set(stage.provider.looked) == {(await stage.row(job)).task_id for job in jobs}
 
 
-@pytest.mark.parametrize(("answer", "words"), [(UNKNOWN, "does not know"), (NO_URL, "no link")])
+@pytest.mark.parametrize(("answer", "failure"), [(UNKNOWN, Failure.LOST), (NO_URL, Failure.NO_VIDEO)])
 async def test_an_answer_that_cannot_be_is_believed_when_it_stays_for_minutes(
-    stage: Stage, answer: Exception | TaskStatus, words: str
+    stage: Stage, answer: Exception | TaskStatus, failure: Failure
 ) -> None:
     stage.provider.statuses.extend([answer] * 50)
     job = await stage.ask()
@@ -88,7 +89,7 @@ async def test_an_answer_that_cannot_be_is_believed_when_it_stays_for_minutes(
     await stage.pass_time(1)
     done = await stage.row(job)
     assert done.state is JobState.UNCONFIRMED
-    assert words in (done.failure or "")
+    assert done.failure == Reason(failure)
     assert (len(stage.provider.looked), await stage.balance(job)) == (3, Balance(held=0, spent=55))
     assert [state for _, state, _ in stage.notifier.posts] == [JobState.UNCONFIRMED]
 
@@ -110,18 +111,19 @@ async def test_states_that_nobody_documented_count_as_work(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "kept", "failure"),
+    ("status", "kept", "reason"),
     [
         (TaskStatus(TaskState.FAILED, error_message="too dark", credits_refunded=True), 0, "too dark"),
-        (TaskStatus(TaskState.FAILED), 0, "UlazAI could not make this video."),
-        (TaskStatus(TaskState.FAILED, credits_refunded=False), 55, "UlazAI could not make this video."),
+        (TaskStatus(TaskState.FAILED), 0, None),
+        (TaskStatus(TaskState.FAILED, credits_refunded=False), 55, None),
     ],
 )
-async def test_a_job_that_failed(stage: Stage, status: TaskStatus, kept: int, failure: str) -> None:
+async def test_a_job_that_failed(stage: Stage, status: TaskStatus, kept: int, reason: str | None) -> None:
     stage.provider.statuses.append(status)
     job = await stage.ask()
     await stage.pass_time(60)
     done = await stage.row(job)
+    failure = Reason(Failure.FAILED_AT_PROVIDER, {"reason": reason})
     assert (done.state, done.failure, done.credits_kept) == (JobState.FAILED, failure, kept)
     assert await stage.balance(job) == Balance(held=0, spent=kept)
     assert [state for _, state, _ in stage.notifier.posts] == [JobState.FAILED]
@@ -150,7 +152,7 @@ async def test_a_job_that_never_moves_is_looked_at_seldom_and_handed_over_after_
     assert len(stage.provider.looked) < 380
     await stage.pass_time(600, step=60)
     assert (await stage.state(job), await stage.balance(job)) == (JobState.UNCONFIRMED, Balance(held=0, spent=55))
-    assert "moderator" in ((await stage.row(job)).failure or "")
+    assert (await stage.row(job)).failure == Reason(Failure.TOO_LATE, {"hours": 24.0})
 
 
 async def test_a_reason_with_broken_characters_is_stored(stage: Stage) -> None:
@@ -160,7 +162,7 @@ async def test_a_reason_with_broken_characters_is_stored(stage: Stage) -> None:
     stage.provider.statuses.append(read_status(200, broken))
     job = await stage.ask()
     await stage.pass_time(60)
-    assert (await stage.row(job)).failure == "half  a  word"
+    assert (await stage.row(job)).failure == Reason(Failure.FAILED_AT_PROVIDER, {"reason": "half  a  word"})
 
 
 @pytest.mark.parametrize("answer", [PROCESSING, UNKNOWN, NO_URL, ProviderBusyError(), ProviderUnclearError("cut")])

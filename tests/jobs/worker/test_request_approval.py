@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Job, JobState
 from bot.jobs.ports import DeliveryTarget, approval_card_channels, card_nonce, nonce
@@ -65,7 +66,7 @@ async def test_undecided_it_expires_after_a_day_and_is_told(stage: Stage) -> Non
     assert await stage.state(job) is JobState.AWAITING_APPROVAL
     await stage.pass_time(0.2 * HOUR, step=60)
     assert await stage.state(job) is JobState.EXPIRED
-    assert (await stage.row(job)).failure == "No moderator decided within 24 hours."
+    assert (await stage.row(job)).failure == Reason(Failure.APPROVAL_EXPIRED, {"hours": 24.0})
     assert await stage.balance(job) == Balance(held=0, spent=0)
     assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.CHANNEL)]
     assert len(stage.worker) == 0

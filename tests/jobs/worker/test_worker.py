@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.codes import Failure, Reason, WaitReason
 from bot.errors import (
     NotStartedError,
     ProviderBusyError,
@@ -60,37 +61,38 @@ async def test_submitting_is_on_the_disk_before_the_provider_hears_of_it(stage: 
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "failure"),
     [
-        (ProviderRejectedError("prompt breaks the rules"), "prompt breaks the rules"),
-        (ProviderOutOfCreditsError(55, 3), "run out of credits"),
+        (ProviderRejectedError("breaks the rules"), Reason(Failure.REJECTED, {"reason": "breaks the rules"})),
+        (ProviderRejectedError(), Reason(Failure.REJECTED, {"reason": None})),
+        (ProviderOutOfCreditsError(55, 3), Reason(Failure.OUT_OF_CREDITS)),
     ],
 )
 async def test_a_final_refusal_ends_the_job_and_frees_its_credits(
-    stage: Stage, error: NotStartedError, words: str
+    stage: Stage, error: NotStartedError, failure: Reason
 ) -> None:
     stage.provider.answers.append(error)
     job = await stage.ask()
     await stage.pass_time(600, step=60)
     done = await stage.row(job)
     assert (done.state, await stage.balance(job)) == (JobState.FAILED, NOTHING)
-    assert words in (done.failure or "")
+    assert done.failure == failure
     assert [state for _, state, _ in stage.notifier.posts] == [JobState.FAILED]
     assert len(stage.provider.sent) == 1
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "reason"),
     [
-        (ProviderKeyError("the provider refused the key"), "operator"),
-        (ProviderNotFoundError("no such address"), "operator"),
-        (ProviderOutOfCreditsError(55, 3), "out of credits"),
-        (ProviderBusyError(), "busy"),
-        (ProviderUnreachableError("no connection"), "can't be reached"),
+        (ProviderKeyError("the provider refused the key"), WaitReason.ACCOUNT_REFUSED),
+        (ProviderNotFoundError("no such address"), WaitReason.ACCOUNT_REFUSED),
+        (ProviderOutOfCreditsError(55, 3), WaitReason.OUT_OF_CREDITS),
+        (ProviderBusyError(), WaitReason.BUSY),
+        (ProviderUnreachableError("no connection"), WaitReason.UNREACHABLE),
     ],
 )
 async def test_a_passing_refusal_keeps_the_job_queued_until_it_is_over(
-    tmp_path: Path, error: NotStartedError, words: str
+    tmp_path: Path, error: NotStartedError, reason: WaitReason
 ) -> None:
     async with stage_at(tmp_path / "a.db", wait_for_credits=True) as stage:
         stage.provider.answers.extend([error] * 3)
@@ -98,7 +100,7 @@ async def test_a_passing_refusal_keeps_the_job_queued_until_it_is_over(
         await stage.settle()
         queued = await stage.row(job)
         assert (queued.state, queued.submitted_at, await stage.balance(job)) == (QUEUED, None, HELD)
-        assert words in (stage.waiting(job) or "")
+        assert stage.waiting(job) is reason
         await stage.pass_time(2 + 4 + 8)
         assert len(stage.provider.sent) == 4
         assert (await stage.state(job), await stage.balance(job)) == (JobState.PROCESSING, PAID)

@@ -22,7 +22,7 @@ from bot.pools.models import Balance
 from bot.provider.models import Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs, ledger_entries
-from tests.builders import GUILD, MEMBER, requester, take
+from tests.builders import FAILURE, GUILD, MEMBER, requester, take
 from tests.clock import FakeClock
 from tests.properties import STEPS
 
@@ -104,7 +104,7 @@ class Books(RuleBasedStateMachine):
     @rule(job_id=known, refunded=st.booleans())
     def fail(self, job_id: int, refunded: bool) -> None:
         sources = {QUEUED, SUBMITTING, PROCESSING}
-        if self.attempt(job_id, sources, lambda: self.repository.fail(job_id, "no", refunded=refunded)):
+        if self.attempt(job_id, sources, lambda: self.repository.fail(job_id, FAILURE, refunded=refunded)):
             job = self.expected[job_id]
             job.state, job.held, job.spent = JobState.FAILED, 0, 0 if refunded else job.spent
 
@@ -119,12 +119,12 @@ class Books(RuleBasedStateMachine):
     @rule(job_id=known)
     def mark_unconfirmed(self, job_id: int) -> None:
         sources = {SUBMITTING, PROCESSING}
-        if self.attempt(job_id, sources, lambda: self.repository.mark_unconfirmed(job_id, "who knows")):
+        if self.attempt(job_id, sources, lambda: self.repository.mark_unconfirmed(job_id, FAILURE)):
             self.expected[job_id].state = UNCONFIRMED
 
     @rule(job_id=known)
     def settle_undecided(self, job_id: int) -> None:
-        if self.attempt(job_id, {UNCONFIRMED}, lambda: self.repository.settle_undecided(job_id, "nobody")):
+        if self.attempt(job_id, {UNCONFIRMED}, lambda: self.repository.settle_undecided(job_id, FAILURE)):
             job = self.expected[job_id]
             job.state = JobState.FAILED
             job.charge(job.price)
@@ -140,7 +140,7 @@ class Books(RuleBasedStateMachine):
     @rule(job_id=known, is_own=st.booleans())
     def confirm_nothing(self, job_id: int, is_own: bool) -> None:
         sources, guild_id = self.decision(job_id, is_own)
-        if self.attempt(job_id, sources, lambda: self.decisions.confirm_nothing(job_id, guild_id, "nothing")):
+        if self.attempt(job_id, sources, lambda: self.decisions.confirm_nothing(job_id, guild_id, FAILURE)):
             job = self.expected[job_id]
             job.state, job.held, job.spent = JobState.FAILED, 0, 0
 

@@ -17,7 +17,7 @@ from bot.pools.models import EntryKind
 from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules import changes
 from bot.provider.models import Submission
-from tests.builders import GUILD, MEMBER
+from tests.builders import FAILURE, GUILD, MEMBER
 from tests.clock import START
 from tests.pools.treasury import MODERATOR, START_CREDITS, Treasury, treasury_at
 from tests.properties import PROPERTY
@@ -57,14 +57,14 @@ async def test_a_refund_takes_its_charge_back_out_of_the_day_of_the_charge(treas
     job = await treasury.paid(price=100)
     treasury.clock.advance(DAY)
     await treasury.paid(price=7)
-    await treasury.jobs.fail(job.id, "no")
+    await treasury.jobs.fail(job.id, FAILURE)
     assert (await treasury.pools.statement(GUILD)).spending == Spending(7, 7, 7)
 
 
 async def test_a_job_that_was_charged_twice_and_refunded_once_counts_once(treasury: Treasury) -> None:
     decisions = UnconfirmedRepository(treasury.database, treasury.clock)
     job = await treasury.paid(price=100)
-    await treasury.jobs.mark_unconfirmed(job.id, "who knows")
+    await treasury.jobs.mark_unconfirmed(job.id, FAILURE)
     await decisions.send_again(job.id, GUILD)
     assert (await treasury.pools.statement(GUILD)).spending == Spending()
     await treasury.jobs.begin_submission(job.id)
@@ -86,7 +86,7 @@ async def test_who_spent_most_comes_first(treasury: Treasury) -> None:
     for member_id, price in ((1, 10), (2, 30), (3, 20), (4, 5), (1, 15)):
         await treasury.paid(member_id, price=price)
     refunded = await treasury.paid(5, price=500)
-    await treasury.jobs.fail(refunded.id, "no")
+    await treasury.jobs.fail(refunded.id, FAILURE)
     statement = await treasury.pools.statement(GUILD)
     assert statement.top == (Spender(2, 30), Spender(1, 25), Spender(3, 20))
 

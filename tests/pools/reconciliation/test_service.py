@@ -26,7 +26,7 @@ from bot.pools.reconciliation.report import BooksReport, BudgetBooks
 from bot.pools.reconciliation.service import ReconciliationService, reconcile
 from bot.provider.models import Submission
 from bot.storage.database import Database
-from tests.builders import GUILD, PLENTY, requester, take
+from tests.builders import FAILURE, GUILD, PLENTY, requester, take
 from tests.clock import FakeClock
 from tests.storage.test_database import url_of
 
@@ -261,7 +261,7 @@ async def test_a_refund_that_is_not_seen_yet_is_no_drift(desk: Desk) -> None:
     desk.account += 55
     await desk.make()
     assert desk.report().drift.steps == ()
-    await desk.repository.fail(failing.id, "no")
+    await desk.repository.fail(failing.id, FAILURE)
     await desk.make()
     assert desk.report().drift.steps == ()
     assert desk.report().drift.credits == DriftSpan(0, 0)
@@ -270,7 +270,7 @@ async def test_a_refund_that_is_not_seen_yet_is_no_drift(desk: Desk) -> None:
 async def test_a_refund_that_never_came_is_drift(desk: Desk) -> None:
     await desk.make()
     failing = await desk.accepted(await desk.send())
-    await desk.repository.fail(failing.id, "no")
+    await desk.repository.fail(failing.id, FAILURE)
     await desk.make()
     (step,) = desk.report().drift.steps
     assert step.credits == DriftSpan(-55, -55)
@@ -282,14 +282,14 @@ async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(desk: Desk
     await desk.make()
     lost = await desk.send()
     desk.account += 0 if is_paid else 55
-    await desk.repository.mark_unconfirmed(lost.id, "who knows")
+    await desk.repository.mark_unconfirmed(lost.id, FAILURE)
     await desk.make()
     report = desk.report()
     assert report.drift.steps == ()
     assert (report.unconfirmed_jobs, report.unconfirmed_credits) == (1, 55)
     assert "warning unconfirmed: 1 job with 55 credits: their moderators decide" in books().output
     desk.clock.advance(1)
-    await desk.decisions.confirm_nothing(lost.id, GUILD, "nothing was made")
+    await desk.decisions.confirm_nothing(lost.id, GUILD, FAILURE)
     await desk.make()
     assert desk.report().drift.credits == (DriftSpan(-55, -55) if is_paid else DriftSpan(0, 0))
 
@@ -297,7 +297,7 @@ async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(desk: Desk
 async def test_a_paid_job_that_was_sent_again_has_the_reading_of_its_last_charge(desk: Desk) -> None:
     await desk.make()
     twice = await desk.accepted(await desk.send())
-    await desk.repository.mark_unconfirmed(twice.id, "it took too long")
+    await desk.repository.mark_unconfirmed(twice.id, FAILURE)
     desk.account += 55
     desk.clock.advance(1)
     await desk.decisions.send_again(twice.id, GUILD)
