@@ -6,13 +6,14 @@ ids, names, moments), named alike wherever they occur.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-Value = int | float | str | bool | datetime | None
-"""What a code's data may be. Moments occur in errors only: in rows they are columns of their own."""
+Value = int | float | str | bool | datetime | None | Sequence["Value"] | Mapping[str, "Value"]
+"""What a code's data may be. In rows a moment is text (ISO 8601), and what has an order is a list."""
 
 TEXT = "text"
 """The code of a sentence that an earlier version, or a person, wrote: it is shown as it is."""
@@ -28,15 +29,22 @@ class Reason:
     """
 
     code: str
-    data: Mapping[str, Value] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return it for a log line: `code key=value …`."""
         return " ".join((self.code, *(f"{name}={value}" for name, value in self.data.items())))
 
     def to_json(self) -> str:
-        """Return it as it is kept in a row."""
-        return json.dumps({"code": self.code, **self.data}, ensure_ascii=False)
+        """Return it as it is kept in a row; a sentence stands as it is, unless it could be read as a code."""
+        if self.code == TEXT and Reason.from_json(text := str(self.data["text"])) == self:
+            return text
+        return json.dumps({"code": self.code, **self.data}, ensure_ascii=False, default=datetime.isoformat)
+
+    @classmethod
+    def typed(cls, text: str) -> "Reason":
+        """Return what a person wrote as a reason."""
+        return cls(TEXT, {"text": text})
 
     @classmethod
     def from_json(cls, document: str) -> "Reason":
@@ -45,7 +53,7 @@ class Reason:
             data = json.loads(document)
             return cls(data.pop("code"), data)
         except (ValueError, TypeError, AttributeError, KeyError):
-            return cls(TEXT, {"text": document})
+            return cls.typed(document)
 
 
 class Refusal(StrEnum):
@@ -91,6 +99,106 @@ class Refusal(StrEnum):
     CHANNEL_PERMISSIONS = "channel_permissions"
     MODERATORS_ONLY = "moderators_only"
     OPERATOR_ONLY = "operator_only"
+
+    # The server's rules.
+    PAUSED = "paused"
+    BLOCKED = "blocked"
+    WRONG_CHANNEL = "wrong_channel"
+    PROMPT_NOT_ALLOWED = "prompt_not_allowed"
+    SESSION_FOR_ROLE = "session_for_role"
+
+    # Credits and limits.
+    POOL_EMPTY = "pool_empty"
+    SESSION_EMPTY = "session_empty"
+    LOW_BALANCE = "low_balance"
+    MAX_PRICE = "max_price"
+    LIMIT_JOBS = "limit_jobs"
+    LIMIT_CREDITS = "limit_credits"
+    HOLD_TOO_LARGE = "hold_too_large"
+    WITHDRAWAL_TOO_LARGE = "withdrawal_too_large"
+    BUDGET_TOO_LARGE = "budget_too_large"
+
+    # Numbers and reasons that people type.
+    NOT_A_NUMBER = "not_a_number"
+    REASON_MISSING = "reason_missing"
+    REASON_TOO_LONG = "reason_too_long"
+
+    # Changes of the rules.
+    MANAGES_ALREADY = "manages_already"
+    MANAGES_NOT = "manages_not"
+    MANAGER_ROLES_FULL = "manager_roles_full"
+    EVERYONE_MANAGES_NOT = "everyone_manages_not"
+    CHANNEL_NAMED_ALREADY = "channel_named_already"
+    CHANNEL_NOT_NAMED = "channel_not_named"
+    CHANNELS_FULL = "channels_full"
+    PAUSED_ALREADY = "paused_already"
+    PAUSED_NOT = "paused_not"
+    BLOCKED_NOT = "blocked_not"
+    BLOCKS_FULL = "blocks_full"
+    RULES_FULL = "rules_full"
+    NO_SUCH_RULE = "no_such_rule"
+    RULE_SET_AND_REMOVED = "rule_set_and_removed"
+    RULE_FOR_NOBODY = "rule_for_nobody"
+    LOW_BALANCE_ORDER = "low_balance_order"
+    APPROVALS_SET_AND_OFF = "approvals_set_and_off"
+    ROLE_GONE = "role_gone"
+    TARGET_GONE = "target_gone"
+    CHOOSE_FROM_LIST = "choose_from_list"
+
+    # The list of words.
+    WORDS_NONE = "words_none"
+    WORDS_FULL = "words_full"
+    WORDS_LISTED_ALREADY = "words_listed_already"
+    WORDS_NOT_LISTED = "words_not_listed"
+    WORD_TOO_LONG = "word_too_long"
+    WORD_WITHOUT_LETTERS = "word_without_letters"
+    WORD_OF_ONE_LETTER = "word_of_one_letter"
+
+    # The ledger's pages and file.
+    PAGES_OF_ANOTHER = "pages_of_another"
+    EXPORT_TOO_LARGE = "export_too_large"
+
+    # Creative sessions.
+    SESSION_IN_THREAD = "session_in_thread"
+    SESSION_STARTED_ALREADY = "session_started_already"
+    SESSION_ANSWER_LOST = "session_answer_lost"
+    SESSION_NOT_OPENED = "session_not_opened"
+    SESSION_UNKNOWN = "session_unknown"
+    SESSION_ENDED_ALREADY = "session_ended_already"
+    SESSION_NONE_OPEN = "session_none_open"
+    SESSION_AMBIGUOUS = "session_ambiguous"
+
+
+class AuditAction(StrEnum):
+    """What a moderator did. `cogs/rendering/audit.py` has the words of each."""
+
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    MANAGERS = "managers"
+    CHANNELS = "channels"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ALLOW = "allow"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    WORDS = "words"
+    APPROVALS = "approvals"
+    LOW_BALANCE = "low_balance"
+    PRIORITIZE = "prioritize"
+    APPROVE = "approve"
+    APPROVE_CHEAPER = "approve_cheaper"
+    DENY = "deny"
+    SESSION_START = "session_start"
+    SESSION_END = "session_end"
+
+
+class LedgerReason(StrEnum):
+    """Why the bot itself moved credits. `cogs/rendering/audit.py` has the words of each."""
+
+    STARTING_CREDITS = "starting_credits"
+    BEFORE_POOL = "before_pool"
+    SESSION = "session"
+    PRICE_ABOVE_HOLD = "price_above_hold"
 
 
 class Failure(StrEnum):

@@ -8,12 +8,9 @@
     ├── RefusedError             a request of a member's that is not taken; nothing was spent
     │   ├── PlaceError           not here: a direct message, or permissions are missing
     │   ├── RightsError          the member does not manage the pool
-    │   ├── LimitReachedError
     │   ├── NotAllowedError      the member, or this job, is kept out by a rule of the moderators'
-    │   │   └── PromptRefusedError  a word that moderators do not want; they can be asked
-    │   ├── PoolEmptyError       the pool, or a session's budget, has too few credits
+    │   ├── PromptRefusedError   the prompt contains a listed word; a moderator can be asked
     │   └── ChangeRefusedError   a moderator's change of the pool or its rules can't be made like this
-    │       └── WordsError       it is about the list of words
     ├── TransitionError          a job was not in a state from which it could be moved
     ├── ProviderError
     │   ├── NotStartedError      it is certain that nothing was started or spent
@@ -33,7 +30,6 @@ Each carries its data; `cogs/rendering/refusals.py` says what a member is shown.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from bot.codes import TEXT, Reason, Refusal, Value
 
@@ -87,51 +83,19 @@ class RightsError(RefusedError):
     """The member has not the right to do this."""
 
 
-class LimitReachedError(RefusedError):
-    """A limit would be overrun.
-
-    Attributes:
-        limit: what is limited, in words ("open jobs", "credits in 24 hours").
-        used: how much of it is used.
-        allowed: how much of it there is.
-        room_at: when there is expected to be room again; None if there never will be.
-    """
-
-    def __init__(self, text: str, *, limit: str, used: int, allowed: int, room_at: datetime | None) -> None:
-        super().__init__(text)
-        self.limit, self.used, self.allowed, self.room_at = limit, used, allowed, room_at
-
-
 class NotAllowedError(RefusedError):
     """A rule of the moderators' keeps this out: a pause, a block, a price, a role."""
 
 
-class PromptRefusedError(NotAllowedError):
-    """The prompt holds a word that the moderators do not want; the member is not told which rule, but may ask."""
+class PromptRefusedError(RefusedError):
+    """The prompt contains a listed word; the member does not learn which, but can ask a moderator."""
 
     def __init__(self) -> None:
-        super().__init__("Your prompt may not fit this server's rules. Change it, or ask a moderator to look at it.")
-
-
-class PoolEmptyError(RefusedError):
-    """The pool, or a session's budget, has fewer credits than are needed.
-
-    Attributes:
-        needed: credits that were asked for.
-        available: credits that are there.
-    """
-
-    def __init__(self, text: str, *, needed: int, available: int) -> None:
-        super().__init__(text)
-        self.needed, self.available = needed, available
+        super().__init__(Refusal.PROMPT_NOT_ALLOWED)
 
 
 class ChangeRefusedError(RefusedError):
     """A moderator's change of the pool or its rules can't be made like this; nothing has changed."""
-
-
-class WordsError(ChangeRefusedError):
-    """A moderator's list of words can't be changed like this."""
 
 
 class TransitionError(ReelpoolError):

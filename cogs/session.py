@@ -8,7 +8,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, VideoBot
-from bot.errors import ChangeRefusedError, DeliveryDelayedError, PlaceError, StorageError
+from bot.codes import Refusal
+from bot.errors import DeliveryDelayedError, PlaceError, RefusedError, StorageError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Session, SessionPlan
 from bot.pools.rules.input_checks import MAX_CREDITS
@@ -39,10 +40,10 @@ class Sessions(commands.Cog):
         """Let no card name a role that is gone."""
         self.worker.role_gone()
 
-    @session.command(description="Begin a session: a thread in which videos are paid from a budget")
+    @session.command(description="Start a session: a thread in which videos are paid from a budget")
     @app_commands.describe(
         budget="Credits to set aside from this server's pool",
-        minutes="After how many minutes it ends (default: when you end it)",
+        minutes="How many minutes it lasts (default: until you end it)",
         role="Who may take part (default: everyone)",
         title="Its name, up to 100 characters",
     )
@@ -57,7 +58,7 @@ class Sessions(commands.Cog):
         """Set a budget aside, and open the session's thread."""
         guild_id = await require_manager(interaction)
         if check_place(interaction):
-            raise PlaceError("A session has a thread of its own: please start it in a text channel.")
+            raise PlaceError(Refusal.SESSION_IN_THREAD)
         plan = SessionPlan(
             guild_id=guild_id,
             interaction_id=interaction.id,
@@ -98,9 +99,9 @@ class Sessions(commands.Cog):
             return here.id
         found = await self.service.open_in(guild_id)
         if not found:
-            raise ChangeRefusedError("No session is open here. `/session start` begins one.")
+            raise RefusedError(Refusal.SESSION_NONE_OPEN)
         if len(found) > 1:
-            raise ChangeRefusedError("Several sessions are open: choose one with the option `session`.")
+            raise RefusedError(Refusal.SESSION_AMBIGUOUS)
         return found[0].id
 
     async def _announce(self, interaction: _Interaction, session: Session) -> int:
@@ -113,9 +114,7 @@ class Sessions(commands.Cog):
             # The answer may have arrived after all.
             with suppress(discord.HTTPException, *NETWORK_ERRORS):
                 await interaction.edit_original_response(embed=_session_render.failed_answer(session))
-            raise ChangeRefusedError(
-                f"Discord lost my answer, so the session is over; its {session.budget} credits are back in the pool."
-            ) from error
+            raise RefusedError(Refusal.SESSION_ANSWER_LOST, budget=session.budget) from error
 
     async def _open(self, interaction: _Interaction, session: Session, message_id: int) -> None:
         try:
@@ -125,7 +124,7 @@ class Sessions(commands.Cog):
             self.worker.adopt(session)
             return
         if card is None:
-            raise ChangeRefusedError(_session_render.not_opened(session))
+            raise RefusedError(Refusal.SESSION_NOT_OPENED, budget=session.budget)
         if not card.is_pinned:
             with suppress(discord.HTTPException, *NETWORK_ERRORS):
                 await interaction.followup.send(_session_render.pin_hint(), ephemeral=True)

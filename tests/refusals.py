@@ -19,6 +19,11 @@ def refused(code: Refusal, **data: Value) -> Iterator[None]:
     assert (reason.code, dict(reason.data)) == (code, {**reason.data, **data})
 
 
+def is_refused(result: object, *codes: Refusal) -> bool:
+    """Return whether what a call returned or raised is a refusal with one of these codes."""
+    return isinstance(result, RefusedError) and result.reason.code in codes
+
+
 def sentence(code: Refusal, **data: Value) -> str:
     """What a member is shown of a refusal."""
     return refusal(Reason(code, data))

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from bot.codes import Refusal
 from bot.errors import RefusedError
+from bot.pools.models import PricedKind
 from bot.provider.models import GenerationRequest
 
 MAX_PROMPT = 2000
@@ -58,6 +59,38 @@ def cheaper_variant(request: GenerationRequest) -> GenerationRequest | None:
     if request.duration_seconds > min(DURATIONS_SECONDS):
         return replace(request, duration_seconds=min(DURATIONS_SECONDS))
     return None
+
+
+def priced_kind(request: GenerationRequest) -> PricedKind:
+    """Return the kind of video that is asked for, and its list price."""
+    return PricedKind(
+        price=list_price(request),
+        duration_seconds=request.duration_seconds,
+        sound=request.sound,
+        publish=request.publish,
+        is_cheapest=is_cheapest(request),
+    )
+
+
+def cheaper_kinds(request: GenerationRequest) -> tuple[PricedKind, ...]:
+    """Return the kinds that cost less, in the order in which they are suggested.
+
+    First the same kind published; then what costs most, as private or published as it was asked for; then the rest.
+    """
+    wanted = priced_kind(request)
+    variants = (
+        priced_kind(replace(request, duration_seconds=seconds, sound=sound, publish=publish))
+        for seconds in DURATIONS_SECONDS
+        for sound in (False, True)
+        for publish in (False, True)
+        if sound <= request.sound and seconds <= request.duration_seconds
+    )
+
+    def rank(kind: PricedKind) -> tuple[bool, bool, int, bool]:
+        is_other_kind = (kind.duration_seconds, kind.sound) != (wanted.duration_seconds, wanted.sound)
+        return is_other_kind, kind.publish != wanted.publish, -kind.price, kind.sound
+
+    return tuple(sorted((kind for kind in variants if kind.price < wanted.price), key=rank))
 
 
 def clean_prompt(prompt: str) -> str:

@@ -209,6 +209,22 @@ class PoolSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PricedKind:
+    """A kind of video, and what it costs.
+
+    Attributes:
+        publish: it is published in the provider's directory.
+        is_cheapest: no kind costs less, but for publishing it.
+    """
+
+    price: int
+    duration_seconds: int
+    sound: bool
+    publish: bool
+    is_cheapest: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Spend:
     """Credits that count from the moment when their job was taken."""
 

@@ -1,16 +1,17 @@
 """What a server's moderators decided: one value, kept as JSON in the row of its pool."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 from pydantic import TypeAdapter
 
 
 class LowBalanceLevel(StrEnum):
-    """How hard a pool that runs dry is braked."""
+    """What is still made of a pool that runs low: every video, the cheapest kind, or what a moderator approves."""
 
     NONE = "none"
     CHEAPEST = "cheapest"
@@ -18,7 +19,7 @@ class LowBalanceLevel(StrEnum):
 
 
 class ApprovalCause(StrEnum):
-    """Why a job waits for moderators."""
+    """Why a job needs approval."""
 
     PRICE = "price"
     WORDS = "words"
@@ -27,7 +28,7 @@ class ApprovalCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a rule of the moderators' allows; None: it says nothing about that.
+    """What a moderators' rule allows; None: it does not limit that, 0: no limit.
 
     Attributes:
         window_credits: credits in any window.
@@ -41,25 +42,30 @@ class Allowance:
 
     @property
     def is_empty(self) -> bool:
-        """Whether it says nothing at all."""
+        """Whether it limits nothing."""
         return self == Allowance()
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A member who may make no videos; without `until`, for good."""
+    """A member who may make no videos; without `until`, until they are unblocked."""
 
     reason: str = ""
     until: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
-        """Whether it is still in force."""
+        """Return whether it is still in force."""
         return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True)
 class LowBalanceLimits:
-    """Below which share of its last deposit, in per cent, a pool is braked; 0: never."""
+    """Below how many per cent of its last deposit a pool is low; 0: never.
+
+    Attributes:
+        cheapest_percent: below it only the cheapest kind of video is made.
+        approval_percent: below it every video needs approval.
+    """
 
     cheapest_percent: int = 25
     approval_percent: int = 10
@@ -70,15 +76,15 @@ class Policy:
     """A server's rules. Keys and members of sets are Discord's ids.
 
     Attributes:
-        manager_roles: whose holders own the pool, beside members with Manage Server.
+        manager_roles: whose members manage the pool, beside members with Manage Server.
         channels: where the commands may be used; none named: everywhere.
-        paused: why no videos are made at the moment, for members; None: they are made.
+        paused: the reason of a pause, shown to members; None: there is no pause.
         everyone: the allowance of everyone.
         roles: allowances of roles.
         members: allowances of members.
         blocks: members who may make no videos.
         words: what prompts may not contain.
-        approval_price: the price from which a job needs a moderator; None: none does.
+        approval_price: the price from which a video needs approval; None: no price does.
         moderators_channel: where the cards for moderators go; None: the job's own thread.
     """
 
@@ -96,6 +102,7 @@ class Policy:
 
 
 _POLICY = TypeAdapter(Policy)
+_RULES_BY_ID = frozenset({"roles", "members", "blocks"})
 
 
 @lru_cache(maxsize=1024)
@@ -107,3 +114,28 @@ def policy_of(document: str) -> Policy:
 def document_of(policy: Policy) -> str:
     """Return a policy as JSON, without what stands at its default."""
     return _POLICY.dump_json(policy, exclude_defaults=True).decode()
+
+
+def policy_from(parts: Mapping[str, Any]) -> Policy:
+    """Return the policy with these parts of a document, as `difference` returns them."""
+    return _POLICY.validate_python(parts)
+
+
+def difference(before: Policy, after: Policy) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the parts of two policies' documents that differ: as they were, and as they are.
+
+    Of rules and blocks there are only those that were set, changed or removed, and of words those that were removed
+    and those that were added.
+    """
+    old, new = (_POLICY.dump_python(policy, mode="json", exclude_defaults=True) for policy in (before, after))
+    changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    return _only(changed, old, new), _only(changed, new, old)
+
+
+def _only(changed: Iterable[str], document: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {key: document[key] for key in changed if key in document}
+    for key in _RULES_BY_ID & parts.keys():
+        parts[key] = {each: rule for each, rule in parts[key].items() if other.get(key, {}).get(each) != rule}
+    if "words" in parts:
+        parts["words"] = [word for word in parts["words"] if word not in set(other.get("words", ()))]
+    return parts

@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.codes import LedgerReason, Reason
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Funds, Pool, Session, SessionEnd
 from bot.pools.policy import LowBalanceLevel, policy_of
@@ -44,7 +45,8 @@ async def _open_new(
         return
     opening = insert(pools).on_conflict_do_update(index_elements=["guild_id"], set_={"opened_at": now})
     await connection.execute(opening, [{"guild_id": guild_id, "opened_at": now} for guild_id in guild_ids])
-    await ledger.deposit_everywhere(connection, guild_ids, starting_credits, now, reason="starting credits")
+    reason = Reason(LedgerReason.STARTING_CREDITS)
+    await ledger.deposit_everywhere(connection, guild_ids, starting_credits, now, reason=reason)
 
 
 async def read_pool(connection: AsyncConnection, guild_id: int) -> Pool | None:

@@ -1,10 +1,11 @@
 """What the moderators of a server, and the operator, do with its pool."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 
 from bot.clock import Clock
-from bot.errors import PoolEmptyError
+from bot.codes import AuditAction, Reason, Refusal
+from bot.errors import RefusedError
 from bot.pools.ledger import entries as ledger
 from bot.pools.ledger import queries as statements
 from bot.pools.ledger.forecast import PACE_SPAN, empty_at, periods_of
@@ -51,14 +52,7 @@ class PoolService:
         async with self._database.transaction() as connection:
             return await open_pools(connection, guild_ids, self._terms.starting_credits, self._clock.now())
 
-    async def change(
-        self,
-        guild_id: int,
-        actor_id: int,
-        action: str,
-        detail: str | Callable[[Policy], str],
-        change: Callable[[Policy], Policy],
-    ) -> Policy:
+    async def change(self, guild_id: int, actor_id: int, change: PolicyChange) -> Policy:
         """Change a server's rules and write it into the audit trail, in one transaction.
 
         Two moderators at once don't lose each other's change: `change` is given the rules as they are inside it.
@@ -66,49 +60,61 @@ class PoolService:
         Args:
             guild_id: of the server.
             actor_id: of the moderator.
-            action: the command, in a word or two, for the audit trail.
-            detail: for the audit trail; or what says how the part in question looks, before and after.
-            change: returns the rules as they shall be; it may refuse by raising a `ChangeRefusedError`.
+            change: what is to be changed.
 
         Returns:
             The rules that hold now.
 
         Raises:
-            ChangeRefusedError: they can't be changed like this.
+            RefusedError: they can't be changed like this.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             pool = await open_pool(connection, guild_id, self._terms.starting_credits, now)
-            return await change_policy(connection, pool, actor_id, PolicyChange(action, detail, change), now)
+            return await change_policy(connection, pool, actor_id, change, now)
 
     async def deposit(self, guild_id: int, actor_id: int, amount: int, reason: str) -> Pool:
         """Put credits into a pool.
 
+        Args:
+            guild_id: of the server.
+            actor_id: of who deposits them.
+            amount: how many credits.
+            reason: for the ledger.
+
         Raises:
-            ChangeRefusedError: the amount or the reason can't be used.
+            RefusedError: the amount or the reason can't be used.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
             before = await open_pool(connection, guild_id, self._terms.starting_credits, now)
-            await ledger.deposit(connection, guild_id, amount, now, reason=reason, actor_id=actor_id)
+            await ledger.deposit(connection, guild_id, amount, now, reason=Reason.typed(reason), actor_id=actor_id)
             after = await open_pool(connection, guild_id, 0, now)
-            await write_audit(connection, guild_id, actor_id, "deposit", _booked(amount, before, after, reason), now)
+            data = _booked(amount, before, after, reason)
+            await write_audit(connection, guild_id, actor_id, AuditAction.DEPOSIT, now, **data)
             return after
 
     async def withdraw(self, guild_id: int, actor_id: int, amount: int, reason: str) -> Pool:
         """Take free credits out of a pool.
 
+        Args:
+            guild_id: of the server.
+            actor_id: of who withdraws them.
+            amount: how many credits.
+            reason: for the ledger.
+
         Raises:
-            ChangeRefusedError: the amount or the reason can't be used.
-            PoolEmptyError: fewer are free.
+            RefusedError: the amount or the reason can't be used, or fewer are free.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
             before = await open_pool(connection, guild_id, self._terms.starting_credits, now)
-            _check_free(before, amount)
-            await ledger.withdraw(connection, guild_id, amount, now, reason=reason, actor_id=actor_id)
+            if amount > before.funds.available:
+                raise RefusedError(Refusal.WITHDRAWAL_TOO_LARGE, amount=amount, available=before.funds.available)
+            await ledger.withdraw(connection, guild_id, amount, now, reason=Reason.typed(reason), actor_id=actor_id)
             after = await open_pool(connection, guild_id, 0, now)
-            await write_audit(connection, guild_id, actor_id, "withdraw", _booked(amount, before, after, reason), now)
+            data = _booked(amount, before, after, reason)
+            await write_audit(connection, guild_id, actor_id, AuditAction.WITHDRAW, now, **data)
             return after
 
     async def statement(self, guild_id: int) -> Statement:
@@ -194,16 +200,6 @@ class PoolService:
         )
 
 
-def _check_free(pool: Pool, amount: int) -> None:
-    available = pool.funds.available
-    if amount > available:
-        raise PoolEmptyError(
-            f"You asked for {amount} credits, and {available} are free in this server's pool: what is held for "
-            "videos or set aside for sessions stays. Nothing was withdrawn.",
-            needed=amount,
-            available=available,
-        )
-
-
-def _booked(amount: int, before: Pool, after: Pool, reason: str) -> str:
-    return f"{amount} credits, free {before.funds.available} → {after.funds.available}: {reason}"
+def _booked(amount: int, before: Pool, after: Pool, reason: str) -> dict[str, int | str]:
+    free = {"free_before": before.funds.available, "free_after": after.funds.available}
+    return {"amount": amount, **free, "reason": reason}

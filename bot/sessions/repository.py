@@ -1,7 +1,7 @@
-"""Creative sessions in SQL: how each begins and ends, with its entries in the books and the audit trail.
+"""Start and end creative sessions in SQL, with their entries in the ledger and the audit trail.
 
 Each function runs inside one transaction. `open -> ended -> summarised` are the columns `ended_at` and
-`summarised_at`; a session is ended once, whoever comes first.
+`summarised_at`. A session is ended once, by whoever comes first.
 """
 
 from dataclasses import replace
@@ -11,19 +11,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import ChangeRefusedError, PoolEmptyError
+from bot.codes import AuditAction, LedgerReason, Reason, Refusal, Value
+from bot.errors import RefusedError
+from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Pool, Session, SessionEnd, SessionPlan
 from bot.pools.queries import read_session, session_of
 from bot.pools.rules.store import write_audit
 from bot.storage.schema import sessions
-
-_CAUSES = {
-    SessionEnd.COMMAND: "ended",
-    SessionEnd.TIME: "its time was over",
-    SessionEnd.BUDGET: "its budget was used up",
-    SessionEnd.FAILURE: "it could not be opened",
-}
 
 
 async def start_session(connection: AsyncConnection, pool: Pool, plan: SessionPlan, now: datetime) -> Session:
@@ -36,32 +31,33 @@ async def start_session(connection: AsyncConnection, pool: Pool, plan: SessionPl
         now: the time.
 
     Raises:
-        PoolEmptyError: the pool has too few credits.
-        ChangeRefusedError: this very interaction has started one already.
+        RefusedError: the pool has too few credits, or this very interaction has started one already.
     """
     available = pool.funds.available
     if plan.budget > available:
-        raise PoolEmptyError(
-            f"This session would need {plan.budget} credits, and this server's pool has {available} left. "
-            "Give it a smaller budget.",
-            needed=plan.budget,
-            available=available,
-        )
+        raise RefusedError(Refusal.BUDGET_TOO_LARGE, budget=plan.budget, available=available, least=LOWEST_PRICE)
     session = await _insert(connection, plan, now)
     await ledger.set_aside(
         connection, plan.guild_id, session.id, plan.budget, now, reason=_reason(session), actor_id=plan.started_by
     )
-    detail = f"{_name(session)}, {plan.budget} credits"
-    await write_audit(connection, plan.guild_id, plan.started_by, "session start", detail, now)
+    data: dict[str, Value] = {"session_id": session.id, "title": session.title, "budget": plan.budget}
+    await write_audit(connection, plan.guild_id, plan.started_by, AuditAction.SESSION_START, now, **data)
     return replace(session, available=plan.budget)
 
 
 async def end_session(
     connection: AsyncConnection, session_id: int, cause: SessionEnd, now: datetime, *, ended_by: int | None = None
 ) -> Session | None:
-    """End a session and give what is left of its budget to the pool.
+    """End a session and return what is left of its budget to the pool.
 
-    Its jobs that wait for a moderator are to be expired before; what it has sent is still paid by it.
+    Expire its jobs that need approval before. Jobs that were submitted are still paid from the budget.
+
+    Args:
+        connection: of the transaction.
+        session_id: of the session.
+        cause: why it ends.
+        now: the time.
+        ended_by: who ended it; None: it ended by itself.
 
     Returns:
         The session as it is now; None: it was ended before, or there is none.
@@ -79,9 +75,16 @@ async def end_session(
     rest = await ledger.give_back_rest(
         connection, session.guild_id, session.id, now, reason=_reason(session), actor_id=ended_by
     )
-    detail = f"{_name(session)}, {_CAUSES[cause]}: {rest} of {session.budget} credits went back"
+    data: dict[str, Value] = {
+        "session_id": session.id,
+        "title": session.title,
+        "cause": cause.value,
+        "returned": rest,
+        "budget": session.budget,
+    }
     # What ends by itself was set up like that by whoever started it.
-    await write_audit(connection, session.guild_id, ended_by or session.started_by, "session end", detail, now)
+    actor_id = ended_by or session.started_by
+    await write_audit(connection, session.guild_id, actor_id, AuditAction.SESSION_END, now, **data)
     return await read_session(connection, session_id)
 
 
@@ -95,7 +98,7 @@ async def open_sessions(connection: AsyncConnection, guild_id: int) -> list[Sess
 
 
 async def note_session(connection: AsyncConnection, session_id: int, **values: int | datetime) -> Session:
-    """Write down what became of a session at Discord: its thread, its card, its summary."""
+    """Record a session's thread, card or summary."""
     query = update(sessions).where(sessions.c.id == session_id).values(**values).returning(*sessions.c)
     return session_of((await connection.execute(query)).mappings().one())
 
@@ -117,13 +120,9 @@ async def _insert(connection: AsyncConnection, plan: SessionPlan, now: datetime)
     except IntegrityError as error:
         if "sessions.interaction_id" not in str(error.orig):
             raise
-        raise ChangeRefusedError("I have started this session already.") from error
+        raise RefusedError(Refusal.SESSION_STARTED_ALREADY) from error
     return session_of(row)
 
 
-def _name(session: Session) -> str:
-    return f"{session.id}: {session.title}"
-
-
-def _reason(session: Session) -> str:
-    return f"session {_name(session)}"
+def _reason(session: Session) -> Reason:
+    return Reason(LedgerReason.SESSION, {"session_id": session.id, "title": session.title})

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from bot.clock import Clock
-from bot.errors import ChangeRefusedError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import PoolSettings, Session, SessionEnd, SessionPlan
 from bot.pools.queries import open_pool, read_session, read_session_in
-from bot.pools.rules.input_checks import check_credits, clean_reason
-from bot.pools.rules.quota import relative
+from bot.pools.rules.input_checks import Unit, check_credits, check_whole, clean_reason
 from bot.sessions.models import EndedSession, SessionStatus, Summary
 from bot.sessions.queries import finish_session, read_jobs_of, read_session_status, read_session_statuss
 from bot.sessions.repository import note_session, open_sessions, start_session
@@ -36,13 +36,12 @@ class SessionService:
         """Start a session: its budget is set aside from the pool.
 
         Raises:
-            ChangeRefusedError: a number can't be used, or it was started already.
-            PoolEmptyError: the pool has too few credits.
+            RefusedError: a number can't be used, the pool has too few credits, or it was started already.
             StorageError: the database can't be written.
         """
         check_credits(plan.budget, least=LOWEST_PRICE)
-        if plan.minutes is not None and not 1 <= plan.minutes <= MAX_MINUTES:
-            raise ChangeRefusedError(f"A session lasts from 1 to {MAX_MINUTES} minutes; without a time, until its end.")
+        if plan.minutes is not None:
+            check_whole(plan.minutes, 1, MAX_MINUTES, Unit.MINUTES)
         title = clean_reason(plan.title[:MAX_TITLE], is_needed=False) or _TITLE
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -52,19 +51,24 @@ class SessionService:
     async def end(self, session_id: int, guild_id: int, manager_id: int) -> EndedSession:
         """End a session of a server's: what is left of its budget goes back to the pool.
 
+        Args:
+            session_id: of the session.
+            guild_id: of the server in which it is ended.
+            manager_id: of the member who ends it.
+
         Raises:
-            ChangeRefusedError: it has ended before, or is not one of this server's.
+            RefusedError: it has ended before, or is not one of this server's.
             StorageError: the database can't be written.
         """
         async with self._database.transaction() as connection:
             session = await read_session(connection, session_id)
             if session is None or session.guild_id != guild_id:
-                raise ChangeRefusedError("There is no such session here; choose one from the list.")
+                raise RefusedError(Refusal.SESSION_UNKNOWN)
             ending = await finish_session(
                 connection, session_id, SessionEnd.COMMAND, self._clock.now(), ended_by=manager_id
             )
         if ending is None:
-            raise ChangeRefusedError(_over(session))
+            raise RefusedError(Refusal.SESSION_ENDED_ALREADY, ended_by=session.ended_by, ended_at=session.ended_at)
         return ending
 
     async def end_by_itself(self, session_id: int) -> EndedSession | None:
@@ -117,9 +121,3 @@ class SessionService:
     async def _note(self, session_id: int, **ids: int) -> Session:
         async with self._database.transaction() as connection:
             return await note_session(connection, session_id, **ids)
-
-
-def _over(session: Session) -> str:
-    who = f"<@{session.ended_by}> has ended this session" if session.ended_by else "This session ended by itself"
-    when = f" {relative(session.ended_at)}" if session.ended_at else ""
-    return f"{who}{when}; what was left of its budget is back in the pool."

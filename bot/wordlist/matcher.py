@@ -16,7 +16,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from bot.errors import WordsError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 from bot.wordlist.normalize import DIGIT_READINGS, EMOJI_READINGS, LETTER_READINGS, SIGN_READINGS, fold
 
 MAX_WORDS = 500
@@ -48,11 +49,11 @@ def parse_words(text: str) -> tuple[str, ...]:
     """Split what a moderator typed (commas or line breaks) into clean words and phrases.
 
     Raises:
-        WordsError: there is no word in it, or one that can't be listed; the sentence says which and why.
+        RefusedError: there is no word in it, or one that can't be listed.
     """
     words = tuple(filter(None, map(_clean, _BETWEEN_WORDS.split(text))))
     if not words:
-        raise WordsError("There is no word in that. Write words or phrases with commas or line breaks between them.")
+        raise RefusedError(Refusal.WORDS_NONE)
     for word in words:
         _check(word)
     return _without_doubles(words)
@@ -62,13 +63,11 @@ def add_words(words: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
     """Return the list with the new words at its end; one that is listed in another spelling is not added again.
 
     Raises:
-        WordsError: the list would be longer than `MAX_WORDS`.
+        RefusedError: the list would be longer than `MAX_WORDS`.
     """
     merged = _without_doubles((*words, *new))
     if len(merged) > MAX_WORDS:
-        raise WordsError(
-            f"The list would have {len(merged)} words and phrases, and {MAX_WORDS} is the most. Remove some first."
-        )
+        raise RefusedError(Refusal.WORDS_FULL, count=len(merged), most=MAX_WORDS)
     return merged
 
 
@@ -93,14 +92,12 @@ def _clean(word: str) -> str:
 
 def _check(word: str) -> None:
     if len(word) > MAX_WORD_LENGTH:
-        raise WordsError(
-            f'"{word[:20]}…" has {len(word)} characters. A word or phrase can have {MAX_WORD_LENGTH} at most.'
-        )
+        raise RefusedError(Refusal.WORD_TOO_LONG, word=word, length=len(word), most=MAX_WORD_LENGTH)
     letters = [character for character in _key(word) if character.isalnum()]
     if not letters:
-        raise WordsError(f'"{word}" has no letters to look for. List a word.')
+        raise RefusedError(Refusal.WORD_WITHOUT_LETTERS, word=word)
     if len(letters) == 1 and not _is_word_by_itself(letters[0]):
-        raise WordsError(f'"{word}" is a single letter or digit, which would refuse nearly every prompt. List a word.')
+        raise RefusedError(Refusal.WORD_OF_ONE_LETTER, word=word)
 
 
 def _is_word_by_itself(letter: str) -> bool:

@@ -8,8 +8,10 @@ import structlog
 from discord import app_commands
 
 from bot.client import VideoBot
+from bot.codes import AuditAction
 from bot.errors import StorageError
 from bot.pools.policy import Policy
+from bot.pools.rules.store import PolicyChange
 from cogs.interactions.permissions import is_manager, require_guild, require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.rendering import pool as _pool_render
@@ -24,34 +26,33 @@ PoolCommand = app_commands.Command[Any, ..., Any] | app_commands.Group
 
 async def change_rules(
     interaction: _Interaction,
-    action: str,
-    detail: str | Callable[[Policy], str],
+    action: AuditAction,
     change: Callable[[Policy], Policy],
     answer: Callable[[Policy], str],
 ) -> None:
-    """Change a server's rules for a moderator, and say what holds now.
+    """Change a server's rules for a moderator, and answer with the new ones.
 
     Args:
         interaction: the command.
-        action: it, in a word or two, for the audit trail.
-        detail: for the audit trail; or what says how the part in question looks, before and after.
-        change: returns the rules as they shall be, or refuses.
-        answer: says what holds now.
+        action: it, for the audit trail.
+        change: returns the new rules; it may raise `RefusedError`.
+        answer: returns what the moderator is answered.
 
     Raises:
-        RightsError: the member is no moderator.
-        ChangeRefusedError: the rules can't be changed like this.
+        RefusedError: the member is no moderator, or the rules can't be changed like this.
     """
     guild_id = await require_manager(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
-        policy = await interaction.client.services.pools.change(guild_id, interaction.user.id, action, detail, change)
-    await tell(interaction, answer(policy))
+        policy = await interaction.client.services.pools.change(
+            guild_id, interaction.user.id, PolicyChange(action, change)
+        )
+    await send_or_edit(interaction, _pool_render.answer(answer(policy)), ephemeral=True)
 
 
 async def rules_for_choices(interaction: _Interaction) -> Policy:
-    """Return the rules from which a moderator chooses while typing; nobody's, if the member may not know them.
+    """Return the rules whose parts are listed while a moderator types; empty ones for other members.
 
-    Never raises: nobody would be told.
+    Never raises: Discord shows no error of an autocomplete.
     """
     try:
         if await is_manager(interaction):
@@ -59,8 +60,3 @@ async def rules_for_choices(interaction: _Interaction) -> Policy:
     except StorageError as error:
         _log.error("no rules to choose from", error=str(error))
     return Policy()
-
-
-async def tell(interaction: _Interaction, text: str, title: str | None = None) -> None:
-    """Answer so that only the moderator sees it."""
-    await send_or_edit(interaction, _pool_render.holds_now(text, title), ephemeral=True)

@@ -1,4 +1,4 @@
-"""The ledger as a file for a moderator: read in pieces, and packed where it would be too large."""
+"""Write the ledger to a file for a moderator: in pieces, and packed where it would be too large."""
 
 import asyncio
 import tempfile
@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import SEEK_END, BufferedRandom, TextIOWrapper
 
+from bot.codes import Refusal
 from bot.errors import RefusedError
-from bot.pools.ledger.csv_export import write_entries, write_heading
 from bot.pools.ledger.reports import LedgerEntry
+from cogs.rendering.ledger_csv import write_entries, write_heading
 
 _MEGABYTE = 1024 * 1024
 
@@ -29,7 +30,7 @@ async def exported(chunks: AsyncIterator[list[LedgerEntry]], max_bytes: int) -> 
     """Write entries to a temporary file that has at most `max_bytes`, and yield it.
 
     Raises:
-        RefusedError: it is larger even when it is packed; the sentence says what to do.
+        RefusedError: it is larger even when packed.
     """
     with tempfile.TemporaryFile() as table, tempfile.TemporaryFile() as archive:
         count = await _write(table, chunks)
@@ -38,10 +39,7 @@ async def exported(chunks: AsyncIterator[list[LedgerEntry]], max_bytes: int) -> 
             return
         await asyncio.to_thread(_pack, table, archive)
         if _size(archive) > max_bytes:
-            raise RefusedError(
-                f"The ledger's {count:,} entries make a larger file than the {max_bytes // _MEGABYTE} MB that this "
-                "server takes, even packed. Choose a number of `days`."
-            )
+            raise RefusedError(Refusal.EXPORT_TOO_LARGE, entries=count, megabytes=max_bytes // _MEGABYTE)
         yield Export(archive, count, "zip")
 
 

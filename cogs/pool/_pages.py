@@ -1,4 +1,4 @@
-"""Pages that moderators leaf through: buttons that survive a restart."""
+"""Page through the ledger and the audit trail: buttons that survive a restart."""
 
 import re
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any, Self
 import discord
 
 from bot.client import VideoBot
+from bot.codes import Refusal
 from bot.errors import RightsError
 from bot.pools.ledger.reports import Cursor
 from cogs.interactions.errors import report_error
@@ -18,7 +19,7 @@ _Interaction = discord.Interaction[VideoBot]
 
 
 class Book(StrEnum):
-    """What is leafed through."""
+    """What is paged through."""
 
     LEDGER = "ledger"
     AUDIT = "audit"
@@ -29,8 +30,8 @@ class PageRequest:
     """Who reads what.
 
     Attributes:
-        reader_id: of the moderator who asked.
-        member_id: the ledger only as far as it is about this member; None: all of it.
+        reader_id: of the moderator who used the command.
+        member_id: show only the ledger's entries about this member; None: show all.
     """
 
     book: Book
@@ -39,15 +40,15 @@ class PageRequest:
 
 
 async def open_book(
-    interaction: _Interaction, guild_id: int, reading: PageRequest, cursor: Cursor | None = None
+    interaction: _Interaction, guild_id: int, request: PageRequest, cursor: Cursor | None = None
 ) -> tuple[discord.Embed, discord.ui.View]:
     """Return a page, and the buttons to those beside it."""
     pools = interaction.client.services.pools
-    if reading.book is Book.AUDIT:
+    if request.book is Book.AUDIT:
         changes = await pools.audit_page(guild_id, cursor)
-        return _pool_render.audit_page(changes), _buttons(reading, changes.newer, changes.older)
-    entries = await pools.ledger_page(guild_id, cursor, reading.member_id)
-    return _pool_render.ledger_page(entries, reading.member_id), _buttons(reading, entries.newer, entries.older)
+        return _pool_render.audit_page(changes), _buttons(request, changes.newer, changes.older)
+    entries = await pools.ledger_page(guild_id, cursor, request.member_id)
+    return _pool_render.ledger_page(entries, request.member_id), _buttons(request, entries.newer, entries.older)
 
 
 class PageButton(
@@ -56,44 +57,44 @@ class PageButton(
 ):
     """Shows the page before or after; all that it needs is in its custom id."""
 
-    def __init__(self, reading: PageRequest, cursor: Cursor | None, *, is_older: bool) -> None:
+    def __init__(self, request: PageRequest, cursor: Cursor | None, *, is_older: bool) -> None:
         side = "older" if is_older else "newer"
         entry_id = cursor.entry_id if cursor else 0
-        custom_id = f"pool-page:{reading.book}:{side}:{entry_id}:{reading.reader_id}:{reading.member_id or 0}"
+        custom_id = f"pool-page:{request.book}:{side}:{entry_id}:{request.reader_id}:{request.member_id or 0}"
         label = "Next" if is_older else "Previous"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id, disabled=cursor is None))
-        self._reading = reading
+        self._request = request
         self._cursor = cursor
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the button anew from what was pressed."""
+        """Make the button again from what was pressed."""
         del interaction, item
         is_older = match["side"] == "older"
-        reading = PageRequest(Book(match["book"]), int(match["reader"]), int(match["member"]) or None)
-        return cls(reading, Cursor(int(match["entry"]), is_older), is_older=is_older)
+        request = PageRequest(Book(match["book"]), int(match["reader"]), int(match["member"]) or None)
+        return cls(request, Cursor(int(match["entry"]), is_older), is_older=is_older)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Turn the page, if the member may."""
+        """Turn the page."""
         try:
             await self._turn(interaction)
-        except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
+        except Exception as error:  # noqa: BLE001 - discord.py would only log it, and the member must get an answer
             await report_error(interaction, error)
 
     async def _turn(self, interaction: _Interaction) -> None:
         interaction.client.track_task()
         guild_id = await require_manager(interaction)
-        if interaction.user.id != self._reading.reader_id:
-            raise RightsError("These are another moderator's pages; use the command to get your own.")
-        embed, view = await open_book(interaction, guild_id, self._reading, self._cursor)
+        if interaction.user.id != self._request.reader_id:
+            raise RightsError(Refusal.PAGES_OF_ANOTHER)
+        embed, view = await open_book(interaction, guild_id, self._request, self._cursor)
         await interaction.response.edit_message(embed=embed, view=view)
 
 
-def _buttons(reading: PageRequest, newer: Cursor | None, older: Cursor | None) -> discord.ui.View:
+def _buttons(request: PageRequest, newer: Cursor | None, older: Cursor | None) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
     if newer or older:
-        view.add_item(PageButton(reading, newer, is_older=False))
-        view.add_item(PageButton(reading, older, is_older=True))
+        view.add_item(PageButton(request, newer, is_older=False))
+        view.add_item(PageButton(request, older, is_older=True))
     return view

@@ -1,4 +1,4 @@
-"""What moderators set and see of the videos that wait for them: `/pool approvals`, `/pool waiting`, and their desk."""
+"""`/pool approvals` and `/pool waiting`, and the loop of the moderation outbox."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import VideoBot
-from bot.codes import Refusal
-from bot.errors import ChangeRefusedError
+from bot.codes import AuditAction, Refusal
+from bot.errors import RefusedError
 from bot.pools.policy import Policy
-from bot.pools.rules import approval_rules
+from bot.pools.rules import changes
 from bot.pools.rules.input_checks import MAX_CREDITS
 from cogs.interactions.moderator_channel import trouble_with
 from cogs.interactions.permissions import require_manager
@@ -26,7 +26,7 @@ _Interaction = discord.Interaction[VideoBot]
 
 
 class _TextChannel(app_commands.Transformer):
-    """A text channel as Discord tells of it: also one that the bot can't see, so that it can say so."""
+    """A text channel, also one that the bot can't see: the answer says so then."""
 
     @property
     def type(self) -> discord.AppCommandOptionType:
@@ -47,16 +47,16 @@ class _TextChannel(app_commands.Transformer):
 
 
 _OFF = [
-    app_commands.Choice(name="The price: no price needs approval", value="price"),
-    app_commands.Choice(name="The channel: ask where the video was asked for", value="channel"),
+    app_commands.Choice(name="Price: no price needs approval", value="price"),
+    app_commands.Choice(name="Channel: ask where the video was asked for", value="channel"),
     app_commands.Choice(name="Both", value="both"),
 ]
 
 
-@app_commands.command(description="Which videos wait for a moderator, and where moderators are asked")
+@app_commands.command(description="Set which videos need approval, and where moderators are asked")
 @app_commands.describe(
-    price="Videos that cost this many credits or more wait for a moderator",
-    channel="Where moderators are asked, and told when the pool runs low",
+    price="Videos of this many credits or more need approval",
+    channel="Where moderators are asked, and notified when the pool runs low",
     off="What to switch off",
 )
 @app_commands.choices(off=_OFF)
@@ -68,24 +68,24 @@ async def approvals(
 ) -> None:
     """Set, show or switch off what needs approval."""
     if off and (price is not None or channel is not None):
-        raise ChangeRefusedError("Set something, or switch something off: not both at once. Nothing was changed.")
+        raise RefusedError(Refusal.APPROVALS_SET_AND_OFF)
     guild_id = await require_manager(interaction)
     if channel is not None and (trouble := trouble_with(interaction.client, guild_id, channel.id)):
-        raise ChangeRefusedError(Refusal(trouble.code), **trouble.data)
+        raise RefusedError(Refusal(trouble.code), **trouble.data)
 
     def change(policy: Policy) -> Policy:
         if price is not None or off in ("price", "both"):
-            policy = approval_rules.set_approval_price(policy, price)
+            policy = changes.set_approval_price(policy, price)
         if channel is not None or off in ("channel", "both"):
-            policy = approval_rules.set_moderators_channel(policy, channel.id if channel else None)
+            policy = changes.set_moderators_channel(policy, channel.id if channel else None)
         return policy
 
-    await change_rules(interaction, "approvals", approval_rules.in_words, change, _approval_render.approval_rules)
+    await change_rules(interaction, AuditAction.APPROVALS, change, _approval_render.approval_rules)
 
 
-@app_commands.command(description="Videos that wait for a moderator, with the decisions")
+@app_commands.command(description="List the videos that wait for approval, with buttons to decide")
 async def waiting(interaction: _Interaction) -> None:
-    """List what waits in this server."""
+    """List what waits for approval in this server."""
     guild_id = await require_manager(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         embed, view = await waiting_answer(interaction.client, guild_id)
@@ -93,13 +93,13 @@ async def waiting(interaction: _Interaction) -> None:
 
 
 class Approvals(commands.Cog):
-    """The moderators' desk: closes cards and announces the brakes."""
+    """The loop of the moderation outbox: it closes cards and announces low balances."""
 
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Know the buttons of earlier cards."""
+        """Register the buttons of earlier cards."""
         self.bot.add_dynamic_items(ApprovalButton)
 
     async def cog_unload(self) -> None:

@@ -1,4 +1,4 @@
-"""`/pool`: the money. What is in the pool, where it went, and putting in and taking out."""
+"""`/pool`: its credits. What is left, where they went, deposits and withdrawals."""
 
 from datetime import timedelta
 
@@ -8,8 +8,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import VideoBot
+from bot.codes import Refusal
 from bot.errors import RefusedError, StorageError
-from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON, check_whole
+from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON, Unit, check_whole
 from cogs.interactions.permissions import (
     is_manager,
     is_operator,
@@ -33,9 +34,9 @@ _MAX_DAYS = 10_000
 _Reason = app_commands.Range[str, 1, MAX_REASON]
 
 
-@app_commands.command(description="What is left in this server's pool, and what was spent")
+@app_commands.command(description="Show what is left in this server's pool, and what was spent")
 async def show(interaction: _Interaction) -> None:
-    """Show moderators how the pool stands, and members what is left and their own part."""
+    """Show moderators the whole pool, and members what is left and their own part."""
     services, guild_id = interaction.client.services, require_guild(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         if await is_manager(interaction) or is_operator(interaction):
@@ -52,47 +53,47 @@ async def show(interaction: _Interaction) -> None:
     await send_or_edit(interaction, embed, ephemeral=True)
 
 
-@app_commands.command(description="Put credits into this server's pool")
+@app_commands.command(description="Add credits to this server's pool")
 @app_commands.describe(credits_="How many", reason="What for; the ledger keeps it")
 @app_commands.rename(credits_="credits")
 async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason) -> None:
-    """Put credits in."""
+    """Deposit credits."""
     guild_id = await require_depositor(interaction)
     pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
         pool = await pools.deposit(guild_id, interaction.user.id, credits_, reason)
     _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
-    await send_or_edit(interaction, _pool_render.booked(pool, f"{credits_} credits were deposited."), ephemeral=True)
+    await send_or_edit(interaction, _pool_render.deposited(pool, credits_), ephemeral=True)
 
 
-@app_commands.command(description="Take free credits out of this server's pool")
+@app_commands.command(description="Remove free credits from this server's pool")
 @app_commands.describe(credits_="How many", reason="What for; the ledger keeps it")
 @app_commands.rename(credits_="credits")
 async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reason) -> None:
-    """Take credits out."""
+    """Withdraw credits."""
     guild_id = await require_depositor(interaction)
     pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
         pool = await pools.withdraw(guild_id, interaction.user.id, credits_, reason)
     _log.info("credits withdrawn", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
-    await send_or_edit(interaction, _pool_render.booked(pool, f"{credits_} credits were withdrawn."), ephemeral=True)
+    await send_or_edit(interaction, _pool_render.withdrawn(pool, credits_), ephemeral=True)
 
 
-@app_commands.command(description="The pool's ledger: every deposit, hold, charge and release")
-@app_commands.describe(member="Only what is about this member")
+@app_commands.command(description="Page through the pool's ledger: every deposit, hold, charge and release")
+@app_commands.describe(member="Show only what is about this member")
 async def history(interaction: _Interaction, member: discord.User | None = None) -> None:
-    """Leaf through the ledger."""
+    """Page through the ledger."""
     guild_id = await require_manager(interaction)
     await _open(interaction, guild_id, PageRequest(Book.LEDGER, interaction.user.id, member.id if member else None))
 
 
-@app_commands.command(description="The pool's ledger as a file for spreadsheets")
-@app_commands.describe(days="Only the last so many days; without it, all of it")
+@app_commands.command(description="Get the pool's ledger as a file for spreadsheets")
+@app_commands.describe(days="How many days back (default: everything)")
 async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MAX_DAYS] | None = None) -> None:
-    """Give the ledger as a file."""
+    """Send the ledger as a file."""
     guild_id = await require_manager(interaction)
     if days is not None:
-        check_whole(days, 1, _MAX_DAYS, "of days")
+        check_whole(days, 1, _MAX_DAYS, Unit.DAYS)
     # A file takes its time to be made and sent: longer than Discord waits for a first answer.
     await interaction.response.defer(ephemeral=True, thinking=True)
     services = interaction.client.services
@@ -100,25 +101,24 @@ async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MA
     limit = upload_limit(interaction.client, guild_id)
     async with exported(services.pools.entries(guild_id, since), limit) as found:
         file = discord.File(found.file, f"ledger-{guild_id}.{found.suffix}")
-        text = f"{found.entries:,} entries of the ledger, the oldest first; times are UTC."
         try:
-            await interaction.edit_original_response(content=text, attachments=[file])
+            await interaction.edit_original_response(content=_pool_render.exported(found.entries), attachments=[file])
         except discord.HTTPException as error:
             if not is_too_large(error):
                 raise
-            raise RefusedError("This server takes no file of that size. Choose a smaller number of `days`.") from error
+            raise RefusedError(Refusal.EXPORT_TOO_LARGE, entries=found.entries, megabytes=None) from error
 
 
-@app_commands.command(description="What moderators changed: who, what and when")
+@app_commands.command(description="Page through what moderators changed: who, what and when")
 async def audit(interaction: _Interaction) -> None:
-    """Leaf through the audit trail."""
+    """Page through the audit trail."""
     guild_id = await require_manager(interaction)
     await _open(interaction, guild_id, PageRequest(Book.AUDIT, interaction.user.id))
 
 
-async def _open(interaction: _Interaction, guild_id: int, reading: PageRequest) -> None:
+async def _open(interaction: _Interaction, guild_id: int, request: PageRequest) -> None:
     async with deferred_when_slow(interaction, ephemeral=True):
-        embed, view = await open_book(interaction, guild_id, reading)
+        embed, view = await open_book(interaction, guild_id, request)
     await send_or_edit(interaction, embed, ephemeral=True, view=view)
 
 
@@ -126,17 +126,17 @@ POOL_COMMANDS: tuple[PoolCommand, ...] = (show, deposit, withdraw, history, expo
 
 
 class Pools(commands.Cog):
-    """Sees to it that every server has a pool."""
+    """Opens the pool of every server."""
 
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
 
     async def cog_load(self) -> None:
-        """Know the buttons of earlier messages."""
+        """Register the buttons of earlier messages."""
         self.bot.add_dynamic_items(PageButton)
 
     async def cog_unload(self) -> None:
-        """Forget them."""
+        """Unregister them."""
         self.bot.remove_dynamic_items(PageButton)
 
     @commands.Cog.listener()
@@ -152,7 +152,7 @@ class Pools(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Open the pool of a server that was away at the start, or joined while it was."""
-        # Before that, all of them are told one by one.
+        # Before that, Discord sends this for every server.
         if self.bot.is_ready():
             await self._open_pools(guild.id)
 

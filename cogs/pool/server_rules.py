@@ -1,4 +1,4 @@
-"""`/pool`: rules of the whole server. Who manages the pool, where videos are made, and when not."""
+"""`/pool`: rules of the whole server. Who manages the pool, where videos are made, pauses and low balances."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,10 +7,10 @@ import discord
 from discord import app_commands
 
 from bot.client import VideoBot
-from bot.errors import ChangeRefusedError
+from bot.codes import AuditAction, Refusal
+from bot.errors import RefusedError
 from bot.pools.policy import Policy
 from bot.pools.rules import changes
-from bot.pools.rules import describe as wording
 from bot.pools.rules.input_checks import MAX_REASON
 from cogs.interactions.permissions import require_manager
 from cogs.pool._changes import PoolCommand, change_rules, rules_for_choices
@@ -53,10 +53,10 @@ class _PlaceForVideos(app_commands.Transformer):
         return channel.id
 
 
-@app_commands.command(description="Roles that manage the pool, beside members with Manage Server")
-@app_commands.describe(add="A role whose members shall manage the pool too", remove="A role that shall no longer")
+@app_commands.command(description="Set which roles manage the pool, beside members with Manage Server")
+@app_commands.describe(add="A role to add", remove="A role to remove")
 async def managers(interaction: _Interaction, add: discord.Role | None = None, remove: str | None = None) -> None:
-    """Name roles that manage the pool, or list them."""
+    """Add, remove or list roles that manage the pool."""
     guild_id = await require_manager(interaction)
 
     def change(policy: Policy) -> Policy:
@@ -64,11 +64,7 @@ async def managers(interaction: _Interaction, add: discord.Role | None = None, r
             policy = changes.remove_manager_role(policy, _id_of(remove))
         return changes.add_manager_role(policy, _existing(interaction, guild_id, add)) if add else policy
 
-    def answer(policy: Policy) -> str:
-        roles = f", and with {wording.manager_roles(policy)}" if policy.manager_roles else ""
-        return f"The pool is managed by members with **Manage Server**{roles}."
-
-    await change_rules(interaction, "managers", wording.manager_roles, change, answer)
+    await change_rules(interaction, AuditAction.MANAGERS, change, _pool_render.managers_now)
 
 
 @managers.autocomplete("remove")
@@ -79,24 +75,21 @@ async def _manager_roles(interaction: _Interaction, typed: str) -> list[app_comm
     return _choices(((role_id, f"@{role.name}" if role else None) for role_id, role in names.items()), typed)
 
 
-@app_commands.command(description="Channels where videos may be made; with none named, everywhere")
-@app_commands.describe(add="A channel where they may be made", remove="A channel where they shall no longer")
+@app_commands.command(description="Set in which channels videos may be made; with none, in all")
+@app_commands.describe(add="A channel to add", remove="A channel to remove")
 async def channels(
     interaction: _Interaction,
     add: app_commands.Transform[int, _PlaceForVideos] | None = None,
     remove: str | None = None,
 ) -> None:
-    """Name channels, or list them."""
+    """Add, remove or list channels."""
 
     def change(policy: Policy) -> Policy:
         if remove is not None:
             policy = changes.remove_channel(policy, _id_of(remove))
         return changes.add_channel(policy, add) if add else policy
 
-    def answer(policy: Policy) -> str:
-        return f"Videos are made in {wording.channels(policy)}{' and its threads' if policy.channels else ''}."
-
-    await change_rules(interaction, "channels", wording.channels, change, answer)
+    await change_rules(interaction, AuditAction.CHANNELS, change, _pool_render.channels_now)
 
 
 @channels.autocomplete("remove")
@@ -107,31 +100,30 @@ async def _named_channels(interaction: _Interaction, typed: str) -> list[app_com
     return _choices(((channel_id, f"#{found.name}" if found else None) for channel_id, found in names.items()), typed)
 
 
-@app_commands.command(description="Make no new videos for now; members are told why")
-@app_commands.describe(reason="What members are told")
+@app_commands.command(description="Pause new videos; members see why")
+@app_commands.describe(reason="What members see")
 async def pause(interaction: _Interaction, reason: app_commands.Range[str, 1, MAX_REASON]) -> None:
-    """Take no new videos."""
-
-    def answer(policy: Policy) -> str:
-        told = _pool_render.in_words(policy.paused or "")
-        return f"No new videos are made until `/pool resume`. Members are told: {told}"
-
-    await change_rules(interaction, "pause", wording.pause, lambda policy: changes.pause(policy, reason), answer)
+    """Pause new videos."""
+    await change_rules(
+        interaction, AuditAction.PAUSE, lambda policy: changes.pause(policy, reason), _pool_render.paused_now
+    )
 
 
-@app_commands.command(description="Make videos again after a pause")
+@app_commands.command(description="End a pause")
 async def resume(interaction: _Interaction) -> None:
-    """Take new videos again."""
-    await change_rules(interaction, "resume", wording.pause, changes.resume, lambda _: "Videos are made again.")
+    """End a pause."""
+    await change_rules(interaction, AuditAction.RESUME, changes.resume, _pool_render.resumed_now)
 
 
-@app_commands.command(description="How a pool that runs low is braked, in per cent of the last deposit")
+@app_commands.command(name="low-balance", description="Set what happens when the pool runs low")
 @app_commands.describe(
-    cheapest="Under this share only 5-second silent videos are made; 0: never",
-    approval="Under this share a moderator has to approve each video; 0: never",
+    cheapest="Under this per cent of the last deposit, only 5-second silent videos are made; 0: never",
+    approval="Under this per cent of the last deposit, every video needs approval; 0: never",
 )
-async def brakes(interaction: _Interaction, cheapest: _Percent | None = None, approval: _Percent | None = None) -> None:
-    """Set the brakes, or tell how they are set."""
+async def low_balance(
+    interaction: _Interaction, cheapest: _Percent | None = None, approval: _Percent | None = None
+) -> None:
+    """Set or show the low-balance limits."""
 
     def change(policy: Policy) -> Policy:
         before = policy.low_balance
@@ -141,13 +133,7 @@ async def brakes(interaction: _Interaction, cheapest: _Percent | None = None, ap
             before.approval_percent if approval is None else approval,
         )
 
-    await change_rules(
-        interaction,
-        "brakes",
-        lambda policy: wording.brakes(policy.low_balance),
-        change,
-        lambda policy: f"When the pool runs low: {wording.brakes(policy.low_balance)}.",
-    )
+    await change_rules(interaction, AuditAction.LOW_BALANCE, change, _pool_render.low_balance_now)
 
 
 def _choices(named: Iterable[tuple[int, str | None]], typed: str) -> list[app_commands.Choice[str]]:
@@ -159,17 +145,21 @@ def _choices(named: Iterable[tuple[int, str | None]], typed: str) -> list[app_co
 def _id_of(chosen: str) -> int:
     digits = chosen.strip("<@&#> ")
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > 20:
-        raise ChangeRefusedError("Choose what to remove from the list that Discord shows while you type.")
+        raise RefusedError(Refusal.CHOOSE_FROM_LIST)
     return int(digits)
 
 
 def _existing(interaction: _Interaction, guild_id: int, role: discord.Role) -> int:
-    """Return a role's id, if its holders can manage the pool."""
+    """Return a role's id, if its members can manage the pool.
+
+    Raises:
+        RefusedError: it is gone, or @everyone.
+    """
     if interaction.guild is not None and interaction.guild.get_role(role.id) is None:
-        raise ChangeRefusedError("That role is not there any more, so nothing has changed.")
+        raise RefusedError(Refusal.ROLE_GONE)
     if role.id == guild_id:
-        raise ChangeRefusedError("@everyone can't manage the pool. Choose a role of your moderators'.")
+        raise RefusedError(Refusal.EVERYONE_MANAGES_NOT)
     return role.id
 
 
-POOL_COMMANDS: tuple[PoolCommand, ...] = (managers, channels, pause, resume, brakes)
+POOL_COMMANDS: tuple[PoolCommand, ...] = (managers, channels, pause, resume, low_balance)

@@ -1,4 +1,4 @@
-"""`/why` and `/pool why`: which rules apply to somebody now, and where they come from."""
+"""`/why` and `/pool why`: a member's limits now, and where they come from."""
 
 from collections.abc import Collection
 
@@ -15,10 +15,10 @@ from cogs.rendering import rules as _why_render
 _Interaction = discord.Interaction[VideoBot]
 
 
-@app_commands.command(name="why", description="Every rule that applies to a member now, and where it comes from")
-@app_commands.describe(member="Whose rules")
+@app_commands.command(name="why", description="Show a member's limits here, and where they come from")
+@app_commands.describe(member="Whose limits")
 async def why_member(interaction: _Interaction, member: discord.Member | discord.User) -> None:
-    """Tell a moderator which rules apply to a member."""
+    """Show a moderator a member's limits."""
     await require_manager(interaction)
     # Who has left the server has no roles there.
     roles = member.roles if isinstance(member, discord.Member) else []
@@ -41,7 +41,7 @@ POOL_COMMANDS: tuple[PoolCommand, ...] = (why_member,)
 class Why(commands.Cog):
     """The members' own `/why`."""
 
-    @app_commands.command(description="Every rule that applies to you now, and where it comes from")
+    @app_commands.command(description="Show your limits here, and where they come from")
     async def why(self, interaction: _Interaction) -> None:
-        """Tell a member which rules apply to them."""
+        """Show a member their limits."""
         await _explain(interaction, interaction.user.id, role_ids(interaction))

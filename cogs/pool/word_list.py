@@ -4,12 +4,12 @@ import discord
 from discord import app_commands
 
 from bot.client import VideoBot
-from bot.pools.policy import Policy
+from bot.codes import AuditAction
 from bot.pools.rules import changes
-from bot.wordlist.matcher import MAX_WORDS, parse_words
+from bot.wordlist.matcher import parse_words
 from cogs.interactions.permissions import require_manager
-from cogs.interactions.responses import deferred_when_slow
-from cogs.pool._changes import PoolCommand, change_rules, rules_for_choices, tell
+from cogs.interactions.responses import deferred_when_slow, send_or_edit
+from cogs.pool._changes import PoolCommand, change_rules, rules_for_choices
 from cogs.rendering import pool as _pool_render
 
 _Interaction = discord.Interaction[VideoBot]
@@ -17,7 +17,7 @@ _Interaction = discord.Interaction[VideoBot]
 words = app_commands.Group(name="words", description="Words and phrases that prompts may not contain")
 
 
-@words.command(description="List words or phrases that prompts may not contain")
+@words.command(description="Add words or phrases that prompts may not contain")
 @app_commands.describe(words_="With commas between them; whole words are found, however they are disguised")
 @app_commands.rename(words_="words")
 async def add(interaction: _Interaction, words_: str) -> None:
@@ -25,19 +25,19 @@ async def add(interaction: _Interaction, words_: str) -> None:
     await require_manager(interaction)
     new = parse_words(words_)
     await change_rules(
-        interaction, "words", f"added: {', '.join(new)}", lambda policy: changes.list_words(policy, new), _count
+        interaction, AuditAction.WORDS, lambda policy: changes.list_words(policy, new), _pool_render.words_now
     )
 
 
-@words.command(description="Take words or phrases off the list")
+@words.command(description="Remove words or phrases from the list")
 @app_commands.describe(words_="With commas between them, in any spelling")
 @app_commands.rename(words_="words")
 async def remove(interaction: _Interaction, words_: str) -> None:
-    """Take from the list."""
+    """Remove from the list."""
     await require_manager(interaction)
     gone = parse_words(words_)
     await change_rules(
-        interaction, "words", f"removed: {', '.join(gone)}", lambda policy: changes.unlist_words(policy, gone), _count
+        interaction, AuditAction.WORDS, lambda policy: changes.unlist_words(policy, gone), _pool_render.words_now
     )
 
 
@@ -54,11 +54,7 @@ async def list_(interaction: _Interaction) -> None:
     guild_id = await require_manager(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         pool = await interaction.client.services.pools.pool(guild_id)
-    await tell(interaction, _pool_render.words(pool.policy.words), "Words that prompts may not contain")
-
-
-def _count(policy: Policy) -> str:
-    return f"{len(policy.words)} of {MAX_WORDS} words and phrases are listed now; `/pool words list` shows them."
+    await send_or_edit(interaction, _pool_render.word_list(pool.policy), ephemeral=True)
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (words,)

@@ -1,4 +1,4 @@
-"""What moderators are asked and told, as text and embeds."""
+"""Approvals and notices for moderators, as text and embeds."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,25 +12,26 @@ from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
 from bot.pools.models import LowBalanceNotice, Pool
 from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
 from bot.pools.rules.quota import has_window
+from cogs.rendering import policy as wording
 from cogs.rendering.failures import failure
 from cogs.rendering.jobs import settings
 from cogs.rendering.refusals import refusal
-from cogs.rendering.text import fit, plain, quoted, relative, short
+from cogs.rendering.text import ended, fit, plain, quoted, relative, short
 
 _PROMPT_ON_CLOSED_CARD = 500
 # An embed has 6000 characters in all, and its description 4096.
 _DESCRIPTION = 3800
 
 _CAUSES = {
-    ApprovalCause.PRICE: "It costs {price} credits, and from {threshold} on a moderator decides.",
-    ApprovalCause.WORDS: "Its prompt was refused by `/pool words`, and the member asks you to look at it.",
-    ApprovalCause.LOW_BALANCE: "The pool is nearly empty, so every video waits for a moderator.",
+    ApprovalCause.PRICE: "It costs {price} credits, and videos of {threshold} credits or more need approval.",
+    ApprovalCause.WORDS: "Its prompt was refused by `/pool words`, and the member asks you to check it.",
+    ApprovalCause.LOW_BALANCE: "The pool is nearly empty, so every video needs approval.",
 }
 _DECISIONS = {
     ApprovalDecision.APPROVED: ("Approved", discord.Colour.green()),
     ApprovalDecision.CHEAPER: ("Approved, but cheaper", discord.Colour.green()),
     ApprovalDecision.DENIED: ("Denied", discord.Colour.red()),
-    ApprovalDecision.CANCELLED: ("Taken back", discord.Colour.light_grey()),
+    ApprovalDecision.CANCELLED: ("Cancelled", discord.Colour.light_grey()),
     ApprovalDecision.EXPIRED: ("Expired", discord.Colour.light_grey()),
 }
 
@@ -42,7 +43,7 @@ def card_text(job: Job) -> str:
 
 def card_mark(job: Job) -> str:
     """The footer of a card, by which the bot knows it again."""
-    return f"Approval of job {job.id}"
+    return f"Approval of #{job.id}"
 
 
 def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: datetime) -> discord.Embed:
@@ -166,14 +167,14 @@ def waiting_list(
     if not lines:
         lines.append("Nothing waits for a moderator.")
     if trouble:
-        lines.insert(0, f"⚠️ {refusal(trouble)} Until that is mended, I ask where the video was asked for.\n")
+        lines.insert(0, f"⚠️ {refusal(trouble)} Until that is fixed, I ask where the video was asked for.\n")
     return discord.Embed(title="Waiting for a moderator", description=fit(lines, 4096), colour=discord.Colour.gold())
 
 
 def _waiting_line(case: ApprovalCase, deadline: datetime) -> str:
     job = case.job
     return (
-        f"**{job.id}** for <@{job.requester.member_id}> in {_place(job)}, {job.held_credits} credits, "
+        f"**#{job.id}** for <@{job.requester.member_id}> in {_place(job)}, {job.held_credits} credits, "
         f"expires {relative(deadline)}: {short(job.request.prompt)}"
     )
 
@@ -181,7 +182,7 @@ def _waiting_line(case: ApprovalCase, deadline: datetime) -> str:
 def unconfirmed_notice(job: Job, posted: Posted) -> str:
     """What the moderators' channel is told of an unconfirmed job, which is decided where its member was told."""
     return (
-        f"Nobody knows whether a video of <@{job.requester.member_id}> was made and paid. Please decide: "
+        f"Was a video of <@{job.requester.member_id}> charged? Nobody knows. Please decide: "
         f"https://discord.com/channels/{job.requester.guild_id}/{posted.channel_id}/{posted.message_id} "
         "or `/unconfirmed`."
     )
@@ -189,17 +190,14 @@ def unconfirmed_notice(job: Job, posted: Posted) -> str:
 
 def approval_rules(policy: Policy) -> str:
     """What is set by `/pool approvals`."""
-    if policy.approval_price is None:
-        price = "No price needs approval."
-    else:
-        price = f"Videos of {policy.approval_price} credits or more wait for a moderator."
+    price = ended(wording.approval_price(policy))
     if policy.moderators_channel is None:
         return f"{price} There is no moderators' channel: cards are posted where the video was asked for."
     return f"{price} Cards are posted in <#{policy.moderators_channel}>."
 
 
 def low_balance_notice(news: LowBalanceNotice) -> str:
-    """What the moderators' channel is told of a step of the brakes."""
+    """What the moderators' channel is told of a new low-balance level."""
     left = (
         f"**{news.pool.funds.available} credits** are left in the pool; the last deposit was {news.pool.last_deposit}."
     )
@@ -207,6 +205,6 @@ def low_balance_notice(news: LowBalanceNotice) -> str:
         case LowBalanceLevel.CHEAPEST:
             return f"{left} From now on only 5-second silent videos are made."
         case LowBalanceLevel.APPROVAL:
-            return f"{left} From now on every video waits for a moderator's approval."
+            return f"{left} From now on every video needs approval."
         case LowBalanceLevel.NONE:
             return f"{left} Videos of every kind are made again."

@@ -1,20 +1,21 @@
-"""A pool's values to embeds. What people wrote is shown and never acted on."""
+"""The answers to `/pool`. What people wrote is shown and never acted on."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 import discord
 
-from bot.jobs.models import MemberUsage
+from bot.jobs.models import Job, MemberUsage
 from bot.pools.ledger.reports import AuditEntry, LedgerEntry, Page, Spending, Statement
 from bot.pools.models import EntryKind, Pool
 from bot.pools.policy import Policy
 from bot.pools.reconciliation.drift import DriftSpan
 from bot.pools.reconciliation.report import BooksReport
-from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import Target, TargetKind, rule_of
+from bot.wordlist.matcher import MAX_WORDS
+from cogs.rendering import audit as _audit
 from cogs.rendering import jobs as _render
-from cogs.rendering.text import relative
+from cogs.rendering import policy as wording
+from cogs.rendering.text import at, cut, plain, quoted, relative
 
 _DESCRIPTION = 4096
 _FIELD = 1024
@@ -68,8 +69,17 @@ def with_all_servers(embed: discord.Embed, report: BooksReport) -> discord.Embed
     return embed
 
 
-def booked(pool: Pool, words: str) -> discord.Embed:
-    """The answer to a deposit or a withdrawal."""
+def deposited(pool: Pool, amount: int) -> discord.Embed:
+    """The answer to a deposit."""
+    return _booked(pool, f"{amount} credits were deposited.")
+
+
+def withdrawn(pool: Pool, amount: int) -> discord.Embed:
+    """The answer to a withdrawal."""
+    return _booked(pool, f"{amount} credits were withdrawn.")
+
+
+def _booked(pool: Pool, words: str) -> discord.Embed:
     funds = pool.funds
     return discord.Embed(
         description=f"{words}\nThe pool has **{funds.available}** free credits now, and {funds.held} held for videos.",
@@ -77,9 +87,77 @@ def booked(pool: Pool, words: str) -> discord.Embed:
     )
 
 
-def holds_now(text: str, title: str | None = None) -> discord.Embed:
-    """The answer to a change of the rules, or to a question about them: what holds now."""
-    return discord.Embed(title=title, description=_cut(text, _DESCRIPTION), colour=_COLOUR)
+def answer(text: str, title: str | None = None) -> discord.Embed:
+    """The answer to a change of the rules, or to a question about them."""
+    return discord.Embed(title=title, description=cut(text, _DESCRIPTION), colour=_COLOUR)
+
+
+def rule_list(policy: Policy, guild_id: int) -> discord.Embed:
+    """The answer to `/pool allow` without options."""
+    return answer(rules(policy, guild_id), "What members may spend here")
+
+
+def word_list(policy: Policy) -> discord.Embed:
+    """The answer to `/pool words list`."""
+    return answer(words(policy.words), "Words that prompts may not contain")
+
+
+def words_now(policy: Policy) -> str:
+    """What `/pool words add` and `remove` answer."""
+    return f"{len(policy.words)} of {MAX_WORDS} words and phrases are listed now; `/pool words list` shows them."
+
+
+def managers_now(policy: Policy) -> str:
+    """What `/pool managers` answers."""
+    roles = f", and with {wording.manager_roles(policy)}" if policy.manager_roles else ""
+    return f"The pool is managed by members with **Manage Server**{roles}."
+
+
+def channels_now(policy: Policy) -> str:
+    """What `/pool channels` answers."""
+    return f"Videos are made in {wording.channels(policy)}{' and its threads' if policy.channels else ''}."
+
+
+def paused_now(policy: Policy) -> str:
+    """What `/pool pause` answers."""
+    return f"No new videos are made until `/pool resume`. Members see: {plain(policy.paused or '')}"
+
+
+def resumed_now(_: Policy) -> str:
+    """What `/pool resume` answers."""
+    return "Videos are made again."
+
+
+def low_balance_now(policy: Policy) -> str:
+    """What `/pool low-balance` answers."""
+    return f"When the pool runs low: {wording.low_balance(policy.low_balance)}."
+
+
+def rule_now(policy: Policy, whose: Target) -> str:
+    """What `/pool allow` answers to a change."""
+    rule = wording.allowance(rule_of(policy, whose))
+    return f"For {wording.target(whose)}: {rule}.\n`/pool why` shows all limits of a member."
+
+
+def blocked_now(policy: Policy, member_id: int) -> str:
+    """What `/pool block` answers."""
+    return f"<@{member_id}> is {wording.block(policy.blocks[member_id])}."
+
+
+def unblocked_now(member_id: int) -> str:
+    """What `/pool unblock` answers."""
+    return f"<@{member_id}> may make videos again."
+
+
+def prioritized(job: Job) -> discord.Embed:
+    """The answer to `/pool prioritize`."""
+    text = f"#{job.id} of <@{job.requester.member_id}> is next in this server's queue."
+    return answer(f"{text}\n{quoted(job.request.prompt, 200)}")
+
+
+def exported(entries: int) -> str:
+    """The text beside the file of `/pool export`."""
+    return f"{entries:,} entries of the ledger, the oldest first; times are UTC."
 
 
 def ledger_page(page: Page[LedgerEntry], member_id: int | None) -> discord.Embed:
@@ -113,21 +191,11 @@ def words(listed: Sequence[str]) -> str:
     """The listed words, as many as have room."""
     if not listed:
         return "None. `/pool words add` lists some."
-    shown = [in_words(word) for word in listed]
+    shown = [plain(word) for word in listed]
     text = ", ".join(shown)
     if len(text) <= _DESCRIPTION:
         return text
-    return _cut(text, _DESCRIPTION - 100) + "\nThere are more: `/pool words remove` finds them while you type."
-
-
-def at(moment: datetime, style: str = "f") -> str:
-    """A time as Discord shows it in the reader's zone and language."""
-    return f"<t:{int(moment.timestamp())}:{style}>"
-
-
-def in_words(text: str) -> str:
-    """A text of the bot's with words of moderators' in it: no markdown, but mentions and times are shown as such."""
-    return discord.utils.escape_markdown(text, ignore_links=False)
+    return cut(text, _DESCRIPTION - 100) + "\nThere are more: `/pool words remove` finds them while you type."
 
 
 def _spending(found: Spending) -> str:
@@ -149,8 +217,8 @@ def _forecast(found: Statement) -> str:
 
 def _account(found: Statement) -> str:
     if found.account is None:
-        return "It has not told its balance yet; it does with each video."
-    return f"{found.account.credits} credits, told {at(found.account.read_at, 'R')}"
+        return "Not known yet: UlazAI reports it with each video."
+    return f"{found.account.credits} credits, updated {at(found.account.read_at, 'R')}"
 
 
 def _totals(report: BooksReport) -> Iterable[str]:
@@ -166,21 +234,21 @@ def _totals(report: BooksReport) -> Iterable[str]:
 
 def _drift(report: BooksReport) -> Iterable[str]:
     if not report.is_sound:
-        yield "⚠️ **The books contradict themselves.** `reelpool books` on the bot's machine tells where."
+        yield "⚠️ **The books contradict themselves.** `reelpool books` on the bot's machine shows where."
     drift = report.drift
     if drift.newest is None:
-        yield "The account has not told its balance yet."
+        yield "The account's balance is not known yet."
         return
     if not drift.steps:
         yield "The books and the account agree."
     else:
         yield f"**{_signed(drift.credits)} credits** in the account that the books do not explain:"
     for step in drift.steps[-3:]:
-        jobs = f"between jobs {step.before.job_id} and {step.after.job_id}, with {_jobs(step.job_ids)} booked there"
+        jobs = f"between #{step.before.job_id} and #{step.after.job_id}, with {_jobs(step.job_ids)} booked there"
         yield f"{_signed(step.credits)} {jobs}: bought, used outside of the bot, or booked wrongly."
     if drift.agreeing:
         before, after = drift.agreeing
-        yield f"The last two readings that agree are of the jobs {before.job_id} and {after.job_id}."
+        yield f"The last two balances that agree are those of #{before.job_id} and #{after.job_id}."
 
 
 def _signed(amount: DriftSpan) -> str:
@@ -188,20 +256,20 @@ def _signed(amount: DriftSpan) -> str:
 
 
 def _jobs(job_ids: Sequence[int]) -> str:
-    named = ", ".join(map(str, job_ids[:_JOBS_NAMED]))
-    return f"jobs {named}{', …' if len(job_ids) > _JOBS_NAMED else ''}"
+    named = ", ".join(f"#{job_id}" for job_id in job_ids[:_JOBS_NAMED])
+    return f"{named}{', …' if len(job_ids) > _JOBS_NAMED else ''}"
 
 
 def _entry_line(entry: LedgerEntry) -> str:
     parts = [at(entry.created_at), f"**{entry.credits}** {_kind(entry)}"]
     if entry.job_id:
-        parts.append(f"job {entry.job_id}" + (f" of <@{entry.member_id}>" if entry.member_id else ""))
+        parts.append(f"#{entry.job_id}" + (f" of <@{entry.member_id}>" if entry.member_id else ""))
     if entry.session_id:
         parts.append(f"session {entry.session_id}")
     if entry.actor_id:
         parts.append(f"by <@{entry.actor_id}>")
     if entry.reason:
-        parts.append(in_words(_cut(entry.reason, _REASON_IN_LIST)))
+        parts.append(cut(_audit.ledger_reason(entry.reason), _REASON_IN_LIST))
     return " · ".join(parts)
 
 
@@ -213,8 +281,8 @@ def _kind(entry: LedgerEntry) -> str:
 
 
 def _audit_line(entry: AuditEntry) -> str:
-    detail = in_words(_cut(entry.detail, _DETAIL_IN_LIST))
-    return f"{at(entry.created_at)} · <@{entry.actor_id}> · **{entry.action}** · {detail}"
+    detail = cut(_audit.detail(entry.detail), _DETAIL_IN_LIST)
+    return f"{at(entry.created_at)} · <@{entry.actor_id}> · **{_audit.action(entry.action)}** · {detail}"
 
 
 def _fit(lines: Iterable[str], limit: int) -> str:
@@ -224,8 +292,4 @@ def _fit(lines: Iterable[str], limit: int) -> str:
     if len(text) <= limit:
         return text
     share = limit // len(found) - 1
-    return "\n".join(_cut(line, share) for line in found)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
+    return "\n".join(cut(line, share) for line in found)

@@ -5,11 +5,108 @@ where the sentence depends on them. Errors that still carry a sentence show it a
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from bot.codes import TEXT, Reason, Refusal, Value
 from bot.errors import ReelpoolError, RefusedError, StorageError
+from bot.pools.rules.input_checks import Unit
+from cogs.rendering.text import at, cut, ended, plain, relative
 
-Data = Mapping[str, Value]
+Data = Mapping[str, Any]
+
+
+def _paused(data: Data) -> str:
+    return ended(f"The moderators have paused videos here{_because(data['reason'])}")
+
+
+def _blocked(data: Data) -> str:
+    until = f" until {relative(data['until'])}" if data["until"] else ""
+    return ended(f"A moderator has blocked you from making videos here{until}{_because(data['reason'])}")
+
+
+def _because(reason: str) -> str:
+    return f": {plain(reason)}" if reason else ""
+
+
+def _wrong_channel(data: Data) -> str:
+    places = ", ".join(f"<#{channel_id}>" for channel_id in data["channel_ids"])
+    return f"Videos are made in {places}. Please use the command there."
+
+
+def _pool_empty(data: Data) -> str:
+    text = f"{data['price']} credits is too much for what is left in this server's pool ({data['available']})."
+    return f"{text} {_what_fits(data) or 'Please ask a moderator for more credits.'}"
+
+
+def _session_empty(data: Data) -> str:
+    text = f"{data['price']} credits is too much for what is left of this session's budget ({data['available']})."
+    return f"{text} {_what_fits(data) or 'Please ask a moderator for another session.'}"
+
+
+def _low_balance(data: Data) -> str:
+    text = f"This server's pool is low ({data['available']} credits), so only 5-second silent videos are made now."
+    return f"{text} {_what_fits(data) or 'Please ask a moderator for more credits.'}"
+
+
+def _max_price(data: Data) -> str:
+    text = f"This video costs {data['price']} credits, and one of yours may cost {data['max_price']} at most."
+    return f"{text} {_what_fits(data) or '`/why` shows where that comes from.'}"
+
+
+def _limit_credits(data: Data) -> str:
+    used = f"You have used {data['used']} of your {data['allowed']} credits in the last {data['hours']:g} hours"
+    wait = f"wait until {at(data['free_at'])}" if data["free_at"] else ""
+    if fits := _what_fits(data):
+        way = f"{fits[:-1]}, or {wait}." if wait else fits
+    else:
+        way = f"Please {wait}." if wait else "It is more than your whole allowance; `/why` shows where that comes from."
+    return f"{used}, so {data['price']} is too much. {way}"
+
+
+def _what_fits(data: Data) -> str:
+    """The kind of video that would be accepted now; empty: there is none."""
+    if "fits_price" not in data:
+        return ""
+    if data["fits_if_published"]:
+        return f"{data['fits_price']} works if it is published."
+    kind = f"{data['fits_seconds']} seconds {'with sound' if data['fits_sound'] else 'without sound'}"
+    published = ", published" if data["fits_publish"] else ""
+    return f"{data['fits_price']} works: {kind}{published}."
+
+
+def _budget_too_large(data: Data) -> str:
+    text = f"{data['budget']} credits is too much for what is left in this server's pool ({data['available']})."
+    if data["available"] >= data["least"]:
+        return f"{text} Up to {data['available']} works."
+    return f"{text} A session needs {data['least']} at least, so the pool needs a deposit first."
+
+
+_UNITS = {
+    Unit.CREDITS: ("credits", "no limit"),
+    Unit.JOBS: ("open videos", "no limit"),
+    Unit.PERCENT: ("per cent", "never"),
+    Unit.MINUTES: ("minutes", ""),
+    Unit.HOURS: ("hours", ""),
+    Unit.DAYS: ("days", ""),
+}
+
+
+def _not_a_number(data: Data) -> str:
+    unit, zero = _UNITS[Unit(data["unit"])]
+    zero = f"; 0 means {zero}" if data["least"] == 0 else ""
+    return f"Please give a whole number of {unit} from {data['least']} to {data['most']:,}{zero}."
+
+
+def _export_too_large(data: Data) -> str:
+    size = f"larger than the {data['megabytes']} MB that this server takes" if data["megabytes"] else "too large"
+    return f"The file of the ledger's {data['entries']:,} entries is {size}. Choose a number of `days`."
+
+
+def _session_ended_already(data: Data) -> str:
+    who = f"<@{data['ended_by']}> has ended this session" if data["ended_by"] else "This session ended by itself"
+    when = f" {relative(data['ended_at'])}" if data["ended_at"] else ""
+    return f"{who}{when}; what was left of its budget is back in the pool."
+
 
 _MEGABYTE = 1024 * 1024
 # Where Discord's own name of a permission is not the API's name in title case.
@@ -21,12 +118,12 @@ _PERMISSIONS = {
 
 
 def _image_too_large(data: Data) -> str:
-    size, most = int(str(data["size_bytes"])) / _MEGABYTE, int(str(data["most_bytes"])) // _MEGABYTE
+    size, most = data["size_bytes"] / _MEGABYTE, data["most_bytes"] // _MEGABYTE
     return f"That image has {size:.1f} MB. Please use one of at most {most} MB."
 
 
 def _image_too_long(data: Data) -> str:
-    shape = "wide" if int(str(data["width"])) > int(str(data["height"])) else "tall"
+    shape = "wide" if data["width"] > data["height"] else "tall"
     return (
         f"That image is too {shape} ({data['width']} × {data['height']} pixels): its longer side may be at most "
         f"{data['ratio']:g} times the shorter one. Please crop it."
@@ -90,6 +187,90 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
         "Only moderators can do this: members with **Manage Server**, or with a role from `/pool managers`."
     ),
     Refusal.OPERATOR_ONLY: "Only the bot's operator, who pays for the credits, can do this.",
+    # The server's rules.
+    Refusal.PAUSED: _paused,
+    Refusal.BLOCKED: _blocked,
+    Refusal.WRONG_CHANNEL: _wrong_channel,
+    Refusal.PROMPT_NOT_ALLOWED: (
+        "Your prompt may not fit this server's rules. Change it, or ask a moderator to check it."
+    ),
+    Refusal.SESSION_FOR_ROLE: "This session is for <@&{role_id}>. Please use another channel.",
+    # Credits and limits.
+    Refusal.POOL_EMPTY: _pool_empty,
+    Refusal.SESSION_EMPTY: _session_empty,
+    Refusal.LOW_BALANCE: _low_balance,
+    Refusal.MAX_PRICE: _max_price,
+    Refusal.LIMIT_JOBS: lambda data: (
+        f"You have {data['used']} of {data['allowed']} videos open; `/usage` shows them. "
+        f"There should be room for another {relative(data['free_at'])}."
+    ),
+    Refusal.LIMIT_CREDITS: _limit_credits,
+    Refusal.HOLD_TOO_LARGE: "This needs {needed} credits, and this server's pool has {available} left.",
+    Refusal.WITHDRAWAL_TOO_LARGE: (
+        "Only {available} credits are free in this server's pool: those held for videos and sessions stay. "
+        "Nothing was withdrawn."
+    ),
+    Refusal.BUDGET_TOO_LARGE: _budget_too_large,
+    # Numbers and reasons that people type.
+    Refusal.NOT_A_NUMBER: _not_a_number,
+    Refusal.REASON_MISSING: "Please give a reason in words.",
+    Refusal.REASON_TOO_LONG: "That reason has {length} characters; please shorten it to {most}.",
+    # Changes of the rules.
+    Refusal.MANAGES_ALREADY: "<@&{role_id}> manages the pool already.",
+    Refusal.MANAGES_NOT: "That role does not manage the pool, so nothing has changed.",
+    Refusal.MANAGER_ROLES_FULL: "{most} roles manage the pool, which is the most. Remove one first.",
+    Refusal.EVERYONE_MANAGES_NOT: "@everyone can't manage the pool. Choose a role of your moderators.",
+    Refusal.CHANNEL_NAMED_ALREADY: "Videos are made in <#{channel_id}> already.",
+    Refusal.CHANNEL_NOT_NAMED: "That channel is not on the list, so nothing has changed.",
+    Refusal.CHANNELS_FULL: "{most} channels are on the list, which is the most. Remove one first.",
+    Refusal.PAUSED_ALREADY: lambda data: (
+        f"Videos are paused already{_because(data['reason'])}. To give another reason, use `/pool resume` first."
+    ),
+    Refusal.PAUSED_NOT: "Videos are not paused, so nothing has changed.",
+    Refusal.BLOCKED_NOT: "<@{member_id}> is not blocked, so nothing has changed.",
+    Refusal.BLOCKS_FULL: "{most} members are blocked, which is the most. Unblock one first.",
+    Refusal.RULES_FULL: "There are {most} such rules, which is the most. Remove one first.",
+    Refusal.NO_SUCH_RULE: "There is no such rule, so nothing has changed. `/pool allow` lists all rules.",
+    Refusal.RULE_SET_AND_REMOVED: "Give numbers or remove the rule, not both. Nothing has changed.",
+    Refusal.RULE_FOR_NOBODY: "Choose with `target` whom the rule is for: @everyone, a role or a member.",
+    Refusal.LOW_BALANCE_ORDER: (
+        "With approval under {approval} %, the limit under {cheapest} % would never count. "
+        "Give approval the smaller number, or switch one off with 0."
+    ),
+    Refusal.APPROVALS_SET_AND_OFF: "Set something or switch something off, not both at once. Nothing has changed.",
+    Refusal.ROLE_GONE: "That role is gone, so nothing has changed.",
+    Refusal.TARGET_GONE: "That role or member is gone, so nothing has changed.",
+    Refusal.CHOOSE_FROM_LIST: "Choose what to remove from the list that Discord shows while you type.",
+    # The list of words.
+    Refusal.WORDS_NONE: "There is no word in that. Write words or phrases with commas or line breaks between them.",
+    Refusal.WORDS_FULL: "The list would have {count} words and phrases, and {most} is the most. Remove some first.",
+    Refusal.WORDS_LISTED_ALREADY: "That is listed already, so nothing has changed.",
+    Refusal.WORDS_NOT_LISTED: "That is not listed, so nothing has changed. `/pool words list` shows what is.",
+    Refusal.WORD_TOO_LONG: lambda data: (
+        f'"{plain(cut(data["word"], 21))}" has {data["length"]} characters. '
+        f"A word or phrase can have {data['most']} at most."
+    ),
+    Refusal.WORD_WITHOUT_LETTERS: lambda data: f'"{plain(data["word"])}" has no letters to search for. List a word.',
+    Refusal.WORD_OF_ONE_LETTER: lambda data: (
+        f'"{plain(data["word"])}" is a single letter or digit, which would refuse nearly every prompt. List a word.'
+    ),
+    # The ledger's pages and file.
+    Refusal.PAGES_OF_ANOTHER: "These are another moderator's pages; use the command to get your own.",
+    Refusal.EXPORT_TOO_LARGE: _export_too_large,
+    # Creative sessions.
+    Refusal.SESSION_IN_THREAD: "A session has a thread of its own: please start it in a text channel.",
+    Refusal.SESSION_STARTED_ALREADY: "I have started this session already.",
+    Refusal.SESSION_ANSWER_LOST: (
+        "Discord lost my answer, so the session is over; its {budget} credits are back in the pool."
+    ),
+    Refusal.SESSION_NOT_OPENED: (
+        "I can't make a thread here and write in it, so this session is over before it began; "
+        "its {budget} credits are back in the pool. Check my permissions, or use another channel."
+    ),
+    Refusal.SESSION_UNKNOWN: "There is no such session here; choose one from the list.",
+    Refusal.SESSION_ENDED_ALREADY: _session_ended_already,
+    Refusal.SESSION_NONE_OPEN: "No session is open here. `/session start` begins one.",
+    Refusal.SESSION_AMBIGUOUS: "Several sessions are open: choose one with the option `session`.",
 }
 
 

@@ -7,36 +7,36 @@ import discord
 from bot.jobs.models import MemberUsage
 from bot.pools.ledger.reports import MemberRules
 from bot.pools.policy import LowBalanceLevel
-from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import block_of
 from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource
 from bot.pools.rules.quota import has_window
-from cogs.rendering.pool import in_words
+from cogs.rendering import policy as wording
+from cogs.rendering.text import ended
 
 _FIELD = 1024
 _NAMES = {
     LimitKind.WINDOW_CREDITS: "Credits",
-    LimitKind.ACTIVE_JOBS: "Videos in the making",
-    LimitKind.MAX_PRICE: "Dearest video",
+    LimitKind.ACTIVE_JOBS: "Open videos",
+    LimitKind.MAX_PRICE: "Max cost of a video",
 }
 _STEPS = {
-    LowBalanceLevel.NONE: "it is not braked now",
+    LowBalanceLevel.NONE: "that is not low",
     LowBalanceLevel.CHEAPEST: "**only 5-second silent videos are made now**",
-    LowBalanceLevel.APPROVAL: "**a moderator has to approve every video now**",
+    LowBalanceLevel.APPROVAL: "**every video needs approval now**",
 }
 
 
 def member_rules(rules: MemberRules, overview: MemberUsage) -> discord.Embed:
     """The answer to `/why` and `/pool why`."""
     embed = discord.Embed(
-        title="What holds here, and why", description=f"For <@{rules.member_id}>.", colour=discord.Colour.blurple()
+        title="Your limits here", description=f"For <@{rules.member_id}>.", colour=discord.Colour.blurple()
     )
     for number in LimitKind:
         found = [origin for origin in rules.origins if origin.number is number]
         embed.add_field(name=_NAMES[number], value="\n".join(_number(found, overview))[:_FIELD], inline=False)
     policy = rules.pool.policy
-    embed.add_field(name="Pause", value=_sentence(wording.pause(policy)))
-    embed.add_field(name="Block", value=_sentence(wording.block(block_of(policy, rules.member_id, rules.now))))
+    embed.add_field(name="Pause", value=ended(wording.pause(policy)))
+    embed.add_field(name="Block", value=ended(wording.block(block_of(policy, rules.member_id, rules.now))))
     embed.add_field(name="Channels", value=_channels(rules), inline=False)
     if rules.session:
         embed.add_field(name="Session", value=_session(rules), inline=False)
@@ -58,7 +58,7 @@ def _value(origin: AppliedLimit, overview: MemberUsage) -> str:
     match origin.number:
         case LimitKind.WINDOW_CREDITS:
             hours = overview.limits.window_hours
-            return f"{origin.value} credits in {hours:g} hours" if hours else f"{origin.value} credits"
+            return f"{origin.value} credits per {hours:g} hours" if hours else f"{origin.value} credits"
         case LimitKind.ACTIVE_JOBS:
             return f"{origin.value} at once"
         case LimitKind.MAX_PRICE:
@@ -108,18 +108,12 @@ def _session(rules: MemberRules) -> str:
 
 
 def _pool(rules: MemberRules) -> str:
-    available, brakes = rules.pool.funds.available, rules.pool.policy.low_balance
+    available, limits = rules.pool.funds.available, rules.pool.policy.low_balance
     return (
         f"{available} credits are free; {_STEPS[rules.step]}. "
-        f"When it runs low: {wording.brakes(brakes)} ({rules.pool.last_deposit} credits)."
+        f"When it runs low: {wording.low_balance(limits)} ({rules.pool.last_deposit} credits)."
     )
 
 
 def _approval(rules: MemberRules) -> str:
-    price = rules.pool.policy.approval_price
-    text = "No price needs approval." if price is None else f"From {price} credits on, a moderator has to approve."
-    return f"{text} Prompts that may not fit the rules can be shown to a moderator."
-
-
-def _sentence(text: str) -> str:
-    return in_words(f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?' else '.'}")
+    return f"{ended(wording.approval_price(rules.pool.policy))} Refused prompts can be shown to a moderator."

@@ -27,7 +27,7 @@ _NO_VIDEO = {
     JobState.DENIED: "denied by a moderator",
     JobState.EXPIRED: "expired, as no moderator decided",
 }
-_UNCONFIRMED = "unconfirmed: a moderator decides whether it was made and paid"
+_UNCONFIRMED = "unconfirmed: a moderator decides whether it was charged"
 
 
 def answer(session: Session) -> discord.Embed:
@@ -45,14 +45,6 @@ def answer(session: Session) -> discord.Embed:
     return embed.add_field(name="Time", value=_time(session))
 
 
-def not_opened(session: Session) -> str:
-    """What a manager is told whose session can't have its thread."""
-    return (
-        "I can't make a thread here and write in it, so this session is over before it began; "
-        f"its {session.budget} credits are back in the pool. Check my permissions, or use another channel."
-    )
-
-
 def failed_answer(session: Session) -> discord.Embed:
     """What becomes of the answer of a session that could not be opened."""
     return discord.Embed(
@@ -63,7 +55,7 @@ def failed_answer(session: Session) -> discord.Embed:
 
 
 def pin_hint() -> str:
-    """What a manager is told where the bot may not pin."""
+    """The hint to a manager where the bot may not pin."""
     return "I could not pin the session's card: give me the permission **Pin Messages**, or pin it yourself."
 
 
@@ -73,7 +65,7 @@ def ended(ending: EndedSession) -> discord.Embed:
     place = f" in <#{session.thread_id}>" if session.thread_id else ""
     lines = [f"**{plain(session.title)}** is over. {_money_back(session)}"]
     if making:
-        lines.append(f"Still in the making, and paid by it: {_count(making, 'video')}. The summary follows{place}.")
+        lines.append(f"Still generating, paid by it: {_count(making, 'video')}. The summary follows{place}.")
     else:
         lines.append(f"The summary comes{place}.")
     if ending.expired:
@@ -122,9 +114,9 @@ def bar(session: Session) -> str:
 
 
 def pages(summary: Summary) -> list[discord.Embed]:
-    """What came of a session, in as many embeds as it takes, each for a message of its own."""
+    """The results of a session, in as many embeds as it takes, each for a message of its own."""
     texts = list(_filled(_lines(summary)))
-    title = f"What came of {summary.session.title}"
+    title = f"{summary.session.title}: results"
     return [
         discord.Embed(
             title=plain(title if number == 1 else f"{title}, continued"),
@@ -148,7 +140,7 @@ def _state(status: SessionStatus) -> Iterator[str]:
         return
     yield f"**{_CAUSES[session.end_cause]}.** {_money_back(session)}"
     if not status.is_settled:
-        yield "What is still in the making is paid by it; the summary follows after the last of its videos."
+        yield "It pays for what is still generating; the summary follows after the last of its videos."
 
 
 def _money_back(session: Session) -> str:
@@ -172,7 +164,7 @@ def _time(session: Session) -> str:
 
 
 def _videos(status: SessionStatus) -> str:
-    return f"{status.ready} ready" + (f", {status.making} in the making" if status.making else "")
+    return f"{status.ready} ready" + (f", {status.making} generating" if status.making else "")
 
 
 def _lines(summary: Summary) -> Iterator[str]:
@@ -195,10 +187,10 @@ def _share(share: MemberShare) -> str:
 
 
 def _video(job: Job) -> str:
-    return f"{job.id}. {_what_came(job)} · <@{job.requester.member_id}> · {short(job.request.prompt)}"
+    return f"#{job.id} {_result(job)} · <@{job.requester.member_id}> · {short(job.request.prompt)}"
 
 
-def _what_came(job: Job) -> str:
+def _result(job: Job) -> str:
     if job.state is JobState.SUCCEEDED:
         return " · ".join((*_links(job), f"{job.credits_kept} credits"))
     return f"{_NO_VIDEO.get(job.state, _UNCONFIRMED)} · {job.credits_kept} credits"

@@ -14,6 +14,16 @@ def relative(moment: datetime) -> str:
     return f"<t:{math.ceil(moment.timestamp())}:R>"
 
 
+def at(moment: datetime, style: str = "f") -> str:
+    """Return a time as Discord shows it in the reader's zone and language; never before `moment`."""
+    return f"<t:{math.ceil(moment.timestamp())}:{style}>"
+
+
+def ended(text: str) -> str:
+    """Make a sentence: with a capital letter, and a full stop where it has no end of its own."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?' else '.'}"
+
+
 def quoted(text: str, limit: int) -> str:
     """Quote a member's text, cut to `limit` characters before it is escaped."""
     return "\n".join(f"> {line}" for line in plain(cut(text, limit)).splitlines())

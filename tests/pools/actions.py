@@ -5,13 +5,15 @@ Anything may be tried on a job in any state; from a wrong one it must be refused
 
 from collections.abc import Awaitable, Callable
 
-from bot.errors import PoolEmptyError, RefusedError, RightsError, TransitionError
+from bot.codes import Refusal
+from bot.errors import RefusedError, RightsError, TransitionError
 from bot.jobs.models import JobState
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.provider.models import Submission
 from tests.builders import FAILURE, MEMBER
 from tests.pools.machine import Machine
 from tests.pools.model import JobModel
+from tests.refusals import is_refused
 
 AWAITING, QUEUED, SUBMITTING = JobState.AWAITING_APPROVAL, JobState.QUEUED, JobState.SUBMITTING
 PROCESSING, UNCONFIRMED, FAILED = JobState.PROCESSING, JobState.UNCONFIRMED, JobState.FAILED
@@ -114,7 +116,7 @@ class JobActions(Machine):
     def send_again(self, job_id: int, _: int) -> None:
         job = self.model.jobs[job_id]
         if job.state is UNCONFIRMED and not job.can_be_held_again:
-            assert isinstance(self.tried(self.decisions.send_again(job_id, job.pool.guild_id)), PoolEmptyError)
+            assert is_refused(self.tried(self.decisions.send_again(job_id, job.pool.guild_id)), Refusal.HOLD_TOO_LARGE)
         elif self.decided(job_id, lambda guild_id: self.decisions.send_again(job_id, guild_id)):
             self.is_decided_wrongly |= job.was_taken
             job.state = QUEUED

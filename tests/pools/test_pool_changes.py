@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.codes import AuditAction, Reason
 from bot.jobs.models import Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
@@ -12,7 +13,8 @@ from bot.pools.ledger import entries as ledger
 from bot.pools.low_balance_repository import LowBalanceRepository
 from bot.pools.models import PoolSettings
 from bot.pools.policy import LowBalanceLevel, Policy
-from bot.pools.rules import approval_rules, changes
+from bot.pools.rules import changes
+from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService
 from bot.provider.models import Submission
 from bot.storage.database import Database
@@ -38,7 +40,7 @@ class Stage:
         self.outbox = ModerationOutbox(self.approvals, LowBalanceRepository(database), self.clock, self.moderators)
 
     async def change(self, change: Callable[[Policy], Policy]) -> None:
-        await self.pools.change(GUILD, MANAGER, "a test", "", change)
+        await self.pools.change(GUILD, MANAGER, PolicyChange(AuditAction.ALLOW, change))
 
     async def take(self, price: int, *, is_asked: bool = False) -> Job:
         job, _ = await self.desk.jobs.take(requester(), TEXT_REQUEST, price, TERMS, is_asked=is_asked)
@@ -63,7 +65,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     lay_blank_database(tmp_path / "a.db")
     async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
         stage = Stage(database)
-        await stage.change(lambda policy: approval_rules.set_moderators_channel(policy, CHANNEL))
+        await stage.change(lambda policy: changes.set_moderators_channel(policy, CHANNEL))
         assert await stage.levels() == []
         yield stage
 
@@ -186,7 +188,7 @@ async def test_what_brings_a_pool_up_again_is_announced(
 async def test_what_is_rolled_back_is_not_checked(stage: Stage) -> None:
     async def break_off() -> None:
         async with stage.desk.database.transaction() as connection:
-            await ledger.withdraw(connection, GUILD, 90, stage.clock.now(), reason="a test")
+            await ledger.withdraw(connection, GUILD, 90, stage.clock.now(), reason=Reason.typed("a test"))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -203,7 +205,7 @@ async def test_only_the_server_that_changed_is_checked_and_after_the_commit(stag
     database = stage.desk.database
     database.on_pool_change(lambda guild_id: seen.append((guild_id, database._writer.locked())))
     async with database.transaction() as connection:
-        await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason="a test")
-        await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason="a test")
+        await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason=Reason.typed("a test"))
+        await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason=Reason.typed("a test"))
         assert seen == []
     assert seen == [(GUILD, False)]

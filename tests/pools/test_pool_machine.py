@@ -8,16 +8,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from bot.errors import ChangeRefusedError, LimitReachedError, PoolEmptyError
+from bot.codes import AuditAction, Refusal
 from bot.jobs.models import JobState, Requester
 from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.models import SessionPlan
 from bot.pools.policy import LowBalanceLimits, Policy
+from bot.pools.rules.store import PolicyChange
 from bot.provider.models import GenerationMode, GenerationRequest
 from tests.builders import CHANNEL, MEMBER
 from tests.pools.actions import ACTIONS, AWAITING, MANAGER, SUBMITTING, WAYS, JobActions
 from tests.pools.machine import SERVERS, TERMS
 from tests.pools.model import Budget, JobModel
+from tests.refusals import is_refused
 
 picks = st.integers(0, 10_000)
 guilds = st.sampled_from(SERVERS)
@@ -56,14 +58,14 @@ class Pools(JobActions):
     def withdraw(self, guild_id: int, amount: int) -> None:
         pool = self.model.pool(guild_id)
         result = self.tried(self.pools.withdraw(guild_id, MANAGER, amount, "less"))
-        assert isinstance(result, PoolEmptyError) is (amount > pool.available)
+        assert is_refused(result, Refusal.WITHDRAWAL_TOO_LARGE) is (amount > pool.available)
         if amount <= pool.available:
             pool.available -= amount
             pool.withdrawn += amount
 
     @rule(guild_id=guilds, policy=policies)
     def change_rules(self, guild_id: int, policy: Policy) -> None:
-        self.tried(self.pools.change(guild_id, MANAGER, "rules", "as drawn", lambda _: policy))
+        self.tried(self.pools.change(guild_id, MANAGER, PolicyChange(AuditAction.ALLOW, lambda _: policy)))
 
     # Jobs
 
@@ -91,8 +93,8 @@ class Pools(JobActions):
         result = self.tried(self.jobs.take(requester, request, price, TERMS, is_asked=is_asked))
         purse = session.available if session else pool.available
         if isinstance(result, Exception):
-            assert not (isinstance(result, LimitReachedError) and is_fitting)
-            assert not (isinstance(result, PoolEmptyError) and price <= purse)
+            assert not (is_refused(result, Refusal.LIMIT_JOBS, Refusal.LIMIT_CREDITS, Refusal.MAX_PRICE) and is_fitting)
+            assert not (is_refused(result, Refusal.POOL_EMPTY, Refusal.SESSION_EMPTY) and price <= purse)
             return
         assert is_fitting
         assert price <= purse
@@ -131,7 +133,7 @@ class Pools(JobActions):
         pool = self.model.pool(guild_id)
         plan = SessionPlan(guild_id, next(self.ids), CHANNEL, MANAGER, "A morning", budget, role_id, minutes)
         result = self.tried(self.sessions.start(plan))
-        assert isinstance(result, PoolEmptyError) is (budget > pool.available)
+        assert is_refused(result, Refusal.BUDGET_TOO_LARGE) is (budget > pool.available)
         if isinstance(result, Exception):
             return
         thread_id = next(self.ids)
@@ -148,7 +150,9 @@ class Pools(JobActions):
         session = self.session(which)
         guild_id = session.pool.guild_id + (0 if is_own_server else 5)
         result = self.tried(self.sessions.end(session.id, guild_id, MANAGER))
-        assert isinstance(result, ChangeRefusedError) is (session.is_over or not is_own_server)
+        assert is_refused(result, Refusal.SESSION_UNKNOWN, Refusal.SESSION_ENDED_ALREADY) is (
+            session.is_over or not is_own_server
+        )
         if not isinstance(result, Exception):
             self.end(session)
 

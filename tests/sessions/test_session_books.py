@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
-from bot.errors import PoolEmptyError, RefusedError, TransitionError
+from bot.codes import AuditAction, Reason
+from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import Job
 from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.ledger import entries as ledger
@@ -64,7 +65,7 @@ class Money(RuleBasedStateMachine):
     def start(self, budget: int, minutes: int | None) -> int:
         try:
             return self.runner.run(self.outbox.start(plan(budget, minutes=minutes))).id
-        except PoolEmptyError:
+        except RefusedError:
             return 0
 
     @rule(target=taken, session_id=opened, seconds=st.sampled_from([5, 10]), is_asked=st.booleans())
@@ -122,7 +123,7 @@ class Money(RuleBasedStateMachine):
             entries = (await connection.execute(select(ledger_entries))).all()
             counted = await ledger.recount(connection)
             jobs_of = {session.id: await read_jobs_of(connection, session.id) for session in every}
-            ends = select(audit_entries.c.detail).where(audit_entries.c.action == "session end")
+            ends = select(audit_entries.c.detail).where(audit_entries.c.action == AuditAction.SESSION_END)
             told = (await connection.execute(ends)).scalars().all()
         for row in rows:
             funds = pool_of(row).funds
@@ -132,9 +133,8 @@ class Money(RuleBasedStateMachine):
             assert funds.available + funds.budgeted + funds.held + funds.spent == put_in
         for session in every:
             check_session(session, [entry for entry in entries if entry.session_id == session.id], jobs_of[session.id])
-        assert sorted(detail.split(":")[0] for detail in told) == sorted(
-            str(session.id) for session in every if session.ended_at
-        )
+        ended = sorted(session.id for session in every if session.ended_at)
+        assert sorted(Reason.from_json(detail).data["session_id"] for detail in told) == ended
 
 
 def check_session(session: Session, entries: list[Any], its_jobs: list[Job]) -> None:

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from bot.codes import TEXT, Failure, Reason
+from bot.codes import TEXT, Failure, LedgerReason, Reason
 from bot.jobs.models import JobState
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
@@ -123,6 +123,7 @@ async def test_every_job_and_entry_is_kept_as_it_was(old: Path) -> None:
     assert list(without_new_columns(found, entries)) == entries
     # What was held and spent came from no pool: an adjustment for each server says so.
     added = [(row["guild_id"], row["kind"], row["credits"]) for row in found[len(entries) :]]
+    assert [Reason.from_json(row["reason"]) for row in found[len(entries) :]] == [Reason(LedgerReason.BEFORE_POOL)] * 2
     assert added == [(GUILD, "adjustment", BEFORE.held + BEFORE.spent), (OTHER_GUILD, "adjustment", CHARGED)]
 
 
@@ -144,7 +145,8 @@ async def test_a_pool_opens_once_with_the_starting_credits(old: Path) -> None:
             assert pool.funds == Funds(available=1000, held=BEFORE.held, spent=BEFORE.spent)
             assert (pool.last_deposit, pool.opened_at) == (1000, clock.now())
     deposits = [row for row in contents(old, "ledger_entries") if row["kind"] == "deposit"]
-    assert [(row["guild_id"], row["credits"], row["reason"]) for row in deposits] == [(GUILD, 1000, "starting credits")]
+    found = [(row["guild_id"], row["credits"], Reason.from_json(row["reason"])) for row in deposits]
+    assert found == [(GUILD, 1000, Reason(LedgerReason.STARTING_CREDITS))]
     assert reconcile(old).is_sound
 
 

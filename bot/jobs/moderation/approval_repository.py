@@ -7,7 +7,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.codes import Failure, Reason
+from bot.codes import AuditAction, Failure, Reason
 from bot.errors import RefusedError, RightsError, TransitionError
 from bot.jobs.models import ApprovalCase, ApprovalDecision, Job, JobState
 from bot.jobs.store.approval_queries import (
@@ -27,9 +27,9 @@ from bot.storage.database import Database
 from bot.storage.schema import approvals, jobs
 
 _ACTIONS = {
-    ApprovalDecision.APPROVED: "approve",
-    ApprovalDecision.CHEAPER: "approve cheaper",
-    ApprovalDecision.DENIED: "deny",
+    ApprovalDecision.APPROVED: AuditAction.APPROVE,
+    ApprovalDecision.CHEAPER: AuditAction.APPROVE_CHEAPER,
+    ApprovalDecision.DENIED: AuditAction.DENY,
 }
 
 
@@ -154,7 +154,6 @@ async def _decided(
     approval = await close_approval(connection, job.id, decision, now, decided_by=moderator_id, reason=reason)
     if approval is None:
         raise TransitionError(job.id, decision)
-    detail = f"job {job.id} of <@{job.requester.member_id}>, {job.held_credits} credits"
-    detail = f"{detail}: {reason}" if reason else detail
-    await write_audit(connection, job.requester.guild_id, moderator_id, _ACTIONS[decision], detail, now)
+    data = {"job_id": job.id, "member_id": job.requester.member_id, "credits": job.held_credits, "reason": reason}
+    await write_audit(connection, job.requester.guild_id, moderator_id, _ACTIONS[decision], now, **data)
     return ApprovalCase(job, approval)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, func, literal, or_,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
-from bot.codes import Reason
+from bot.codes import AuditAction, Reason
 from bot.errors import TransitionError
 from bot.jobs.models import OPEN_STATES, ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.duration_model import MEMORY
@@ -253,8 +253,8 @@ class JobRepository:
             row = (await connection.execute(query)).mappings().one_or_none()
             if row is None:
                 raise TransitionError(job_id, JobState.QUEUED)
-            detail = f"job {job_id} of <@{row['member_id']}>"
-            await write_audit(connection, guild_id, moderator_id, "front", detail, now)
+            data = {"job_id": job_id, "member_id": row["member_id"]}
+            await write_audit(connection, guild_id, moderator_id, AuditAction.PRIORITIZE, now, **data)
             return job_of(row)
 
     async def used_credits(self, members: Collection[Member], since: datetime) -> dict[Member, int]:

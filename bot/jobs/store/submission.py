@@ -11,11 +11,11 @@ from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.polling.policy import expected_finish
 from bot.jobs.store.approval_queries import insert_approval
 from bot.jobs.store.queries import account_of, insert_job, read_usage
-from bot.jobs.validation import is_cheapest
+from bot.jobs.validation import cheaper_kinds, priced_kind
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings, Session, Spend
 from bot.pools.queries import open_pool, read_session_in
-from bot.pools.rules.admission import AdmissionRequest, admit, check_allowance
+from bot.pools.rules.admission import Admission, AdmissionRequest, admit
 from bot.pools.rules.limits import limits_for
 from bot.provider.models import GenerationRequest
 
@@ -33,11 +33,18 @@ async def take_job(
     """See `JobRepository.take`."""
     pool = await open_pool(connection, requester.guild_id, terms.starting_credits, now)
     session = await _session_at(connection, requester, now)
-    cause = admit(pool, session, _wish(requester, request, price_credits, is_asked=is_asked), now)
     limits = limits_for(pool.policy, requester.member_id, requester.role_ids, terms.limits)
     usage = await read_usage(connection, requester.guild_id, requester.member_id, limits, now)
-    if session is None:
-        check_allowance(limits, usage, price_credits, now)
+    admission_request = AdmissionRequest(
+        member_id=requester.member_id,
+        role_ids=requester.role_ids,
+        channel_ids=(requester.channel_id, requester.parent_id or requester.channel_id),
+        prompt=request.prompt,
+        kind=replace(priced_kind(request), price=price_credits),
+        cheaper=cheaper_kinds(request),
+        is_asked=is_asked,
+    )
+    cause = admit(Admission(pool, session, limits, usage, now), admission_request)
     job = await insert_job(
         connection,
         replace(requester, role_ids=requester.role_ids & pool.policy.roles.keys()),
@@ -61,15 +68,3 @@ async def _session_at(connection: AsyncConnection, requester: Requester, now: da
     if session is not None and not session.is_open(now):
         raise RefusedError(Refusal.SESSION_IS_OVER)
     return session
-
-
-def _wish(requester: Requester, request: GenerationRequest, price_credits: int, *, is_asked: bool) -> AdmissionRequest:
-    return AdmissionRequest(
-        member_id=requester.member_id,
-        role_ids=requester.role_ids,
-        channel_ids=(requester.channel_id, requester.parent_id or requester.channel_id),
-        prompt=request.prompt,
-        price=price_credits,
-        is_cheapest=is_cheapest(request),
-        is_asked=is_asked,
-    )

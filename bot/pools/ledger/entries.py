@@ -18,7 +18,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.errors import PoolEmptyError
+from bot.codes import LedgerReason, Reason, Refusal
+from bot.errors import RefusedError
 from bot.pools.models import Balance, EntryKind, Funds, JobAccount
 from bot.storage.database import note_pool_change
 from bot.storage.schema import ledger_entries, pools, sessions
@@ -32,24 +33,36 @@ _OUTER_SIGN = {EntryKind.DEPOSIT: 1, EntryKind.WITHDRAWAL: -1, EntryKind.ADJUSTM
 
 
 async def deposit(
-    connection: AsyncConnection, guild_id: int, amount: int, now: datetime, *, reason: str, actor_id: int | None = None
+    connection: AsyncConnection,
+    guild_id: int,
+    amount: int,
+    now: datetime,
+    *,
+    reason: Reason,
+    actor_id: int | None = None,
 ) -> None:
     """Put credits into a pool."""
     await _enter(connection, EntryKind.DEPOSIT, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
 
 
 async def deposit_everywhere(
-    connection: AsyncConnection, guild_ids: Iterable[int], amount: int, now: datetime, *, reason: str
+    connection: AsyncConnection, guild_ids: Iterable[int], amount: int, now: datetime, *, reason: Reason
 ) -> None:
     """Put as many credits into each of several new pools, whose balance can't be low."""
     if amount <= 0:
         return
-    common = {"kind": EntryKind.DEPOSIT.value, "credits": amount, "created_at": now, "reason": reason}
+    common = {"kind": EntryKind.DEPOSIT.value, "credits": amount, "created_at": now, "reason": reason.to_json()}
     await connection.execute(insert(ledger_entries), [{**common, "guild_id": guild_id} for guild_id in guild_ids])
 
 
 async def withdraw(
-    connection: AsyncConnection, guild_id: int, amount: int, now: datetime, *, reason: str, actor_id: int | None = None
+    connection: AsyncConnection,
+    guild_id: int,
+    amount: int,
+    now: datetime,
+    *,
+    reason: Reason,
+    actor_id: int | None = None,
 ) -> None:
     """Take free credits out of a pool; the database refuses more than there are."""
     await _enter(connection, EntryKind.WITHDRAWAL, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
@@ -62,12 +75,20 @@ async def set_aside(
     amount: int,
     now: datetime,
     *,
-    reason: str | None = None,
+    reason: Reason | None = None,
     actor_id: int | None = None,
 ) -> None:
     """Set a session's budget aside; the database refuses more than the pool has."""
-    who_and_why = {"reason": reason, "actor_id": actor_id}
-    await _enter(connection, EntryKind.HOLD, amount, now, guild_id=guild_id, session_id=session_id, **who_and_why)
+    await _enter(
+        connection,
+        EntryKind.HOLD,
+        amount,
+        now,
+        guild_id=guild_id,
+        session_id=session_id,
+        reason=reason,
+        actor_id=actor_id,
+    )
 
 
 async def give_back_rest(
@@ -76,14 +97,22 @@ async def give_back_rest(
     session_id: int,
     now: datetime,
     *,
-    reason: str | None = None,
+    reason: Reason | None = None,
     actor_id: int | None = None,
 ) -> int:
     """Give what is left of an ended session's budget to the pool; returns how much that was."""
     query = select(sessions.c.available_credits).where(sessions.c.id == session_id, sessions.c.ended_at.is_not(None))
     rest = (await connection.execute(query)).scalar() or 0
-    who_and_why = {"reason": reason, "actor_id": actor_id}
-    await _enter(connection, EntryKind.RELEASE, rest, now, guild_id=guild_id, session_id=session_id, **who_and_why)
+    await _enter(
+        connection,
+        EntryKind.RELEASE,
+        rest,
+        now,
+        guild_id=guild_id,
+        session_id=session_id,
+        reason=reason,
+        actor_id=actor_id,
+    )
     return rest
 
 
@@ -102,7 +131,7 @@ async def charge(
     """
     if credits_used > credits_held:
         await _cover(
-            connection, account, credits_used - credits_held, now, reason="the provider took more than its price"
+            connection, account, credits_used - credits_held, now, reason=Reason(LedgerReason.PRICE_ABOVE_HOLD)
         )
         await _enter_for_job(connection, account, EntryKind.HOLD, credits_used - credits_held, now)
     await _enter_for_job(connection, account, EntryKind.CHARGE, credits_used, now)
@@ -113,7 +142,7 @@ async def hold_again(connection: AsyncConnection, account: JobAccount, credits_h
     """Set credits aside for a job that gave its own back before.
 
     Raises:
-        PoolEmptyError: they are no longer there.
+        RefusedError: they are no longer there.
     """
     await _cover(connection, account, credits_held, now, reason=None)
     await hold(connection, account, credits_held, now)
@@ -184,7 +213,7 @@ def _total(signs: dict[EntryKind, int], condition: ColumnElement[bool] | None = 
 
 
 async def _cover(
-    connection: AsyncConnection, account: JobAccount, needed: int, now: datetime, *, reason: str | None
+    connection: AsyncConnection, account: JobAccount, needed: int, now: datetime, *, reason: Reason | None
 ) -> None:
     """See that the purse that pays for a job has enough; without a `reason` to adjust the books, or fail."""
     query = select(pools.c.available_credits).where(pools.c.guild_id == account.guild_id)
@@ -194,8 +223,7 @@ async def _cover(
         needed -= (await connection.execute(budget)).scalar() or 0
     if needed > available:
         if reason is None:
-            text = f"This needs {needed} credits, and this server's pool has {available} left."
-            raise PoolEmptyError(text, needed=needed, available=available)
+            raise RefusedError(Refusal.HOLD_TOO_LARGE, needed=needed, available=available)
         guild_id = account.guild_id
         await _enter(connection, EntryKind.ADJUSTMENT, needed - available, now, guild_id=guild_id, reason=reason)
     if account.session_id is not None and needed > 0:
@@ -232,10 +260,13 @@ async def _enter(
     now: datetime,
     *,
     guild_id: int,
-    **values: int | str | None,
+    reason: Reason | None = None,
+    **ids: int | None,
 ) -> None:
     if amount <= 0:
         return
-    entry = {"kind": kind.value, "credits": amount, "created_at": now, "guild_id": guild_id, **values}
+    entry = {"kind": kind.value, "credits": amount, "created_at": now, "guild_id": guild_id, **ids}
+    # Without a reason the column stays out of the statement, which is the same for all entries of jobs.
+    entry |= {"reason": reason.to_json()} if reason else {}
     await connection.execute(_ENTRY, entry)
     note_pool_change(connection, guild_id)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.codes import Reason
 from bot.pools.ledger.pagination import read_page
 from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, Page, ProviderBalance, Spender
 from bot.pools.models import EntryKind
@@ -99,12 +100,12 @@ def entry_of(row: RowMapping) -> LedgerEntry:
         member_id=row["member_id"],
         actor_id=row["actor_id"],
         session_id=row["session_id"],
-        reason=row["reason"],
+        reason=Reason.from_json(row["reason"]) if row["reason"] else None,
     )
 
 
 def _audit_entry_of(row: RowMapping) -> AuditEntry:
-    return AuditEntry(row["id"], row["actor_id"], row["action"], row["detail"], row["created_at"])
+    return AuditEntry(row["id"], row["actor_id"], row["action"], Reason.from_json(row["detail"]), row["created_at"])
 
 
 def _charges(query: Select[Any], guild_id: int, since: datetime) -> Select[Any]:

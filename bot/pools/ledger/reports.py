@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from bot.codes import Reason
 from bot.pools.models import EntryKind, Limits, Pool, Session
 from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules.limits import AppliedLimit
@@ -32,17 +33,23 @@ class LedgerEntry:
     member_id: int | None = None
     actor_id: int | None = None
     session_id: int | None = None
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A row of the audit trail: who did what, when."""
+    """A row of the audit trail.
+
+    Attributes:
+        actor_id: of the moderator.
+        action: what they did; one of `AuditAction`, or the words of an earlier version.
+        detail: of what they did; its code is the action, unless an earlier version wrote a sentence.
+    """
 
     id: int
     actor_id: int
     action: str
-    detail: str
+    detail: Reason
     created_at: datetime
 
 

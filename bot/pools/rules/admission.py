@@ -1,134 +1,142 @@
-"""May this job be taken, and does it need a moderator? Pure rules, in the order in which a member is told."""
+"""Decide whether a job is accepted, and whether it needs approval. Pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.errors import NotAllowedError, PlaceError, PoolEmptyError, PromptRefusedError
-from bot.pools.models import Limits, Pool, Session, Usage
-from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
+from bot.codes import Reason, Refusal
+from bot.errors import PromptRefusedError, RefusedError
+from bot.pools.models import Limits, Pool, PricedKind, Session, Usage
+from bot.pools.policy import ApprovalCause, LowBalanceLevel
 from bot.pools.rules.low_balance import low_balance_level
-from bot.pools.rules.quota import check_limits, relative
+from bot.pools.rules.quota import limit_refusal
 from bot.wordlist.matcher import first_match
+
+_MONEY = (
+    Refusal.POOL_EMPTY,
+    Refusal.SESSION_EMPTY,
+    Refusal.LOW_BALANCE,
+    Refusal.MAX_PRICE,
+    Refusal.LIMIT_CREDITS,
+)
+"""Refusals that a cheaper kind of video may avoid."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRequest:
-    """What a member asks for, as far as the rules look at it.
+    """What a member asks for, as far as the rules go.
 
     Attributes:
         channel_ids: of the channel, and of the one that it is a thread of.
-        is_cheapest: no kind of video costs less, but for sharing it.
-        is_asked: the member wants a moderator to look at a prompt that was refused.
+        kind: of the video.
+        cheaper: the other kinds that cost less, in the order in which they are suggested.
+        is_asked: the member wants a moderator to check a prompt that was refused.
     """
 
     member_id: int
     role_ids: Collection[int]
     channel_ids: Collection[int]
     prompt: str
-    price: int
-    is_cheapest: bool
+    kind: PricedKind
+    cheaper: tuple[PricedKind, ...] = ()
     is_asked: bool = False
 
 
-def admit(pool: Pool, session: Session | None, wish: AdmissionRequest, now: datetime) -> ApprovalCause | None:
-    """Let a wish pass as far as the pool and the server's rules go.
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Everything that decides about a request.
 
-    Args:
+    Attributes:
         pool: the server's.
-        session: the open session in whose thread it was asked for, if there is one.
-        wish: what is asked for.
-        now: the time.
+        session: the open session whose thread it was made in; None: the pool pays.
+        limits: the member's; a session's jobs do not count against them.
+        usage: what the member uses of them.
+    """
+
+    pool: Pool
+    session: Session | None
+    limits: Limits
+    usage: Usage
+    now: datetime
+
+
+def admit(found: Admission, request: AdmissionRequest) -> ApprovalCause | None:
+    """Accept a request, or refuse it for the first rule that it breaks.
 
     Returns:
-        Why it has to wait for a moderator; None: it need not.
+        Why it needs approval; None: it needs none.
 
     Raises:
-        NotAllowedError: a rule keeps it out.
-        PlaceError: the commands may not be used in this channel.
-        PoolEmptyError: there are too few credits.
+        PromptRefusedError: the prompt contains a listed word; a moderator can be asked.
+        RefusedError: another rule or limit forbids it, or there are too few credits. Where a cheaper kind would be
+            accepted, its `fits_` data name it.
     """
-    policy = pool.policy
-    _check_member(policy, wish, now)
-    if session is None:
-        _check_channel(policy, wish)
-    if not wish.is_asked and first_match(policy.words, wish.prompt):
+    refusal = _rule_refusal(found, request)
+    if refusal is None and not request.is_asked and first_match(found.pool.policy.words, request.prompt):
         raise PromptRefusedError
-    if session is not None:
-        _check_session(session, wish)
-        return ApprovalCause.WORDS if wish.is_asked else None
-    _check_pool(pool, wish)
-    return _approval_cause(pool, wish)
+    refusal = refusal or _credit_refusal(found, request.kind)
+    if refusal is None:
+        return _approval_cause(found, request)
+    data = dict(refusal.data)
+    if refusal.code in _MONEY:
+        fitting = (kind for kind in request.cheaper if _credit_refusal(found, kind) is None)
+        if kind := next(fitting, None):
+            data |= _suggestion(request.kind, kind)
+    raise RefusedError(Refusal(refusal.code), **data)
 
 
-def check_allowance(limits: Limits, usage: Usage, price: int, now: datetime) -> None:
-    """Let a job of this price pass as far as its member's allowance goes; sessions are outside of it.
-
-    Raises:
-        NotAllowedError: it is dearer than any job of theirs may be.
-        LimitReachedError: a limit would be overrun.
-    """
-    if limits.max_price and price > limits.max_price:
-        raise NotAllowedError(
-            f"This video costs {price} credits, and one of yours may cost {limits.max_price} at most. "
-            "Choose a shorter or silent one; `/why` tells where that comes from."
-        )
-    check_limits(limits, usage, price, now)
-
-
-def _check_member(policy: Policy, wish: AdmissionRequest, now: datetime) -> None:
+def _rule_refusal(found: Admission, request: AdmissionRequest) -> Reason | None:
+    policy, session = found.pool.policy, found.session
     if policy.paused is not None:
-        reason = f": {policy.paused}" if policy.paused else "."
-        raise NotAllowedError(f"The moderators have paused videos here{reason}")
-    block = policy.blocks.get(wish.member_id)
-    if block is None or not block.holds(now):
-        return
-    until = f" until {relative(block.until)}" if block.until else ""
-    reason = f": {block.reason}" if block.reason else "."
-    raise NotAllowedError(f"A moderator has blocked you from making videos here{until}{reason}")
+        return Reason(Refusal.PAUSED, {"reason": policy.paused})
+    block = policy.blocks.get(request.member_id)
+    if block is not None and block.holds(found.now):
+        return Reason(Refusal.BLOCKED, {"reason": block.reason, "until": block.until})
+    if session is None and policy.channels and policy.channels.isdisjoint(request.channel_ids):
+        return Reason(Refusal.WRONG_CHANNEL, {"channel_ids": sorted(policy.channels)})
+    # @everyone is a role whose id is the server's.
+    if session is not None and session.role_id not in (None, session.guild_id, *request.role_ids):
+        return Reason(Refusal.SESSION_FOR_ROLE, {"role_id": session.role_id})
+    return None
 
 
-def _check_channel(policy: Policy, wish: AdmissionRequest) -> None:
-    if policy.channels and not policy.channels.intersection(wish.channel_ids):
-        places = ", ".join(f"<#{channel_id}>" for channel_id in sorted(policy.channels))
-        raise PlaceError(f"Videos are made in {places}. Please use the command there.")
+def _credit_refusal(found: Admission, kind: PricedKind) -> Reason | None:
+    if found.session is not None:
+        available = found.session.available
+        return Reason(Refusal.SESSION_EMPTY, _numbers(kind, available)) if kind.price > available else None
+    available = found.pool.funds.available
+    if kind.price > available:
+        return Reason(Refusal.POOL_EMPTY, _numbers(kind, available))
+    if _level(found.pool) is LowBalanceLevel.CHEAPEST and not kind.is_cheapest:
+        return Reason(Refusal.LOW_BALANCE, _numbers(kind, available))
+    return limit_refusal(found.limits, found.usage, kind.price, found.now)
 
 
-def _check_session(session: Session, wish: AdmissionRequest) -> None:
-    if session.role_id and session.role_id not in wish.role_ids and session.role_id != session.guild_id:
-        raise NotAllowedError(f"This session is for <@&{session.role_id}>. Other channels are open to you.")
-    if session.available < wish.price:
-        raise PoolEmptyError(
-            f"This video costs {wish.price} credits, and this session has {session.available} left. "
-            "Choose a cheaper one.",
-            needed=wish.price,
-            available=session.available,
-        )
+def _numbers(kind: PricedKind, available: int) -> dict[str, int]:
+    return {"price": kind.price, "available": available}
 
 
-def _check_pool(pool: Pool, wish: AdmissionRequest) -> None:
-    available = pool.funds.available
-    if available < wish.price:
-        raise PoolEmptyError(
-            f"This video costs {wish.price} credits, and this server's pool has {available} left. "
-            "Choose a cheaper one, or tell a moderator.",
-            needed=wish.price,
-            available=available,
-        )
-    if _step(pool) is LowBalanceLevel.CHEAPEST and not wish.is_cheapest:
-        raise NotAllowedError(
-            f"This server's pool is low ({available} credits), so only 5-second silent videos are made now."
-        )
+def _suggestion(wanted: PricedKind, kind: PricedKind) -> dict[str, int | bool]:
+    return {
+        "fits_price": kind.price,
+        "fits_seconds": kind.duration_seconds,
+        "fits_sound": kind.sound,
+        "fits_publish": kind.publish,
+        # All that is different is that it is published.
+        "fits_if_published": (wanted.duration_seconds, wanted.sound) == (kind.duration_seconds, kind.sound),
+    }
 
 
-def _approval_cause(pool: Pool, wish: AdmissionRequest) -> ApprovalCause | None:
-    if wish.is_asked:
+def _approval_cause(found: Admission, request: AdmissionRequest) -> ApprovalCause | None:
+    if request.is_asked:
         return ApprovalCause.WORDS
-    if _step(pool) is LowBalanceLevel.APPROVAL:
+    if found.session is not None:
+        return None
+    if _level(found.pool) is LowBalanceLevel.APPROVAL:
         return ApprovalCause.LOW_BALANCE
-    threshold = pool.policy.approval_price
-    return ApprovalCause.PRICE if threshold is not None and wish.price >= threshold else None
+    threshold = found.pool.policy.approval_price
+    return ApprovalCause.PRICE if threshold is not None and request.kind.price >= threshold else None
 
 
-def _step(pool: Pool) -> LowBalanceLevel:
+def _level(pool: Pool) -> LowBalanceLevel:
     return low_balance_level(pool.funds.available, pool.last_deposit, pool.policy.low_balance)

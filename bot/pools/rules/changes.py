@@ -1,4 +1,4 @@
-"""What moderators change about their server's rules: pure. Each returns the new rules, or refuses with a sentence."""
+"""Change a server's rules, for its moderators. Pure: each function returns the new rules, or refuses."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from bot.errors import ChangeRefusedError, WordsError
+from bot.codes import Refusal
+from bot.errors import RefusedError
 from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
-from bot.pools.rules.input_checks import check_credits, check_whole, clean_reason
+from bot.pools.rules.input_checks import Unit, check_credits, check_whole, clean_reason
 from bot.wordlist.matcher import add_words, remove_words
 
 _Value = TypeVar("_Value")
@@ -23,74 +24,72 @@ MAX_BLOCK_HOURS = 365 * 24
 
 
 def add_manager_role(policy: Policy, role_id: int) -> Policy:
-    """Name a role whose holders manage the pool.
+    """Let the members with a role manage the pool.
 
     Raises:
-        ChangeRefusedError: it is named already, or too many are.
+        RefusedError: it is named already, or too many are.
     """
     if role_id in policy.manager_roles:
-        raise ChangeRefusedError(f"<@&{role_id}> manages the pool already.")
+        raise RefusedError(Refusal.MANAGES_ALREADY, role_id=role_id)
     if len(policy.manager_roles) >= MAX_MANAGER_ROLES:
-        raise ChangeRefusedError(f"{MAX_MANAGER_ROLES} roles manage the pool, which is the most. Remove one first.")
+        raise RefusedError(Refusal.MANAGER_ROLES_FULL, most=MAX_MANAGER_ROLES)
     return replace(policy, manager_roles=policy.manager_roles | {role_id})
 
 
 def remove_manager_role(policy: Policy, role_id: int) -> Policy:
-    """Take a role out of those that manage the pool.
+    """Remove a role from those that manage the pool.
 
     Raises:
-        ChangeRefusedError: it is not one of them.
+        RefusedError: it is not one of them.
     """
     if role_id not in policy.manager_roles:
-        raise ChangeRefusedError("That role does not manage the pool, so nothing has changed.")
+        raise RefusedError(Refusal.MANAGES_NOT, role_id=role_id)
     return replace(policy, manager_roles=policy.manager_roles - {role_id})
 
 
 def add_channel(policy: Policy, channel_id: int) -> Policy:
-    """Name a channel where the commands may be used; once one is named, they may be used nowhere else.
+    """Allow the commands in a channel; once one is named, they may be used nowhere else.
 
     Raises:
-        ChangeRefusedError: it is named already, or too many are.
+        RefusedError: it is named already, or too many are.
     """
     if channel_id in policy.channels:
-        raise ChangeRefusedError(f"Videos are made in <#{channel_id}> already.")
+        raise RefusedError(Refusal.CHANNEL_NAMED_ALREADY, channel_id=channel_id)
     if len(policy.channels) >= MAX_CHANNELS:
-        raise ChangeRefusedError(f"{MAX_CHANNELS} channels are named, which is the most. Remove one first.")
+        raise RefusedError(Refusal.CHANNELS_FULL, most=MAX_CHANNELS)
     return replace(policy, channels=policy.channels | {channel_id})
 
 
 def remove_channel(policy: Policy, channel_id: int) -> Policy:
-    """Take a channel out of those where the commands may be used; without any, they may be used everywhere.
+    """Remove a channel from those where the commands may be used; with none left, they may be used everywhere.
 
     Raises:
-        ChangeRefusedError: it is not one of them.
+        RefusedError: it is not one of them.
     """
     if channel_id not in policy.channels:
-        raise ChangeRefusedError("That channel is not one of those named here, so nothing has changed.")
+        raise RefusedError(Refusal.CHANNEL_NOT_NAMED, channel_id=channel_id)
     return replace(policy, channels=policy.channels - {channel_id})
 
 
 def pause(policy: Policy, reason: str) -> Policy:
-    """Let no videos be made, for a reason that members see.
+    """Pause videos, for a reason that members see.
 
     Raises:
-        ChangeRefusedError: that is so already, or the reason can't be used.
+        RefusedError: they are paused already, or the reason can't be used.
     """
     if policy.paused is not None:
-        raise ChangeRefusedError(
-            f"Videos are paused already: {policy.paused}. To give another reason, use `/pool resume` first."
-        )
+        raise RefusedError(Refusal.PAUSED_ALREADY, reason=policy.paused)
     return replace(policy, paused=clean_reason(reason))
 
 
 def resume(policy: Policy) -> Policy:
-    """Let videos be made again.
+    """End a pause.
 
     Raises:
-        ChangeRefusedError: they are made.
+        RefusedError: there is none.
     """
     if policy.paused is None:
-        raise ChangeRefusedError("Videos are not paused, so nothing has changed.")
+        raise RefusedError(Refusal.PAUSED_NOT)
     return replace(policy, paused=None)
 
 
@@ -101,35 +100,40 @@ def block_of(policy: Policy, member_id: int, now: datetime) -> Block | None:
 
 
 def block(policy: Policy, member_id: int, hours: int | None, reason: str, now: datetime) -> Policy:
-    """Let a member make no videos, or change for how long and why. Blocks that are over are forgotten.
+    """Block a member from making videos, or change the block's end and reason. Expired blocks are removed.
 
     Args:
         policy: the rules.
         member_id: of the member.
-        hours: for how long; None: until they are unblocked.
-        reason: why, for the member; may be empty.
+        hours: how long it lasts; None: until they are unblocked.
+        reason: shown to the member; may be empty.
         now: the time.
 
     Raises:
-        ChangeRefusedError: hours or reason can't be used, or too many are blocked.
+        RefusedError: hours or reason can't be used, or too many are blocked.
     """
     if hours is not None:
-        check_whole(hours, 1, MAX_BLOCK_HOURS, "of hours")
+        check_whole(hours, 1, MAX_BLOCK_HOURS, Unit.HOURS)
     found = Block(clean_reason(reason, is_needed=False), now + timedelta(hours=hours) if hours else None)
     blocks = {each_id: each for each_id, each in policy.blocks.items() if each.holds(now)}
     if member_id not in blocks and len(blocks) >= MAX_BLOCKS:
-        raise ChangeRefusedError(f"{MAX_BLOCKS} members are blocked, which is the most. Unblock one first.")
+        raise RefusedError(Refusal.BLOCKS_FULL, most=MAX_BLOCKS)
     return replace(policy, blocks={**blocks, member_id: found})
 
 
 def unblock(policy: Policy, member_id: int, now: datetime) -> Policy:
-    """Let a member make videos again.
+    """Unblock a member.
+
+    Args:
+        policy: the rules.
+        member_id: of the member.
+        now: the time.
 
     Raises:
-        ChangeRefusedError: they may.
+        RefusedError: they are not blocked.
     """
     if block_of(policy, member_id, now) is None:
-        raise ChangeRefusedError(f"<@{member_id}> is not blocked, so nothing has changed.")
+        raise RefusedError(Refusal.BLOCKED_NOT, member_id=member_id)
     return replace(policy, blocks=_without(policy.blocks, member_id))
 
 
@@ -137,28 +141,28 @@ def list_words(policy: Policy, words: tuple[str, ...]) -> Policy:
     """Add words and phrases to those that prompts may not contain.
 
     Raises:
-        WordsError: all of them are listed already, or there would be too many.
+        RefusedError: all of them are listed already, or there would be too many.
     """
     listed = add_words(policy.words, words)
     if listed == policy.words:
-        raise WordsError("That is listed already, so nothing has changed.")
+        raise RefusedError(Refusal.WORDS_LISTED_ALREADY)
     return replace(policy, words=listed)
 
 
 def unlist_words(policy: Policy, words: tuple[str, ...]) -> Policy:
-    """Take words and phrases out of those that prompts may not contain.
+    """Remove words and phrases from those that prompts may not contain.
 
     Raises:
-        WordsError: none of them is listed.
+        RefusedError: none of them is listed.
     """
     listed = remove_words(policy.words, words)
     if listed == policy.words:
-        raise WordsError("That is not listed, so nothing has changed. `/pool words list` shows what is.")
+        raise RefusedError(Refusal.WORDS_NOT_LISTED)
     return replace(policy, words=listed)
 
 
 class TargetKind(StrEnum):
-    """For whom a rule is."""
+    """Whom a rule is for."""
 
     EVERYONE = "everyone"
     ROLE = "role"
@@ -167,7 +171,7 @@ class TargetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """For whom a rule is.
+    """Whom a rule is for.
 
     Attributes:
         id: Discord's, of the role or the member; of everyone, the server's.
@@ -178,7 +182,7 @@ class Target:
 
 
 def rule_of(policy: Policy, target: Target) -> Allowance:
-    """Return the rule for somebody, which may be empty."""
+    """Return the rule for a target, which may be empty."""
     match target.kind:
         case TargetKind.EVERYONE:
             return policy.everyone
@@ -189,10 +193,15 @@ def rule_of(policy: Policy, target: Target) -> Allowance:
 
 
 def allow(policy: Policy, target: Target, numbers: Allowance) -> Policy:
-    """Set numbers of somebody's rule; those that are not given stay.
+    """Set numbers of a rule; those that are None stay.
+
+    Args:
+        policy: the rules.
+        target: whom the rule is for.
+        numbers: what it allows.
 
     Raises:
-        ChangeRefusedError: a number can't be used, or there are too many rules.
+        RefusedError: a number can't be used, or there are too many rules.
     """
     _check_numbers(numbers)
     before = rule_of(policy, target)
@@ -201,30 +210,46 @@ def allow(policy: Policy, target: Target, numbers: Allowance) -> Policy:
 
 
 def forget(policy: Policy, target: Target) -> Policy:
-    """Take somebody's rule away.
+    """Remove a rule.
 
     Raises:
-        ChangeRefusedError: there is none.
+        RefusedError: there is none.
     """
     if rule_of(policy, target).is_empty:
-        raise ChangeRefusedError("There is no such rule, so nothing has changed. `/pool allow` lists those there are.")
+        raise RefusedError(Refusal.NO_SUCH_RULE)
     return _with_rule(policy, target, Allowance())
 
 
 def set_low_balance_limits(policy: Policy, cheapest_percent: int, approval_percent: int) -> Policy:
-    """Set below which share of its last deposit, in per cent, the pool is braked; 0: never.
+    """Set the low-balance limits, in per cent of the last deposit; 0 switches one off.
+
+    Args:
+        policy: the rules.
+        cheapest_percent: below it only the cheapest kind of video is made.
+        approval_percent: below it every video needs approval.
 
     Raises:
-        ChangeRefusedError: that is no per cent, or approval would come before the cheapest.
+        RefusedError: a number is not one from 0 to 100, or the second limit is not below the first.
     """
     for percent in (cheapest_percent, approval_percent):
-        check_whole(percent, 0, 100, "per cent; 0 switches a brake off")
+        check_whole(percent, 0, 100, Unit.PERCENT)
     if 0 < cheapest_percent <= approval_percent:
-        raise ChangeRefusedError(
-            f"With approval under {approval_percent} %, the brake under {cheapest_percent} % would never count. "
-            "Give approval the smaller number, or switch one off with 0."
-        )
+        raise RefusedError(Refusal.LOW_BALANCE_ORDER, cheapest=cheapest_percent, approval=approval_percent)
     return replace(policy, low_balance=LowBalanceLimits(cheapest_percent, approval_percent))
+
+
+def set_approval_price(policy: Policy, price: int | None) -> Policy:
+    """Set the price from which a video needs approval; None: no price does.
+
+    Raises:
+        RefusedError: the price is not a whole number of credits.
+    """
+    return replace(policy, approval_price=None if price is None else check_credits(price))
+
+
+def set_moderators_channel(policy: Policy, channel_id: int | None) -> Policy:
+    """Set where approvals are asked for; None: where the video was asked for."""
+    return replace(policy, moderators_channel=channel_id)
 
 
 def _check_numbers(numbers: Allowance) -> None:
@@ -233,7 +258,7 @@ def _check_numbers(numbers: Allowance) -> None:
             check_credits(credits_allowed, least=0)
     jobs = numbers.active_jobs
     if jobs is not None:
-        check_whole(jobs, 0, MAX_OPEN_JOBS, "of open jobs; 0 is no limit")
+        check_whole(jobs, 0, MAX_OPEN_JOBS, Unit.JOBS)
 
 
 def _with_rule(policy: Policy, target: Target, rule: Allowance) -> Policy:
@@ -250,7 +275,7 @@ def _changed(rules: Mapping[int, Allowance], key: int, rule: Allowance) -> dict[
     if rule.is_empty:
         return _without(rules, key)
     if key not in rules and len(rules) >= MAX_RULES:
-        raise ChangeRefusedError(f"There are {MAX_RULES} such rules, which is the most. Remove one first.")
+        raise RefusedError(Refusal.RULES_FULL, most=MAX_RULES)
     return {**rules, key: rule}
 
 

@@ -1,6 +1,9 @@
-"""Numbers and reasons that people type: what can be used of them. Pure; Discord's own limits bind its apps only."""
+"""Check numbers and reasons that people typed. Pure; Discord checks only what its own apps send."""
 
-from bot.errors import ChangeRefusedError
+from enum import StrEnum
+
+from bot.codes import Refusal
+from bot.errors import RefusedError
 
 MAX_CREDITS = 1_000_000_000
 """Credits of one deposit, withdrawal, budget or rule."""
@@ -9,35 +12,52 @@ MAX_REASON = 300
 """Characters of a reason."""
 
 
+class Unit(StrEnum):
+    """What a typed number counts."""
+
+    CREDITS = "credits"
+    JOBS = "jobs"
+    PERCENT = "percent"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+
+
 def check_credits(amount: float, *, least: int = 1) -> int:
     """Return an amount of credits that can be used.
 
     Raises:
-        ChangeRefusedError: it is no whole number, or not one from `least` to `MAX_CREDITS`.
+        RefusedError: it is not a whole number from `least` to `MAX_CREDITS`.
     """
-    return check_whole(amount, least, MAX_CREDITS, "of credits; 0 is no limit" if least == 0 else "of credits")
+    return check_whole(amount, least, MAX_CREDITS, Unit.CREDITS)
 
 
-def check_whole(number: float, least: int, most: int, what: str) -> int:
-    """Return a whole number within bounds, both included; `what` says of what it is a number.
+def check_whole(number: float, least: int, most: int, unit: Unit) -> int:
+    """Return a whole number within bounds.
+
+    Args:
+        number: what was typed.
+        least: the lower bound, included.
+        most: the upper bound, included.
+        unit: what it counts, for the refusal.
 
     Raises:
-        ChangeRefusedError: it is none.
+        RefusedError: it is not a whole number within them.
     """
     if not isinstance(number, int) or not least <= number <= most:
-        raise ChangeRefusedError(f"Please give a whole number from {least} to {most:,} {what}.")
+        raise RefusedError(Refusal.NOT_A_NUMBER, least=least, most=most, unit=unit)
     return number
 
 
 def clean_reason(text: str, *, is_needed: bool = True) -> str:
-    """Return a reason on one line, without what can't be seen.
+    """Return a reason on one line, without invisible characters.
 
     Raises:
-        ChangeRefusedError: there is none although it is needed, or it is too long.
+        RefusedError: it is missing although it is needed, or too long.
     """
     reason = " ".join("".join(letter for letter in word if letter.isprintable()) for word in text.split()).strip()
     if len(reason) > MAX_REASON:
-        raise ChangeRefusedError(f"That reason has {len(reason)} characters, and {MAX_REASON} is the most.")
+        raise RefusedError(Refusal.REASON_TOO_LONG, length=len(reason), most=MAX_REASON)
     if is_needed and not reason:
-        raise ChangeRefusedError("Please give a reason in words.")
+        raise RefusedError(Refusal.REASON_MISSING)
     return reason

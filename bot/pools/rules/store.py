@@ -1,4 +1,4 @@
-"""Changes of a server's rules, in SQL: each with its entry in the audit trail, in the same transaction."""
+"""Write changes of a server's rules, each with its audit entry in the same transaction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,43 +7,43 @@ from datetime import datetime
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.codes import AuditAction, Reason, Value
 from bot.pools.models import Pool
-from bot.pools.policy import Policy, document_of
+from bot.pools.policy import Policy, difference, document_of
 from bot.storage.database import note_pool_change
 from bot.storage.schema import audit_entries, pools
-
-MAX_DETAIL = 1000
-"""Characters of an audit entry's detail; what is longer is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """What a moderator wants to be different.
+    """What a moderator changes.
 
     Attributes:
-        action: the command, in a word or two, for the audit trail.
-        detail: for the audit trail; or what says how the part in question looks, before and after.
-        make: returns the rules as they shall be; it may refuse by raising a `ChangeRefusedError`.
+        action: for the audit trail, which also gets what is different then.
+        make: returns the new rules; it may raise `RefusedError`.
     """
 
-    action: str
-    detail: str | Callable[[Policy], str]
+    action: AuditAction
     make: Callable[[Policy], Policy]
-
-    def describe(self, before: Policy, after: Policy) -> str:
-        """Return what the audit trail says of it."""
-        if isinstance(self.detail, str):
-            return self.detail
-        return f"{self.detail(before)} → {self.detail(after)}"
 
 
 async def change_policy(
     connection: AsyncConnection, pool: Pool, actor_id: int, change: PolicyChange, now: datetime
 ) -> Policy:
-    """Change the rules of a pool that was read in this very transaction.
+    """Change the rules of a pool.
+
+    Args:
+        connection: of the transaction.
+        pool: read in this very transaction.
+        actor_id: of the moderator.
+        change: what is to be changed.
+        now: the time.
 
     Returns:
         The new rules. Where they are the same as before, nothing is written.
+
+    Raises:
+        RefusedError: `change` refused.
     """
     policy = change.make(pool.policy)
     if policy == pool.policy:
@@ -51,16 +51,26 @@ async def change_policy(
     query = update(pools).where(pools.c.guild_id == pool.guild_id).values(policy=document_of(policy))
     await connection.execute(query)
     note_pool_change(connection, pool.guild_id)
-    await write_audit(connection, pool.guild_id, actor_id, change.action, change.describe(pool.policy, policy), now)
+    before, after = difference(pool.policy, policy)
+    await write_audit(connection, pool.guild_id, actor_id, change.action, now, before=before, after=after)
     return policy
 
 
 async def write_audit(
-    connection: AsyncConnection, guild_id: int, actor_id: int, action: str, detail: str, now: datetime
+    connection: AsyncConnection, guild_id: int, actor_id: int, action: AuditAction, now: datetime, **data: Value
 ) -> None:
-    """Write down what a moderator did."""
-    detail = detail if len(detail) <= MAX_DETAIL else f"{detail[: MAX_DETAIL - 1]}…"
+    """Add an entry to the audit trail.
+
+    Args:
+        connection: of the transaction.
+        guild_id: of the server.
+        actor_id: of the moderator.
+        action: what they did.
+        now: the time.
+        data: what the entry's sentence names.
+    """
+    detail = Reason(action, data).to_json()
     query = insert(audit_entries).values(
-        guild_id=guild_id, actor_id=actor_id, action=action, detail=detail, created_at=now
+        guild_id=guild_id, actor_id=actor_id, action=action.value, detail=detail, created_at=now
     )
     await connection.execute(query)

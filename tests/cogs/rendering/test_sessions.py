@@ -94,7 +94,7 @@ def test_every_job_is_on_a_page_and_every_page_fits(its_jobs: list[Job], title: 
         assert len(page.title or "") <= 256
         assert len(page) <= 6000
     text = "\n".join(page.description or "" for page in pages)
-    listed = [int(found) for found in re.findall(r"(?m)^(\d+)\. ", text)]
+    listed = [int(found) for found in re.findall(r"(?m)^#(\d+) ", text)]
     assert listed == [each.id for each in its_jobs]
     for each in its_jobs:
         assert each.state is not JobState.SUCCEEDED or f"/{each.result_message_id})" in text
@@ -125,12 +125,12 @@ def test_bar_shows_what_is_spent_held_and_left(spent: int, held: int, available:
         (JobState.CANCELLED, None, "cancelled · 0 credits"),
         (JobState.DENIED, None, "denied by a moderator · 0 credits"),
         (JobState.EXPIRED, None, "expired, as no moderator decided · 0 credits"),
-        (JobState.UNCONFIRMED, None, "unconfirmed: a moderator decides whether it was made and paid · 0 credits"),
+        (JobState.UNCONFIRMED, None, "unconfirmed: a moderator decides whether it was charged · 0 credits"),
     ],
 )
 def test_summary_says_what_came_of_each_job(state: JobState, charged: int | None, words: str) -> None:
     (page,) = _session_render.pages(Summary(session(), (job(1, state, charged=charged),)))
-    assert f"1. {words}" in (page.description or "")
+    assert f"#1 {words}" in (page.description or "")
 
 
 def test_summary_says_what_it_cost_and_what_went_back() -> None:
@@ -163,5 +163,5 @@ def test_manager_who_ends_it_is_told_what_goes_on_and_what_has_expired() -> None
     status = SessionStatus(session(300, spent=55, held=55), ready=1, making=1)
     text = _session_render.ended(EndedSession(status, (job(2, JobState.EXPIRED),))).description or ""
     assert "190 of 300 credits went back to the pool." in text
-    assert "Still in the making, and paid by it: 1 video. The summary follows in <#201>." in text
+    assert "Still generating, paid by it: 1 video. The summary follows in <#201>." in text
     assert "Expired, as no moderator had decided: 1 request." in text

@@ -84,10 +84,11 @@ async def approval_of(approvals: ApprovalRepository, job: Job) -> Approval:
     return case.approval
 
 
-async def audit(repository: JobRepository) -> list[tuple[int, str, str]]:
-    columns = (audit_entries.c.actor_id, audit_entries.c.action, audit_entries.c.detail)
+async def audit(repository: JobRepository) -> list[tuple[int, Reason]]:
+    columns = (audit_entries.c.actor_id, audit_entries.c.detail)
     async with repository._database.reading() as connection:
-        return [tuple(row) for row in await connection.execute(select(*columns).order_by(audit_entries.c.id))]
+        rows = await connection.execute(select(*columns).order_by(audit_entries.c.id))
+        return [(actor_id, Reason.from_json(detail)) for actor_id, detail in rows]
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -138,9 +139,9 @@ async def test_what_moderators_decide_is_in_the_audit_trail(
     for name in STATES:
         await decide(name, approvals, repository, await waiting(repository))
     assert await audit(repository) == [
-        (MODERATOR, "approve", f"job 1 of <@{MEMBER}>, 220 credits"),
-        (MODERATOR, "approve cheaper", f"job 2 of <@{MEMBER}>, 110 credits"),
-        (OTHER, "deny", f"job 3 of <@{MEMBER}>, 220 credits: too dear"),
+        (MODERATOR, Reason("approve", {"job_id": 1, "member_id": MEMBER, "credits": 220, "reason": None})),
+        (MODERATOR, Reason("approve_cheaper", {"job_id": 2, "member_id": MEMBER, "credits": 110, "reason": None})),
+        (OTHER, Reason("deny", {"job_id": 3, "member_id": MEMBER, "credits": 220, "reason": "too dear"})),
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.codes import AuditAction
 from bot.errors import DeliveryDelayedError, PlaceRefusedError
 from bot.jobs.models import ApprovalCase, Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
@@ -14,7 +15,8 @@ from bot.jobs.store.repository import JobRepository
 from bot.pools.low_balance_repository import LowBalanceRepository
 from bot.pools.models import LowBalanceNotice, PoolSettings
 from bot.pools.policy import LowBalanceLevel
-from bot.pools.rules.approval_rules import set_moderators_channel
+from bot.pools.rules.changes import set_moderators_channel
+from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService
 from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, repository_at, requester
 from tests.clock import FakeClock
@@ -51,14 +53,14 @@ class OutboxStage:
     def __init__(self, repository: JobRepository, clock: FakeClock) -> None:
         database = repository._database
         self.repository, self.clock = repository, clock
-        self.approvals, self.brakes = ApprovalRepository(database, clock), LowBalanceRepository(database)
+        self.approvals, self.low_balance = ApprovalRepository(database, clock), LowBalanceRepository(database)
         self.pools = PoolService(database, clock, PoolSettings(UNLIMITED, 1000))
         self.moderators = ScriptedModerators()
         self.outbox = self.new_desk()
 
     def new_desk(self) -> ModerationOutbox:
         """Make the outbox of a process that has just been started."""
-        self.outbox = ModerationOutbox(self.approvals, self.brakes, self.clock, self.moderators)
+        self.outbox = ModerationOutbox(self.approvals, self.low_balance, self.clock, self.moderators)
         return self.outbox
 
     async def waiting(self) -> Job:
@@ -68,7 +70,9 @@ class OutboxStage:
 
     async def name_channel(self, channel_id: int | None = CHANNEL) -> None:
         await self.pools.change(
-            GUILD, MODERATOR, "approvals", "", lambda policy: set_moderators_channel(policy, channel_id)
+            GUILD,
+            MODERATOR,
+            PolicyChange(AuditAction.APPROVALS, lambda policy: set_moderators_channel(policy, channel_id)),
         )
 
     async def leave(self, credits_left: int) -> None:
@@ -164,7 +168,7 @@ async def test_after_a_restart_the_cards_that_still_ask_are_closed(stage: Outbox
     assert len(stage.outbox) == 0
 
 
-# Brakes
+# Low balances
 
 
 async def test_each_step_is_told_once(stage: OutboxStage) -> None:
@@ -204,7 +208,7 @@ async def test_after_a_new_deposit_a_step_is_new_again(stage: OutboxStage) -> No
 
 async def test_without_a_channel_nothing_is_told_until_there_is_one(stage: OutboxStage) -> None:
     await stage.leave(50)
-    assert (stage.steps, await stage.brakes.stale()) == ([], [])
+    assert (stage.steps, await stage.low_balance.stale()) == ([], [])
     await stage.name_channel()
     await stage.look()
     assert stage.steps == [LowBalanceLevel.APPROVAL]
@@ -226,13 +230,13 @@ async def test_what_could_not_be_told_is_told_under_the_same_nonce_after_a_resta
     stage.moderators.trouble = DeliveryDelayedError("the answer never came")
     await stage.leave(200)
     stage.moderators.trouble = None
-    news = await stage.brakes.news(GUILD)
+    news = await stage.low_balance.news(GUILD)
     outbox = stage.new_desk()
     await outbox.recover()
     await outbox.run_once()
     assert news
     assert [told.nonce for told in stage.moderators.told] == [news.nonce]
-    assert await stage.brakes.stale() == []
+    assert await stage.low_balance.stale() == []
 
 
 async def test_a_server_without_a_pool_has_no_news(stage: OutboxStage) -> None:
@@ -255,13 +259,13 @@ async def test_the_balance_is_checked_at_once_and_then_every_five_seconds_at_mos
     stage: OutboxStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    news = stage.brakes.news
+    news = stage.low_balance.news
 
     async def count(guild_id: int) -> LowBalanceNotice | None:
         looks.append(guild_id)
         return await news(guild_id)
 
-    monkeypatch.setattr(stage.brakes, "news", count)
+    monkeypatch.setattr(stage.low_balance, "news", count)
     for _ in range(10):
         for _ in range(5):
             stage.outbox.check_low_balance(GUILD)

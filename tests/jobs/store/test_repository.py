@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.codes import Refusal
-from bot.errors import LimitReachedError, RefusedError, TransitionError
+from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.ports import Posted
 from bot.jobs.store.repository import JobRepository
@@ -13,6 +13,7 @@ from bot.pools.models import Limits, PoolSettings, Usage
 from bot.provider.models import Estimate, Submission
 from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, picture_request, requester, take
 from tests.clock import START, FakeClock
+from tests.refusals import is_refused
 
 THREE_JOBS = Limits(active_jobs=3, window_credits=0, window_hours=0)
 ONE_DAY = Limits(active_jobs=0, window_credits=110, window_hours=24)
@@ -59,7 +60,7 @@ async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
 ) -> None:
     taken, refused = await outcomes([take(repository, requester(), limits=limits) for _ in range(100)])
     assert len(taken) == 3
-    assert {type(error) for error in refused} == {LimitReachedError}
+    assert all(is_refused(error, Refusal.LIMIT_JOBS, Refusal.LIMIT_CREDITS) for error in refused)
     assert len((await used(repository)).open_jobs) == 3
 
 
@@ -169,7 +170,7 @@ async def test_what_was_paid_or_may_have_been_counts_without_being_open(reposito
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
     overview = await used(repository, ONE_DAY)
     assert (overview.usage.credits, overview.usage.open_jobs, overview.open_jobs) == (110, (), ())
-    with pytest.raises(LimitReachedError):
+    with pytest.raises(RefusedError):
         await take(repository, limits=ONE_DAY)
 
 
@@ -183,15 +184,15 @@ async def test_the_window_rolls(repository: JobRepository, clock: FakeClock) -> 
     await take(repository, limits=ONE_DAY)
     clock.advance(3600)
     await take(repository, limits=ONE_DAY)
-    with pytest.raises(LimitReachedError) as caught:
+    with pytest.raises(RefusedError) as caught:
         await take(repository, limits=ONE_DAY)
-    assert caught.value.room_at == START + timedelta(hours=24)
+    assert caught.value.reason.data["free_at"] == START + timedelta(hours=24)
     clock.advance(23 * 3600 - 0.000001)
-    with pytest.raises(LimitReachedError):
+    with pytest.raises(RefusedError):
         await take(repository, limits=ONE_DAY)
     clock.advance(0.000001)
     await take(repository, limits=ONE_DAY)
-    with pytest.raises(LimitReachedError):
+    with pytest.raises(RefusedError):
         await take(repository, limits=ONE_DAY)
 
 
@@ -200,7 +201,7 @@ async def test_other_servers_and_members_do_not_count(repository: JobRepository)
     for who in (requester(), requester(guild_id=GUILD + 1), requester(member_id=MEMBER + 1)):
         await take(repository, who, limits=limits)
     for who in (requester(), requester(guild_id=GUILD + 1), requester(member_id=MEMBER + 1)):
-        with pytest.raises(LimitReachedError):
+        with pytest.raises(RefusedError):
             await take(repository, who, limits=limits)
 
 

@@ -10,18 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.codes import AuditAction, LedgerReason, Reason
 from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
-from bot.pools.ledger.csv_export import COLUMNS, harmless, write_entries, write_heading
 from bot.pools.ledger.reports import Cursor, LedgerEntry, Page, ProviderBalance, Spender, Spending
 from bot.pools.models import EntryKind
 from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules import changes
+from bot.pools.rules.store import PolicyChange
 from bot.provider.models import Submission
+from cogs.rendering.ledger_csv import COLUMNS, harmless, write_entries, write_heading
 from tests.builders import FAILURE, GUILD, MEMBER
 from tests.clock import START
 from tests.pools.treasury import MODERATOR, START_CREDITS, Treasury, treasury_at
 from tests.properties import PROPERTY
 
+STARTING = Reason(LedgerReason.STARTING_CREDITS)
 OTHER = MEMBER + 1
 DAY = 24 * 3600.0
 
@@ -179,14 +182,14 @@ async def test_what_is_booked_meanwhile_shifts_no_page(treasury: Treasury) -> No
     back = await treasury.pools.ledger_page(GUILD, second.newer, size=2)
     assert back.items == first.items
     newest = await treasury.pools.ledger_page(GUILD, back.newer, size=2)
-    assert newest.items[0].reason == "meanwhile"
+    assert newest.items[0].reason == Reason.typed("meanwhile")
     assert len(newest.items) == 2
 
 
 async def test_a_page_that_is_not_there_is_the_first_one(treasury: Treasury) -> None:
     await treasury.pools.deposit(GUILD, MODERATOR, 5, "more")
     found = await treasury.pools.ledger_page(GUILD, Cursor(0, is_older=True), size=5)
-    assert [entry.reason for entry in found.items] == ["more", "starting credits"]
+    assert [entry.reason for entry in found.items] == [Reason.typed("more"), STARTING]
     assert await treasury.pools.ledger_page(777, Cursor(0, is_older=True)) == Page(())
 
 
@@ -210,7 +213,7 @@ async def test_the_audit_trail_has_pages_too(treasury: Treasury) -> None:
     assert page.older
     rest = await treasury.pools.audit_page(GUILD, page.older, size=2)
     assert [(entry.actor_id, entry.detail) for entry in rest.items] == [
-        (MODERATOR, "5 credits, free 1000 → 1005: more")
+        (MODERATOR, Reason("deposit", {"amount": 5, "free_before": 1000, "free_after": 1005, "reason": "more"}))
     ]
 
 
@@ -219,7 +222,9 @@ async def test_the_audit_trail_has_pages_too(treasury: Treasury) -> None:
 
 async def test_rules_tell_numbers_step_and_session(treasury: Treasury) -> None:
     await treasury.pools.withdraw(GUILD, MODERATOR, 950, "gone")
-    await treasury.pools.change(GUILD, MODERATOR, "pause", "x", lambda policy: changes.pause(policy, "tired"))
+    await treasury.pools.change(
+        GUILD, MODERATOR, PolicyChange(AuditAction.PAUSE, lambda policy: changes.pause(policy, "tired"))
+    )
     rules = await treasury.pools.rules(GUILD, MEMBER, (1,), (2, 3))
     assert rules.step is LowBalanceLevel.APPROVAL
     assert rules.pool.policy.paused == "tired"
@@ -248,10 +253,10 @@ async def test_the_table_has_every_entry_of_the_server_in_order(treasury: Treasu
     heading, *rows = await read_all(treasury, chunk=2)
     assert tuple(heading) == COLUMNS
     assert rows == [
-        ["1", "2026-08-01 12:00:00", "deposit", "1000", "", "", "", "", "starting credits"],
-        ["2", "2026-08-01 12:00:00", "hold", "55", "1", str(MEMBER), "", "", ""],
-        ["3", "2026-08-01 12:00:00", "charge", "55", "1", str(MEMBER), "", "", ""],
-        ["6", "2026-08-01 12:00:00", "deposit", "5", "", "", "", str(MODERATOR), 'a "quoted", reason'],
+        ["1", "2026-08-01 12:00:00", "deposit", "1000", "", "", "", "", "starting_credits", "starting credits"],
+        ["2", "2026-08-01 12:00:00", "hold", "55", "1", str(MEMBER), "", "", "", ""],
+        ["3", "2026-08-01 12:00:00", "charge", "55", "1", str(MEMBER), "", "", "", ""],
+        ["6", "2026-08-01 12:00:00", "deposit", "5", "", "", "", str(MODERATOR), "text", 'a "quoted", reason'],
     ]
 
 
@@ -268,7 +273,7 @@ async def test_what_is_booked_while_the_table_is_read_is_not_in_it(treasury: Tre
     async for entries in treasury.pools.entries(GUILD, chunk=1):
         found += [entry.reason for entry in entries]
         await treasury.pools.deposit(GUILD, MODERATOR, 5, "meanwhile")
-    assert found == ["starting credits", "before"]
+    assert found == [STARTING, Reason.typed("before")]
 
 
 @pytest.mark.parametrize(

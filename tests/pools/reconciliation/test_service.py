@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from bot.__main__ import main
 from bot.checkup.books import check_books
 from bot.checkup.findings import Verdict
+from bot.codes import Reason
 from bot.errors import StorageError
 from bot.jobs.models import UNPAID_STATES, Job
 from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
@@ -110,7 +111,7 @@ async def test_every_servers_credits_are_told_by_where_they_are(desk: Desk) -> N
     await desk.make(OTHER_GUILD, 110)
     await take(desk.repository, requester(OTHER_GUILD), price=220)
     async with desk.database.transaction() as connection:
-        await ledger.withdraw(connection, GUILD, 1000, desk.clock.now(), reason="too many")
+        await ledger.withdraw(connection, GUILD, 1000, desk.clock.now(), reason=Reason.typed("too many"))
     report = await ReconciliationService(desk.path).report()
     first, second = report.servers
     assert (first.guild_id, first.deposited, first.withdrawn, first.adjusted) == (GUILD, PLENTY, 1000, 0)
@@ -344,7 +345,7 @@ def test_what_cannot_be_read_is_an_error_of_the_database(tmp_path: Path) -> None
 async def test_looking_is_one_moment_of_a_bot_at_work_and_changes_nothing(desk: Desk) -> None:
     await desk.make()
     async with desk.database.transaction() as connection:
-        await ledger.deposit(connection, GUILD, 5, desk.clock.now(), reason="not committed yet")
+        await ledger.deposit(connection, GUILD, 5, desk.clock.now(), reason=Reason.typed("not committed yet"))
         assert desk.report().servers[0].deposited == PLENTY
     before = desk.path.read_bytes()
     assert desk.report().servers[0].deposited == PLENTY + 5

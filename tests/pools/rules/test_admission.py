@@ -1,4 +1,4 @@
-"""What keeps a wish out, in the order in which it is told, and what makes it wait for a moderator."""
+"""Why a request is refused, in which order, and what needs approval."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,19 +9,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import LimitReachedError, NotAllowedError, PlaceError, PoolEmptyError, PromptRefusedError, RefusedError
-from bot.pools.models import Funds, Limits, Pool, Session, Usage
+from bot.codes import Reason, Refusal
+from bot.errors import PromptRefusedError, RefusedError
+from bot.jobs.validation import cheaper_kinds, priced_kind
+from bot.pools.models import Funds, Limits, Pool, PricedKind, Session, Spend, Usage
 from bot.pools.policy import Allowance, ApprovalCause, Block, LowBalanceLimits, Policy
-from bot.pools.rules.admission import AdmissionRequest, admit, check_allowance
+from bot.pools.rules.admission import Admission, AdmissionRequest, admit
+from bot.provider.models import GenerationMode, GenerationRequest
 from tests.builders import CHANNEL, GUILD, MEMBER
 from tests.clock import START
 from tests.properties import PROPERTY
+from tests.refusals import refused
 
 ROLE = 11
 NOW = START
 POOL = Pool(GUILD, Funds(available=1000), last_deposit=1000)
 SESSION = Session(1, GUILD, 2, CHANNEL, "A morning", 500, 3, NOW, thread_id=CHANNEL + 1, available=500)
-WISH = AdmissionRequest(MEMBER, frozenset(), (CHANNEL, CHANNEL), "a cat on the moon", 110, is_cheapest=False)
+NO_LIMITS, NO_USAGE = Limits(0, 0, 0), Usage()
+
+
+def asks(seconds: int = 10, *, sound: bool = False, publish: bool = False) -> AdmissionRequest:
+    """A request for a kind of video."""
+    request = GenerationRequest(GenerationMode.TEXT, "a cat on the moon", seconds, sound, publish)
+    kind = priced_kind(request)
+    return AdmissionRequest(MEMBER, frozenset(), (CHANNEL, CHANNEL), request.prompt, kind, cheaper_kinds(request))
+
+
+# 110 credits.
+REQUEST = asks()
+CHEAP = asks(5)
 
 
 def ruled(**changes: object) -> Pool:
@@ -40,163 +56,210 @@ def with_available(available: int, pool: Pool = POOL) -> Pool:
     return replace(pool, funds=Funds(available=available))
 
 
-def refusal(pool: Pool, session: Session | None = None, wish: AdmissionRequest = WISH) -> RefusedError:
-    """Why it is not let pass."""
+def decide(
+    pool: Pool,
+    session: Session | None = None,
+    request: AdmissionRequest = REQUEST,
+    limits: Limits = NO_LIMITS,
+    usage: Usage = NO_USAGE,
+) -> ApprovalCause | None:
+    """What becomes of a request."""
+    return admit(Admission(pool, session, limits, usage, NOW), request)
+
+
+def refusal(
+    pool: Pool,
+    session: Session | None = None,
+    request: AdmissionRequest = REQUEST,
+    limits: Limits = NO_LIMITS,
+    usage: Usage = NO_USAGE,
+) -> Reason:
+    """Why a request is refused."""
     with pytest.raises(RefusedError) as caught:
-        admit(pool, session, wish, NOW)
-    return caught.value
+        decide(pool, session, request, limits, usage)
+    return caught.value.reason
 
 
 def test_without_rules_everything_passes() -> None:
-    assert admit(POOL, None, WISH, NOW) is None
-    assert admit(POOL, SESSION, WISH, NOW) is None
+    assert decide(POOL) is None
+    assert decide(POOL, SESSION) is None
 
 
-# Each makes one more rule keep the same wish out; the first that is told is the first here.
-HINDRANCES: list[tuple[str, Callable[[Pool], Pool], type[RefusedError], str]] = [
-    ("pause", lambda pool: rule(pool, paused="we clean up"), NotAllowedError, "paused videos here: we clean up"),
+# Each makes one more rule refuse the same request; the first one counts.
+HINDRANCES: list[tuple[Refusal, dict[str, object], Callable[[Pool], Pool]]] = [
+    (Refusal.PAUSED, {"reason": "we clean up"}, lambda pool: rule(pool, paused="we clean up")),
     (
-        "block",
+        Refusal.BLOCKED,
+        {"reason": "spam", "until": NOW + timedelta(hours=1)},
         lambda pool: rule(pool, blocks={MEMBER: Block("spam", NOW + timedelta(hours=1))}),
-        NotAllowedError,
-        f"blocked you from making videos here until <t:{int(NOW.timestamp()) + 3600}:R>: spam",
     ),
-    ("channel", lambda pool: rule(pool, channels=frozenset({77, 66})), PlaceError, "Videos are made in <#66>, <#77>."),
-    ("words", lambda pool: rule(pool, words=("moon",)), PromptRefusedError, "may not fit this server's rules"),
-    (
-        "empty",
-        lambda pool: with_available(109, pool),
-        PoolEmptyError,
-        "costs 110 credits, and this server's pool has 109 left",
-    ),
+    (Refusal.WRONG_CHANNEL, {"channel_ids": [66, 77]}, lambda pool: rule(pool, channels=frozenset({77, 66}))),
+    (Refusal.PROMPT_NOT_ALLOWED, {}, lambda pool: rule(pool, words=("moon",))),
+    (Refusal.POOL_EMPTY, {"price": 110, "available": 44}, lambda pool: with_available(44, pool)),
 ]
 
 
-@pytest.mark.parametrize("number", range(len(HINDRANCES)), ids=[name for name, *_ in HINDRANCES])
-def test_of_all_that_keeps_a_wish_out_the_first_is_told(number: int) -> None:
+@pytest.mark.parametrize("number", range(len(HINDRANCES)), ids=[code for code, *_ in HINDRANCES])
+def test_of_all_that_refuses_a_request_the_first_counts(number: int) -> None:
     pool = POOL
-    for _, hinder, _, _ in HINDRANCES[number:]:
+    for _, _, hinder in HINDRANCES[number:]:
         pool = hinder(pool)
-    _, _, kind, words = HINDRANCES[number]
-    error = refusal(pool)
-    assert type(error) is kind
-    assert words in error.user_text
-
-
-def test_pauses_and_blocks_without_a_reason_end_in_a_full_stop() -> None:
-    assert refusal(ruled(paused="")).user_text == "The moderators have paused videos here."
-    assert refusal(ruled(blocks={MEMBER: Block()})).user_text == "A moderator has blocked you from making videos here."
+    code, data, _ = HINDRANCES[number]
+    assert refusal(pool) == Reason(code, data)
 
 
 def test_a_block_that_is_over_and_somebody_elses_keep_nobody_out() -> None:
-    assert admit(ruled(blocks={MEMBER: Block(until=NOW)}), None, WISH, NOW) is None
-    assert admit(ruled(blocks={MEMBER + 1: Block()}), None, WISH, NOW) is None
+    assert decide(ruled(blocks={MEMBER: Block(until=NOW)})) is None
+    assert decide(ruled(blocks={MEMBER + 1: Block()})) is None
 
 
 def test_a_thread_of_a_named_channel_is_as_good_as_the_channel() -> None:
     pool = ruled(channels=frozenset({CHANNEL}))
-    assert admit(pool, None, replace(WISH, channel_ids=(CHANNEL + 9, CHANNEL)), NOW) is None
-    with pytest.raises(PlaceError):
-        admit(pool, None, replace(WISH, channel_ids=(CHANNEL + 9, CHANNEL + 8)), NOW)
+    assert decide(pool, request=replace(REQUEST, channel_ids=(CHANNEL + 9, CHANNEL))) is None
+    with refused(Refusal.WRONG_CHANNEL):
+        decide(pool, request=replace(REQUEST, channel_ids=(CHANNEL + 9, CHANNEL + 8)))
 
 
 def test_a_refused_prompt_names_no_word() -> None:
-    error = refusal(ruled(words=("moon", "sun")))
-    assert "moon" not in error.user_text
+    with pytest.raises(PromptRefusedError) as caught:
+        decide(ruled(words=("moon", "sun")))
+    assert caught.value.reason.data == {}
 
 
-# The pool and its brakes
+# The pool and its low-balance limits
 
 
 def test_the_last_credits_can_be_spent() -> None:
     pool = ruled(low_balance=LowBalanceLimits(0, 0))
-    assert admit(with_available(110, pool), None, WISH, NOW) is None
-    error = refusal(with_available(109, pool))
-    assert isinstance(error, PoolEmptyError)
-    assert (error.needed, error.available) == (110, 109)
+    assert decide(with_available(110, pool)) is None
+    with refused(Refusal.POOL_EMPTY, price=110, available=109):
+        decide(with_available(109, pool))
 
 
 def test_under_a_quarter_only_the_cheapest_kind_is_made() -> None:
-    cheap = replace(WISH, price=55, is_cheapest=True)
-    assert admit(with_available(250), None, WISH, NOW) is None
-    assert "pool is low (249 credits), so only 5-second silent" in refusal(with_available(249)).user_text
-    assert admit(with_available(249), None, cheap, NOW) is None
+    assert decide(with_available(250)) is None
+    with refused(Refusal.LOW_BALANCE, price=110, available=249, fits_price=55):
+        decide(with_available(249))
+    assert decide(with_available(249), request=CHEAP) is None
 
 
 def test_under_a_tenth_everything_waits_for_a_moderator() -> None:
-    cheap = replace(WISH, price=55, is_cheapest=True)
-    assert admit(with_available(99), None, cheap, NOW) is ApprovalCause.LOW_BALANCE
-    # Dearer kinds as well: it is for the moderators to say.
-    assert admit(with_available(99), None, replace(WISH, price=90), NOW) is ApprovalCause.LOW_BALANCE
+    assert decide(with_available(99), request=CHEAP) is ApprovalCause.LOW_BALANCE
+    # More expensive kinds as well: moderators decide.
+    low = replace(with_available(199), last_deposit=2000)
+    assert decide(low) is ApprovalCause.LOW_BALANCE
 
 
 def test_from_its_price_on_a_job_waits_for_a_moderator() -> None:
-    assert admit(ruled(approval_price=110), None, WISH, NOW) is ApprovalCause.PRICE
-    assert admit(ruled(approval_price=111), None, WISH, NOW) is None
-    assert admit(ruled(approval_price=0), None, replace(WISH, price=45), NOW) is ApprovalCause.PRICE
+    assert decide(ruled(approval_price=110)) is ApprovalCause.PRICE
+    assert decide(ruled(approval_price=111)) is None
+    assert decide(ruled(approval_price=0), request=CHEAP) is ApprovalCause.PRICE
 
 
 def test_who_asks_about_a_refused_prompt_waits_and_every_other_rule_still_holds() -> None:
-    asked = replace(WISH, is_asked=True)
+    asked = replace(REQUEST, is_asked=True)
     pool = ruled(words=("moon",), approval_price=55)
-    assert admit(pool, None, asked, NOW) is ApprovalCause.WORDS
-    assert admit(pool, SESSION, asked, NOW) is ApprovalCause.WORDS
-    assert isinstance(refusal(with_available(5, pool), None, asked), PoolEmptyError)
-    assert isinstance(refusal(rule(pool, paused=""), None, asked), NotAllowedError)
+    assert decide(pool, request=asked) is ApprovalCause.WORDS
+    assert decide(pool, SESSION, asked) is ApprovalCause.WORDS
+    assert refusal(with_available(5, pool), None, asked).code == Refusal.POOL_EMPTY
+    assert refusal(rule(pool, paused=""), None, asked).code == Refusal.PAUSED
 
 
 # Sessions
 
 
-def test_a_session_is_outside_of_channels_brakes_and_approvals() -> None:
+def test_a_session_is_outside_of_channels_low_balance_limits_and_approvals() -> None:
     pool = with_available(5, ruled(channels=frozenset({77}), approval_price=1))
-    assert admit(pool, SESSION, WISH, NOW) is None
+    assert decide(pool, SESSION) is None
 
 
 def test_a_session_is_not_outside_of_pauses_blocks_and_words() -> None:
-    for pool in (ruled(paused=""), ruled(blocks={MEMBER: Block()}), ruled(words=("moon",))):
-        assert isinstance(refusal(pool, SESSION), NotAllowedError)
+    pools = (ruled(paused=""), ruled(blocks={MEMBER: Block()}), ruled(words=("moon",)))
+    codes = [Refusal.PAUSED, Refusal.BLOCKED, Refusal.PROMPT_NOT_ALLOWED]
+    assert [refusal(pool, SESSION).code for pool in pools] == codes
 
 
 def test_a_session_pays_to_its_last_credit() -> None:
-    assert admit(POOL, replace(SESSION, available=110), WISH, NOW) is None
-    error = refusal(POOL, replace(SESSION, available=109))
-    assert isinstance(error, PoolEmptyError)
-    assert "this session has 109 left" in error.user_text
+    assert decide(POOL, replace(SESSION, available=110)) is None
+    with refused(Refusal.SESSION_EMPTY, price=110, available=109):
+        decide(POOL, replace(SESSION, available=109))
 
 
 def test_a_session_with_a_role_is_for_its_holders() -> None:
     session = replace(SESSION, role_id=ROLE)
-    assert admit(POOL, session, replace(WISH, role_ids=frozenset({ROLE})), NOW) is None
-    assert f"This session is for <@&{ROLE}>" in refusal(POOL, session).user_text
+    assert decide(POOL, session, replace(REQUEST, role_ids=frozenset({ROLE}))) is None
+    assert refusal(POOL, session) == Reason(Refusal.SESSION_FOR_ROLE, {"role_id": ROLE})
     # @everyone is a role whose id is the server's, and that no member's list of roles names.
-    assert admit(POOL, replace(SESSION, role_id=GUILD), WISH, NOW) is None
+    assert decide(POOL, replace(SESSION, role_id=GUILD)) is None
 
 
-# The member's allowance
+# The member's allowance, and what works instead
 
 
-def test_a_job_dearer_than_any_may_be_is_refused_with_its_numbers() -> None:
-    limits = Limits(0, 0, 0, max_price=109)
-    with pytest.raises(NotAllowedError, match=r"costs 110 credits, and one of yours may cost 109 at most"):
-        check_allowance(limits, Usage(), 110, NOW)
-    check_allowance(replace(limits, max_price=110), Usage(), 110, NOW)
-    check_allowance(replace(limits, max_price=0), Usage(), 110, NOW)
+def test_limits_of_the_member_hold_but_not_in_a_session() -> None:
+    limits = Limits(0, 109, 24, max_price=109)
+    with refused(Refusal.MAX_PRICE, price=110, max_price=109):
+        decide(POOL, limits=limits)
+    with refused(Refusal.LIMIT_CREDITS, price=110, used=0, allowed=109, free_at=None):
+        decide(POOL, limits=replace(limits, max_price=0))
+    assert decide(POOL, SESSION, limits=limits) is None
 
 
-def test_the_other_limits_hold_as_well() -> None:
-    with pytest.raises(LimitReachedError):
-        check_allowance(Limits(0, 109, 24, max_price=0), Usage(), 110, NOW)
+def fits(reason: Reason) -> tuple[int, int, bool, bool, bool] | None:
+    """What a refusal suggests: price, seconds, sound, published, and whether only that it is published differs."""
+    if "fits_price" not in reason.data:
+        return None
+    price, seconds, sound, publish, is_same = (
+        reason.data[f"fits_{name}"] for name in ("price", "seconds", "sound", "publish", "if_published")
+    )
+    return price, seconds, sound, publish, is_same
 
 
-wishes = st.builds(
+@pytest.mark.parametrize(
+    ("available", "request_", "suggestion"),
+    [
+        (54, asks(5), (45, 5, False, True, True)),
+        (44, asks(5), None),
+        (44, asks(5, publish=True), None),
+        (109, asks(10), (100, 10, False, True, True)),
+        (99, asks(10), (55, 5, False, False, False)),
+        (54, asks(10), (45, 5, False, True, False)),
+        (219, asks(10, sound=True), (210, 10, True, True, True)),
+        (209, asks(10, sound=True), (110, 10, False, False, False)),
+        (109, asks(10, publish=True, sound=True), (100, 10, False, True, False)),
+    ],
+)
+def test_a_refusal_names_the_best_kind_that_works(
+    available: int, request_: AdmissionRequest, suggestion: tuple[int, int, bool, bool, bool] | None
+) -> None:
+    poor = with_available(available, ruled(low_balance=LowBalanceLimits(0, 0)))
+    assert fits(refusal(poor, request=request_)) == suggestion
+    assert fits(refusal(POOL, replace(SESSION, available=available), request_)) == suggestion
+    day = Limits(0, available, 24)
+    assert fits(refusal(POOL, request=request_, limits=day)) == suggestion
+
+
+def test_what_a_refusal_names_keeps_every_other_rule() -> None:
+    poor = with_available(109, ruled(low_balance=LowBalanceLimits(0, 0)))
+    spent = Usage((), (Spend(NOW - timedelta(hours=1), 10),))
+    assert fits(refusal(poor, limits=Limits(0, 60, 24), usage=spent)) == (45, 5, False, True, False)
+    assert fits(refusal(poor, limits=Limits(0, 54, 24), usage=spent)) is None
+
+
+requests = st.builds(
     AdmissionRequest,
     member_id=st.sampled_from([MEMBER, MEMBER + 1]),
     role_ids=st.frozensets(st.sampled_from([ROLE, ROLE + 1])),
     channel_ids=st.sampled_from([(CHANNEL, CHANNEL), (CHANNEL + 9, CHANNEL), (CHANNEL + 8, CHANNEL + 8)]),
     prompt=st.sampled_from(["a cat on the moon", "a dog"]),
-    price=st.sampled_from([45, 55, 110, 220]),
-    is_cheapest=st.booleans(),
+    kind=st.builds(
+        PricedKind,
+        price=st.sampled_from([45, 55, 110, 220]),
+        duration_seconds=st.just(5),
+        sound=st.just(False),
+        publish=st.just(False),
+        is_cheapest=st.booleans(),
+    ),
     is_asked=st.booleans(),
 )
 pools = st.builds(
@@ -221,19 +284,19 @@ sessions = st.none() | st.builds(
 
 
 @PROPERTY
-@given(pools, sessions, wishes)
-def test_what_passes_is_paid_for_and_allowed(pool: Pool, session: Session | None, wish: AdmissionRequest) -> None:
+@given(pools, sessions, requests)
+def test_what_passes_is_paid_for_and_allowed(pool: Pool, session: Session | None, request: AdmissionRequest) -> None:
     try:
-        cause = admit(pool, session, wish, NOW)
+        cause = decide(pool, session, request)
     except RefusedError:
         return
     purse = session.available if session else pool.funds.available
-    assert purse >= wish.price
+    assert purse >= request.kind.price
     assert pool.policy.paused is None
-    assert wish.member_id not in pool.policy.blocks
-    assert (cause is ApprovalCause.WORDS) is wish.is_asked
-    assert wish.is_asked or not (pool.policy.words and "moon" in wish.prompt)
+    assert request.member_id not in pool.policy.blocks
+    assert (cause is ApprovalCause.WORDS) is request.is_asked
+    assert request.is_asked or not (pool.policy.words and "moon" in request.prompt)
     if session is None and cause is None:
         threshold = pool.policy.approval_price
-        assert threshold is None or wish.price < threshold
+        assert threshold is None or request.kind.price < threshold
         assert pool.funds.available * 100 >= pool.last_deposit * pool.policy.low_balance.approval_percent

@@ -1,4 +1,4 @@
-"""What moderators may change of the rules, and what they are told when they may not."""
+"""What moderators may change of the rules, and why changes are refused."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import ChangeRefusedError, WordsError
+from bot.codes import Refusal
 from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy, document_of, policy_of
 from bot.pools.rules import changes
-from bot.pools.rules import describe as wording
 from bot.pools.rules.changes import (
     MAX_BLOCK_HOURS,
     MAX_BLOCKS,
@@ -21,8 +20,9 @@ from bot.pools.rules.changes import (
     Target,
     TargetKind,
 )
-from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON
+from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON, Unit
 from tests.properties import PROPERTY
+from tests.refusals import refused
 
 NOW = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 NONE = Policy()
@@ -35,11 +35,10 @@ TARGETS = pytest.mark.parametrize("target", [EVERYONE, ROLE, SOMEONE])
 def test_manager_roles_come_and_go() -> None:
     policy = changes.add_manager_role(changes.add_manager_role(NONE, 5), 6)
     assert policy.manager_roles == {5, 6}
-    assert wording.manager_roles(policy) == "<@&5>, <@&6>"
     assert changes.remove_manager_role(policy, 5).manager_roles == {6}
-    with pytest.raises(ChangeRefusedError, match="<@&5> manages the pool already"):
+    with refused(Refusal.MANAGES_ALREADY, role_id=5):
         changes.add_manager_role(policy, 5)
-    with pytest.raises(ChangeRefusedError, match="does not manage"):
+    with refused(Refusal.MANAGES_NOT, role_id=7):
         changes.remove_manager_role(policy, 7)
 
 
@@ -47,10 +46,9 @@ def test_channels_come_and_go() -> None:
     policy = changes.add_channel(changes.add_channel(NONE, 5), 6)
     assert policy.channels == {5, 6}
     assert changes.remove_channel(policy, 5).channels == {6}
-    assert wording.channels(changes.remove_channel(changes.remove_channel(policy, 5), 6)) == "every channel"
-    with pytest.raises(ChangeRefusedError, match="<#5> already"):
+    with refused(Refusal.CHANNEL_NAMED_ALREADY, channel_id=5):
         changes.add_channel(policy, 5)
-    with pytest.raises(ChangeRefusedError, match="not one of those"):
+    with refused(Refusal.CHANNEL_NOT_NAMED, channel_id=7):
         changes.remove_channel(policy, 7)
 
 
@@ -58,34 +56,34 @@ def test_there_is_a_most_of_roles_and_channels() -> None:
     policy = Policy(
         manager_roles=frozenset(range(1, MAX_MANAGER_ROLES + 1)), channels=frozenset(range(1, MAX_CHANNELS + 1))
     )
-    with pytest.raises(ChangeRefusedError, match="the most"):
+    with refused(Refusal.MANAGER_ROLES_FULL, most=MAX_MANAGER_ROLES):
         changes.add_manager_role(policy, 999)
-    with pytest.raises(ChangeRefusedError, match="the most"):
+    with refused(Refusal.CHANNELS_FULL, most=MAX_CHANNELS):
         changes.add_channel(policy, 999)
 
 
 def test_a_pause_begins_and_ends_once() -> None:
     paused = changes.pause(NONE, "  out of\ncredits ")
     assert paused.paused == "out of credits"
-    assert wording.pause(paused) == "paused: out of credits"
     assert changes.resume(paused) == NONE
-    with pytest.raises(ChangeRefusedError, match="already: out of credits"):
+    with refused(Refusal.PAUSED_ALREADY, reason="out of credits"):
         changes.pause(paused, "again")
-    with pytest.raises(ChangeRefusedError, match="not paused"):
+    with refused(Refusal.PAUSED_NOT):
         changes.resume(NONE)
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "\u200b\u200d", "x" * (MAX_REASON + 1)])
+@pytest.mark.parametrize("reason", ["", "   ", "\u200b\u200d"])
 def test_a_pause_needs_a_reason_that_can_be_read(reason: str) -> None:
-    with pytest.raises(ChangeRefusedError):
+    with refused(Refusal.REASON_MISSING):
         changes.pause(NONE, reason)
+    with refused(Refusal.REASON_TOO_LONG, length=MAX_REASON + 1, most=MAX_REASON):
+        changes.pause(NONE, "x" * (MAX_REASON + 1))
 
 
 def test_a_block_may_have_an_end_and_a_reason() -> None:
     assert changes.block(NONE, 5, None, "", NOW).blocks == {5: Block()}
     blocked = changes.block(NONE, 5, 24, " spam ", NOW)
     assert blocked.blocks == {5: Block("spam", NOW + timedelta(hours=24))}
-    assert wording.block(blocked.blocks[5]).startswith("blocked until <t:")
     assert changes.unblock(blocked, 5, NOW) == NONE
     # A second block is how its end and reason are changed.
     assert changes.block(blocked, 5, None, "for good", NOW).blocks == {5: Block("for good")}
@@ -93,20 +91,20 @@ def test_a_block_may_have_an_end_and_a_reason() -> None:
 
 @pytest.mark.parametrize("hours", [0, -1, MAX_BLOCK_HOURS + 1, 10**30, 1.5])
 def test_hours_that_are_none_block_nobody(hours: int) -> None:
-    with pytest.raises(ChangeRefusedError, match="of hours"):
+    with refused(Refusal.NOT_A_NUMBER, least=1, most=MAX_BLOCK_HOURS, unit=Unit.HOURS):
         changes.block(NONE, 5, hours, "", NOW)
 
 
 def test_nobody_is_unblocked_who_is_not_blocked() -> None:
     over = changes.block(NONE, 5, 1, "", NOW)
     for policy, now in ((NONE, NOW), (over, NOW + timedelta(hours=1))):
-        with pytest.raises(ChangeRefusedError, match="<@5> is not blocked"):
+        with refused(Refusal.BLOCKED_NOT, member_id=5):
             changes.unblock(policy, 5, now)
 
 
 def test_blocks_that_are_over_make_room() -> None:
     full = replace(NONE, blocks={number: Block("", NOW + timedelta(hours=1)) for number in range(MAX_BLOCKS)})
-    with pytest.raises(ChangeRefusedError, match="the most"):
+    with refused(Refusal.BLOCKS_FULL, most=MAX_BLOCKS):
         changes.block(full, 9_999, None, "", NOW)
     assert changes.block(full, 1, None, "", NOW).blocks[1] == Block()
     assert changes.block(full, 9_999, None, "", NOW + timedelta(hours=1)).blocks == {9_999: Block()}
@@ -117,9 +115,8 @@ def test_a_rule_is_put_together_number_by_number(target: Target) -> None:
     policy = changes.allow(NONE, target, Allowance(window_credits=100))
     policy = changes.allow(policy, target, Allowance(active_jobs=0))
     assert changes.rule_of(policy, target) == Allowance(window_credits=100, active_jobs=0)
-    assert wording.allowance(changes.rule_of(policy, target)) == "100 credits per window, any number of open jobs"
     assert changes.forget(policy, target) == NONE
-    with pytest.raises(ChangeRefusedError, match="no such rule"):
+    with refused(Refusal.NO_SUCH_RULE):
         changes.forget(NONE, target)
 
 
@@ -147,7 +144,7 @@ def test_rules_of_targets_do_not_mix() -> None:
     ],
 )
 def test_numbers_that_are_none_make_no_rule(target: Target, numbers: Allowance) -> None:
-    with pytest.raises(ChangeRefusedError, match="Please give a whole number from 0"):
+    with refused(Refusal.NOT_A_NUMBER, least=0):
         changes.allow(NONE, target, numbers)
 
 
@@ -155,38 +152,37 @@ def test_numbers_that_are_none_make_no_rule(target: Target, numbers: Allowance) 
 def test_there_is_a_most_of_rules(kind: TargetKind) -> None:
     rules = {number: Allowance(1) for number in range(MAX_RULES)}
     full = Policy(roles=rules, members=rules)
-    with pytest.raises(ChangeRefusedError, match="the most"):
+    with refused(Refusal.RULES_FULL, most=MAX_RULES):
         changes.allow(full, Target(kind, 9_999), Allowance(2))
     assert changes.rule_of(changes.allow(full, Target(kind, 1), Allowance(2)), Target(kind, 1)) == Allowance(2)
 
 
-def test_brakes_are_set_and_switched_off() -> None:
+def test_low_balance_limits_are_set_and_switched_off() -> None:
     assert changes.set_low_balance_limits(NONE, 50, 20).low_balance == LowBalanceLimits(50, 20)
     off = changes.set_low_balance_limits(NONE, 0, 0)
     assert off.low_balance == LowBalanceLimits(0, 0)
-    assert wording.brakes(off.low_balance) == "only 5-second silent videos never, approval never"
     assert changes.set_low_balance_limits(NONE, 0, 100).low_balance == LowBalanceLimits(0, 100)
 
 
 @pytest.mark.parametrize(("cheapest", "approval"), [(-1, 0), (0, 101), (10**30, 0), (2.5, 0)])
-def test_brakes_are_per_cent(cheapest: int, approval: int) -> None:
-    with pytest.raises(ChangeRefusedError, match="from 0 to 100 per cent"):
+def test_low_balance_limits_are_per_cent(cheapest: int, approval: int) -> None:
+    with refused(Refusal.NOT_A_NUMBER, least=0, most=100, unit=Unit.PERCENT):
         changes.set_low_balance_limits(NONE, cheapest, approval)
 
 
 @pytest.mark.parametrize(("cheapest", "approval"), [(10, 25), (25, 25)])
-def test_a_brake_that_would_never_count_is_refused(cheapest: int, approval: int) -> None:
-    with pytest.raises(ChangeRefusedError, match="would never count"):
+def test_a_low_balance_limit_that_would_never_count_is_refused(cheapest: int, approval: int) -> None:
+    with refused(Refusal.LOW_BALANCE_ORDER, cheapest=cheapest, approval=approval):
         changes.set_low_balance_limits(NONE, cheapest, approval)
 
 
 def test_words_are_listed_once_and_taken_off_in_any_spelling() -> None:
     policy = changes.list_words(NONE, ("Dragon", "green goblin"))
     assert policy.words == ("Dragon", "green goblin")
-    with pytest.raises(WordsError, match="listed already"):
+    with refused(Refusal.WORDS_LISTED_ALREADY):
         changes.list_words(policy, ("DRAGON",))
     assert changes.unlist_words(policy, ("dragón",)).words == ("green goblin",)
-    with pytest.raises(WordsError, match="not listed"):
+    with refused(Refusal.WORDS_NOT_LISTED):
         changes.unlist_words(policy, ("unicorn",))
 
 

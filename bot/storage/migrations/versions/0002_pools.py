@@ -163,7 +163,7 @@ def _open_books() -> None:
     )
     op.execute(
         "INSERT INTO ledger_entries (guild_id, kind, credits, reason, created_at) "
-        "SELECT guild_id, 'adjustment', held_credits + spent_credits, 'held and spent before there was a pool', "
+        "SELECT guild_id, 'adjustment', held_credits + spent_credits, '{\"code\": \"before_pool\"}', "
         "strftime('%Y-%m-%d %H:%M:%f000', 'now') FROM pools WHERE held_credits + spent_credits > 0"
     )
 

@@ -1,4 +1,4 @@
-"""The ledger as a table for spreadsheets: CSV (RFC 4180), one entry in each row. Pure but for the file."""
+"""Write the ledger as a table for spreadsheets: CSV (RFC 4180), one entry in each row."""
 
 import csv
 from collections.abc import Iterable
@@ -6,8 +6,9 @@ from datetime import UTC
 from typing import TextIO
 
 from bot.pools.ledger.reports import LedgerEntry
+from cogs.rendering.audit import reason_text
 
-COLUMNS = ("id", "time_utc", "kind", "credits", "job", "member", "session", "by", "reason")
+COLUMNS = ("id", "time_utc", "kind", "credits", "job", "member", "session", "by", "reason_code", "reason")
 
 # By these a spreadsheet tells a formula, also in their full width and after blanks:
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -40,5 +41,6 @@ def _row(entry: LedgerEntry) -> tuple[object, ...]:
         entry.member_id,
         entry.session_id,
         entry.actor_id,
-        harmless(entry.reason or ""),
+        entry.reason.code if entry.reason else "",
+        harmless(reason_text(entry.reason)) if entry.reason else "",
     )

@@ -1,0 +1,153 @@
+"""What moderators did, and why credits moved: the codes of rows in words.
+
+Each member of `AuditAction` and `LedgerReason` has one row here. What an earlier version wrote as a sentence is shown
+as it is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import discord
+
+from bot.codes import TEXT, AuditAction, LedgerReason, Reason
+from bot.pools.models import SessionEnd
+from bot.pools.policy import Policy, policy_from
+from bot.pools.rules.changes import Target, TargetKind, rule_of
+from cogs.rendering import policy as wording
+from cogs.rendering.text import plain
+
+Data = Mapping[str, Any]
+
+_ACTIONS = {
+    AuditAction.DEPOSIT: "deposit",
+    AuditAction.WITHDRAW: "withdraw",
+    AuditAction.MANAGERS: "managers",
+    AuditAction.CHANNELS: "channels",
+    AuditAction.PAUSE: "pause",
+    AuditAction.RESUME: "resume",
+    AuditAction.ALLOW: "allow",
+    AuditAction.BLOCK: "block",
+    AuditAction.UNBLOCK: "unblock",
+    AuditAction.WORDS: "words",
+    AuditAction.APPROVALS: "approvals",
+    AuditAction.LOW_BALANCE: "low-balance limits",
+    AuditAction.PRIORITIZE: "prioritize",
+    AuditAction.APPROVE: "approve",
+    AuditAction.APPROVE_CHEAPER: "approve a cheaper one",
+    AuditAction.DENY: "deny",
+    AuditAction.SESSION_START: "session start",
+    AuditAction.SESSION_END: "session end",
+}
+_SESSION_ENDS = {
+    SessionEnd.COMMAND: "ended",
+    SessionEnd.TIME: "its time was over",
+    SessionEnd.BUDGET: "its budget was used up",
+    SessionEnd.FAILURE: "it could not be opened",
+}
+
+
+def action(code: str) -> str:
+    """What a moderator did, in a word or two."""
+    return _ACTIONS[AuditAction(code)] if code in list(AuditAction) else plain(code)
+
+
+def detail(reason: Reason) -> str:
+    """What a moderator did, in detail."""
+    if reason.code == TEXT:
+        return _written(reason)
+    return _DETAILS.get(AuditAction(reason.code), _change)(reason.data)
+
+
+def ledger_reason(reason: Reason | None) -> str:
+    """Why credits moved; empty: the kind of the entry says it all."""
+    if reason is None:
+        return ""
+    return plain(reason_text(reason)) if reason.code != TEXT else _written(reason)
+
+
+def reason_text(reason: Reason) -> str:
+    """Why credits moved, as plain text for a file."""
+    if reason.code == TEXT:
+        return str(reason.data["text"])
+    return _LEDGER_REASONS[LedgerReason(reason.code)].format_map(reason.data)
+
+
+_LEDGER_REASONS = {
+    LedgerReason.STARTING_CREDITS: "starting credits",
+    LedgerReason.BEFORE_POOL: "held and spent before there was a pool",
+    LedgerReason.SESSION: "session {session_id}: {title}",
+    LedgerReason.PRICE_ABOVE_HOLD: "UlazAI took more than its price",
+}
+
+
+def _written(reason: Reason) -> str:
+    """What a person or an earlier version wrote: no markdown, but mentions and times are shown as such."""
+    return discord.utils.escape_markdown(str(reason.data["text"]), ignore_links=False)
+
+
+def _booked(data: Data) -> str:
+    return f"{data['amount']} credits, free {data['free_before']} → {data['free_after']}: {plain(data['reason'])}"
+
+
+def _job(data: Data) -> str:
+    return f"#{data['job_id']} of <@{data['member_id']}>"
+
+
+def _decision(data: Data) -> str:
+    reason = f": {plain(data['reason'])}" if data["reason"] else ""
+    return f"{_job(data)}, {data['credits']} credits{reason}"
+
+
+def _session_start(data: Data) -> str:
+    return f"{data['session_id']}: {plain(data['title'])}, {data['budget']} credits"
+
+
+def _session_end(data: Data) -> str:
+    cause = _SESSION_ENDS[SessionEnd(data["cause"])]
+    session = f"{data['session_id']}: {plain(data['title'])}"
+    return f"{session}, {cause}: {data['returned']} of {data['budget']} credits went back"
+
+
+def _change(data: Data) -> str:
+    return "; ".join(_changes(data["before"], data["after"]))
+
+
+def _changes(before: Data, after: Data) -> Iterator[str]:
+    old, new = policy_from(before), policy_from(after)
+    changed = before.keys() | after.keys()
+    for name, describe in _PARTS.items():
+        if name in changed:
+            yield f"{describe(old)} → {describe(new)}"
+    targets = [Target(TargetKind.EVERYONE, 0)] if "everyone" in changed else []
+    targets += [Target(TargetKind.ROLE, role_id) for role_id in sorted({*old.roles, *new.roles})]
+    targets += [Target(TargetKind.MEMBER, member_id) for member_id in sorted({*old.members, *new.members})]
+    for each in targets:
+        rules = (wording.allowance(rule_of(policy, each)) for policy in (old, new))
+        yield f"{wording.target(each)}: {' → '.join(rules)}"
+    for member_id in sorted({*old.blocks, *new.blocks}):
+        blocks = (wording.block(policy.blocks.get(member_id)) for policy in (old, new))
+        yield f"<@{member_id}>: {' → '.join(blocks)}"
+    if new.words:
+        yield f"added: {plain(', '.join(new.words))}"
+    if old.words:
+        yield f"removed: {plain(', '.join(old.words))}"
+
+
+_PARTS: dict[str, Callable[[Policy], str]] = {
+    "manager_roles": wording.manager_roles,
+    "channels": wording.channels,
+    "paused": wording.pause,
+    "approval_price": wording.approval_price,
+    "moderators_channel": wording.moderators_channel,
+    "low_balance": lambda policy: wording.low_balance(policy.low_balance),
+}
+_DETAILS: dict[AuditAction, Callable[[Data], str]] = {
+    AuditAction.DEPOSIT: _booked,
+    AuditAction.WITHDRAW: _booked,
+    AuditAction.PRIORITIZE: _job,
+    AuditAction.APPROVE: _decision,
+    AuditAction.APPROVE_CHEAPER: _decision,
+    AuditAction.DENY: _decision,
+    AuditAction.SESSION_START: _session_start,
+    AuditAction.SESSION_END: _session_end,
+}

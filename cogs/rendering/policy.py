@@ -1,0 +1,85 @@
+"""A server's rules in words, part by part: for answers, for `/why`, and for the audit trail."""
+
+from collections.abc import Iterable
+
+from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
+from bot.pools.rules.changes import Target, TargetKind
+from cogs.rendering.text import plain, relative
+
+
+def manager_roles(policy: Policy) -> str:
+    """Whose members manage the pool, beside those with Manage Server."""
+    return _listed((f"<@&{role_id}>" for role_id in sorted(policy.manager_roles)), "no role")
+
+
+def channels(policy: Policy) -> str:
+    """Where the commands may be used."""
+    return _listed((f"<#{channel_id}>" for channel_id in sorted(policy.channels)), "every channel")
+
+
+def pause(policy: Policy) -> str:
+    """Whether videos are paused, and why."""
+    if policy.paused is None:
+        return "not paused"
+    return f"paused: {plain(policy.paused)}" if policy.paused else "paused"
+
+
+def block(found: Block | None) -> str:
+    """Whether a member is blocked, until when, and why."""
+    if found is None:
+        return "not blocked"
+    until = f" until {relative(found.until)}" if found.until else ""
+    reason = f": {plain(found.reason)}" if found.reason else ""
+    return f"blocked{until}{reason}"
+
+
+def target(found: Target) -> str:
+    """Whom a rule is for."""
+    match found.kind:
+        case TargetKind.EVERYONE:
+            return "everyone"
+        case TargetKind.ROLE:
+            return f"<@&{found.id}>"
+        case TargetKind.MEMBER:
+            return f"<@{found.id}>"
+
+
+def allowance(found: Allowance, hours: float = 0) -> str:
+    """What a rule allows; `hours` is the length of the window, where it is known."""
+    window = f"per {hours:g} hours" if hours else "over time"
+    parts = (
+        (found.window_credits, f"{found.window_credits} credits {window}", "any number of credits"),
+        (found.active_jobs, f"{found.active_jobs} open videos at once", "any number of open videos"),
+        (found.max_price, f"{found.max_price} credits for one video", "any price for one video"),
+    )
+    return _listed((limited if value else free for value, limited, free in parts if value is not None), "no rule")
+
+
+def low_balance(found: LowBalanceLimits) -> str:
+    """What happens when a pool runs low."""
+    return (
+        f"only 5-second silent videos {_below(found.cheapest_percent)}, "
+        f"approval for every video {_below(found.approval_percent)}"
+    )
+
+
+def approval_price(policy: Policy) -> str:
+    """From which price videos need approval."""
+    if policy.approval_price is None:
+        return "no price needs approval"
+    return f"videos of {policy.approval_price} credits or more need approval"
+
+
+def moderators_channel(policy: Policy) -> str:
+    """Where approvals are asked for."""
+    if policy.moderators_channel is None:
+        return "asked where the video was asked for"
+    return f"asked in <#{policy.moderators_channel}>"
+
+
+def _below(percent: int) -> str:
+    return f"under {percent} % of the last deposit" if percent else "never"
+
+
+def _listed(parts: Iterable[str], nothing: str) -> str:
+    return ", ".join(parts) or nothing
