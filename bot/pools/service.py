@@ -14,7 +14,7 @@ from bot.pools.models import Pool, PoolSettings
 from bot.pools.policy import Policy
 from bot.pools.queries import open_pool, open_pools, read_pool, read_session_in
 from bot.pools.rules.input_checks import check_credits, clean_reason
-from bot.pools.rules.limits import limits_for, origins
+from bot.pools.rules.limits import limits_for, origins, window_hours
 from bot.pools.rules.low_balance import low_balance_level
 from bot.pools.rules.store import PolicyChange, change_policy, write_audit
 from bot.storage.database import Database
@@ -37,6 +37,11 @@ class PoolService:
     def managers_may_deposit(self) -> bool:
         """Whether moderators may deposit and withdraw, or the bot's operator alone."""
         return self._terms.managers_may_deposit
+
+    @property
+    def window_hours(self) -> float:
+        """The length of the window in which a rule of moderators limits credits."""
+        return window_hours(self._terms.limits)
 
     async def pool(self, guild_id: int) -> Pool:
         """Return a server's pool; one that is seen for the first time is opened."""

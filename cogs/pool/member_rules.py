@@ -46,21 +46,25 @@ async def allow(
         await _list(interaction, guild_id, numbers, remove=remove)
         return
     whose = _whose(interaction, guild_id, target)
+    hours = interaction.client.services.pools.window_hours
     if remove and not numbers.is_empty:
         raise RefusedError(Refusal.RULE_SET_AND_REMOVED)
 
     def change(policy: Policy) -> Policy:
         return changes.forget(policy, whose) if remove else changes.allow(policy, whose, numbers)
 
-    await change_rules(interaction, AuditAction.ALLOW, change, lambda policy: _pool_render.rule_now(policy, whose))
+    await change_rules(
+        interaction, AuditAction.ALLOW, change, lambda policy: _pool_render.rule_now(policy, whose, hours)
+    )
 
 
 async def _list(interaction: _Interaction, guild_id: int, numbers: Allowance, *, remove: bool) -> None:
     if remove or not numbers.is_empty:
         raise RefusedError(Refusal.RULE_FOR_NOBODY)
+    pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
-        pool = await interaction.client.services.pools.pool(guild_id)
-    await send_or_edit(interaction, _pool_render.rule_list(pool.policy, guild_id), ephemeral=True)
+        pool = await pools.pool(guild_id)
+    await send_or_edit(interaction, _pool_render.rule_list(pool.policy, guild_id, pools.window_hours), ephemeral=True)
 
 
 @app_commands.command(description="Block a member from making videos")

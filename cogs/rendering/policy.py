@@ -46,9 +46,9 @@ def target(found: Target) -> str:
 
 def allowance(found: Allowance, hours: float = 0) -> str:
     """What a rule allows; `hours` is the length of the window, where it is known."""
-    window = f"per {hours:g} hours" if hours else "over time"
+    window = f" per {hours:g} hours" if hours else ""
     parts = (
-        (found.window_credits, f"{found.window_credits} credits {window}", "any number of credits"),
+        (found.window_credits, f"{found.window_credits} credits{window}", "any number of credits"),
         (found.active_jobs, f"{found.active_jobs} open videos at once", "any number of open videos"),
         (found.max_price, f"{found.max_price} credits for one video", "any price for one video"),
     )

@@ -92,9 +92,9 @@ def answer(text: str, title: str | None = None) -> discord.Embed:
     return discord.Embed(title=title, description=cut(text, _DESCRIPTION), colour=_COLOUR)
 
 
-def rule_list(policy: Policy, guild_id: int) -> discord.Embed:
-    """The answer to `/pool allow` without options."""
-    return answer(rules(policy, guild_id), "What members may spend here")
+def rule_list(policy: Policy, guild_id: int, hours: float) -> discord.Embed:
+    """The answer to `/pool allow` without options; `hours` is the length of the window."""
+    return answer(rules(policy, guild_id, hours), "What members may spend here")
 
 
 def word_list(policy: Policy) -> discord.Embed:
@@ -133,9 +133,9 @@ def low_balance_now(policy: Policy) -> str:
     return f"When the pool runs low: {wording.low_balance(policy.low_balance)}."
 
 
-def rule_now(policy: Policy, whose: Target) -> str:
-    """What `/pool allow` answers to a change."""
-    rule = wording.allowance(rule_of(policy, whose))
+def rule_now(policy: Policy, whose: Target, hours: float) -> str:
+    """What `/pool allow` answers to a change; `hours` is the length of the window."""
+    rule = wording.allowance(rule_of(policy, whose), hours)
     return f"For {wording.target(whose)}: {rule}.\n`/pool why` shows all limits of a member."
 
 
@@ -175,14 +175,14 @@ def audit_page(page: Page[AuditEntry]) -> discord.Embed:
     )
 
 
-def rules(policy: Policy, guild_id: int) -> str:
+def rules(policy: Policy, guild_id: int, hours: float) -> str:
     """The rules for everyone, roles and members."""
     targets = (
         Target(TargetKind.EVERYONE, guild_id),
         *(Target(TargetKind.ROLE, role_id) for role_id in sorted(policy.roles)),
         *(Target(TargetKind.MEMBER, member_id) for member_id in sorted(policy.members)),
     )
-    lines = [f"{wording.target(each)}: {wording.allowance(rule_of(policy, each))}" for each in targets]
+    lines = [f"{wording.target(each)}: {wording.allowance(rule_of(policy, each), hours)}" for each in targets]
     text = "\n".join(lines)
     return text if len(text) <= _DESCRIPTION else f"{text[: _DESCRIPTION - 40].rpartition(chr(10))[0]}\nThere are more."
 

@@ -1,5 +1,7 @@
 """What tests of moderators share: two of them, their channel, and the cards in it."""
 
+from bot.codes import Reason
+from cogs.rendering.audit import detail
 from sandbox.discord.world.models import Message
 from tests.e2e.stage import Stage, text_of
 from tests.local.people import InteractionRecord, Value
@@ -25,7 +27,7 @@ async def pool(stage: Stage, command: str, who: str = MODERATOR, **options: Valu
 async def set_up(stage: Stage, price: int = 100) -> None:
     """Let videos of this price wait for moderators, who are asked in their channel."""
     answer = await pool(stage, "approvals", price=price, channel=moderators_channel(stage))
-    assert "wait for a moderator" in text_of(answer.message)
+    assert "need approval" in text_of(answer.message)
 
 
 async def ask_dear(stage: Stage, prompt: str = PROMPT, **options: Value) -> InteractionRecord:
@@ -77,4 +79,4 @@ def decision(stage: Stage) -> str | None:
 def audited(stage: Stage) -> list[tuple[str, str]]:
     """What the audit trail says of decisions: action and detail."""
     rows = stage.rows("SELECT action, detail FROM audit_entries WHERE action <> 'approvals' ORDER BY id")
-    return [(row["action"], row["detail"]) for row in rows]
+    return [(row["action"], detail(Reason.from_json(row["detail"]))) for row in rows]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bot.codes import Reason
+from cogs.rendering.audit import detail
 from tests.e2e.stage import WAIT_SECONDS, Stage, text_of
 from tests.local.people import InteractionRecord, Value
 
@@ -51,7 +53,7 @@ def funds(stage: Stage) -> dict[str, int]:
 def audit(stage: Stage) -> list[tuple[int, str, str]]:
     """The audit trail: who, what and details, oldest first."""
     return [
-        (row["actor_id"], row["action"], row["detail"])
+        (row["actor_id"], row["action"], detail(Reason.from_json(row["detail"])))
         for row in stage.rows("SELECT actor_id, action, detail FROM audit_entries ORDER BY id")
     ]
 

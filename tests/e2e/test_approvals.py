@@ -47,7 +47,7 @@ async def test_a_dear_video_waits_with_its_credits_held_and_a_card_that_tells_al
     assert PROMPT in shown
     assert "999890 credits left; the last deposit was 1000000" in shown
     assert "110 of 550 credits in 24 hours, 1 of 3 open" in shown
-    assert "from 100 on a moderator decides" in shown
+    assert "videos of 100 credits or more need approval" in shown
     assert f"/{stage.videos}/{status.message.id}" in shown
     assert "Expires: <t:" in shown
     assert message.pinged_user_ids == []
@@ -80,7 +80,7 @@ async def test_approve_makes_the_video(stage: Stage) -> None:
     await stage.card_says(status, "Ready")
     await stage.until(lambda: stage.balance == (0, 110))
     assert stage.entries == [("hold", 110), ("charge", 110)]
-    assert audited(stage) == [("approve", f"job 1 of <@{stage.member.id}>, 110 credits")]
+    assert audited(stage) == [("approve", f"#1 of <@{stage.member.id}>, 110 credits")]
 
 
 async def test_an_approved_video_has_its_thread_before_it_is_ready(stage: Stage) -> None:
@@ -102,7 +102,7 @@ async def test_approve_cheaper_makes_the_cheaper_video_and_gives_the_difference_
     await stage.until(lambda: stage.balance == (0, 55))
     assert stage.entries == [("hold", 110), ("release", 55), ("charge", 55)]
     assert "5 s" in await stage.card_says(status, "55 used")
-    assert [action for action, _ in audited(stage)] == ["approve cheaper"]
+    assert [action for action, _ in audited(stage)] == ["approve_cheaper"]
 
 
 async def test_sound_is_taken_away_before_seconds(stage: Stage) -> None:
@@ -239,7 +239,7 @@ async def test_the_member_can_take_it_back(stage: Stage) -> None:
     assert [choice["value"] for choice in offered.choices] == [1]
     answer = await (await stage.member.slash(stage.videos, "cancel")).answered()
     assert "Your 110 credits came back" in text_of(answer.message)
-    await closed(stage, message, f"Taken back: by <@{stage.member.id}>")
+    await closed(stage, message, f"Cancelled: by <@{stage.member.id}>")
     await stage.card_says(status, "Cancelled")
     assert "took this request back" in refusal_of(await press(stage, listing.message, "1: Deny"))
     assert (stage.states, stage.balance, decision(stage)) == (["cancelled"], (0, 0), "cancelled")

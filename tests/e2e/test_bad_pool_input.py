@@ -26,24 +26,24 @@ _NUMBER = 10
 # Command, options, and words of the answer.
 REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
     *(
-        (command, {"credits": amount, "reason": "why"}, "whole number from 1 to 1,000,000,000 of credits")
+        (command, {"credits": amount, "reason": "why"}, "whole number of credits from 1 to 1,000,000,000")
         for command in ("pool deposit", "pool withdraw")
         for amount in (0, -5, HUGE, 1.5)
     ),
-    ("pool withdraw", {"credits": FREE + 1, "reason": "why"}, f"asked for {FREE + 1} credits, and {FREE} are free"),
+    ("pool withdraw", {"credits": FREE + 1, "reason": "why"}, f"Only {FREE} credits are free"),
     ("pool withdraw", {"credits": 5, "reason": " \u200b\n"}, "give a reason"),
-    ("pool deposit", {"credits": 5, "reason": "x" * 301}, "has 301 characters, and 300 is the most"),
-    *(("session start", {"budget": amount}, "whole number from 45 to") for amount in (0, -5, 44, HUGE, 99.5)),
-    ("session start", {"budget": FREE + 1}, f"would need {FREE + 1} credits, and this server's pool has {FREE} left"),
-    *(("session start", {"budget": 100, "minutes": much}, "from 1 to 1440 minutes") for much in (0, -1, HUGE)),
-    *(("pool allow", {"target": "member", "credits": amount}, "whole number from 0 to") for amount in (-1, HUGE, 1.5)),
-    *(("pool allow", {"target": "member", "dearest": amount}, "whole number from 0 to") for amount in (-1, HUGE, 1.5)),
-    *(("pool allow", {"target": "member", "open_jobs": n}, "whole number from 0 to") for n in (-1, HUGE, 1.5)),
-    *(("pool block", {"member": "member", "hours": hours}, "whole number from 1 to") for hours in (0, -1, HUGE, 1.5)),
-    ("pool block", {"member": "member", "reason": "x" * 301}, "has 301 characters, and 300 is the most"),
+    ("pool deposit", {"credits": 5, "reason": "x" * 301}, "has 301 characters; please shorten it to 300"),
+    *(("session start", {"budget": amount}, "from 45 to") for amount in (0, -5, 44, HUGE, 99.5)),
+    ("session start", {"budget": FREE + 1}, f"Up to {FREE} works"),
+    *(("session start", {"budget": 100, "minutes": much}, "minutes from 1 to 1,440") for much in (0, -1, HUGE)),
+    *(("pool allow", {"target": "member", "credits": amount}, "from 0 to") for amount in (-1, HUGE, 1.5)),
+    *(("pool allow", {"target": "member", "max_cost": amount}, "from 0 to") for amount in (-1, HUGE, 1.5)),
+    *(("pool allow", {"target": "member", "open_jobs": n}, "from 0 to") for n in (-1, HUGE, 1.5)),
+    *(("pool block", {"member": "member", "hours": hours}, "from 1 to") for hours in (0, -1, HUGE, 1.5)),
+    ("pool block", {"member": "member", "reason": "x" * 301}, "has 301 characters; please shorten it to 300"),
     ("pool unblock", {"member": "member"}, "is not blocked"),
-    *(("pool brakes", {"cheapest": percent}, "whole number from 0 to 100") for percent in (-1, 101, HUGE, 1.5)),
-    *(("pool approvals", {"price": price}, "whole number from 1 to") for price in (0, -5, HUGE, 1.5)),
+    *(("pool low-balance", {"cheapest": percent}, "per cent from 0 to 100") for percent in (-1, 101, HUGE, 1.5)),
+    *(("pool approvals", {"price": price}, "from 1 to") for price in (0, -5, HUGE, 1.5)),
     ("pool pause", {"reason": "\u200b"}, "give a reason"),
     ("pool resume", {}, "not paused"),
     ("pool words add", {"words": "x"}, "single letter"),
@@ -55,8 +55,8 @@ REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
     ("pool managers", {"remove": "nonsense"}, ""),
     ("pool managers", {"remove": "9" * 40}, ""),
     ("pool channels", {"remove": "nonsense"}, ""),
-    *(("pool export", {"days": days}, "whole number from 1 to") for days in (0, -1, HUGE, 1.5)),
-    *(("pool front", {"job": job}, "") for job in (0, -1, 999, MOST)),
+    *(("pool export", {"days": days}, "from 1 to") for days in (0, -1, HUGE, 1.5)),
+    *(("pool prioritize", {"job": job}, "") for job in (0, -1, 999, MOST)),
     *(("session end", {"session": number}, "no such session") for number in (0, -1, 999, MOST)),
     *(("cancel", {"job": job}, "can't be cancelled") for job in (0, -1, 999, MOST)),
     *(("history", {"video": job}, "no finished video") for job in (0, -1, 999, MOST)),

@@ -1,4 +1,4 @@
-"""The moderators' channel: where it may be, what happens when it is gone, and what it is told of the brakes."""
+"""The moderators' channel: where it may be, what happens when it is gone, and which low balances it is notified of."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ RIGHTS = {
     "Embed Links": permissions.EMBED_LINKS,
     "Read Message History": permissions.READ_MESSAGE_HISTORY,
 }
-CHEAPEST, APPROVAL, NONE = "only 5-second silent videos", "every video waits", "of every kind are made again"
+CHEAPEST, APPROVAL, NONE = "only 5-second silent videos", "every video needs approval", "of every kind are made again"
 
 
 def take_away(stage: Stage, rights: int) -> None:
@@ -70,7 +70,7 @@ async def test_members_set_nothing(stage: Stage) -> None:
 async def test_what_is_set_is_shown_and_switched_off(stage: Stage) -> None:
     await set_up(stage)
     shown = text_of((await pool(stage, "approvals")).message)
-    assert "100 credits or more wait" in shown
+    assert "100 credits or more need approval" in shown
     assert f"<#{moderators_channel(stage)}>" in shown
     assert "No price needs approval" in text_of((await pool(stage, "approvals", off="price")).message)
     assert "no moderators' channel" in text_of((await pool(stage, "approvals", off="channel")).message)
@@ -225,7 +225,7 @@ async def test_what_can_not_be_taken_may_be_asked_again(tmp_path: Path) -> None:
         await ask_dear(stage)
         message = await refused(stage)
         answer = await (await stage.member.press(message.id, "Ask a moderator")).answered()
-        assert "1 of 1 videos in the making" in refusal_of(answer)
+        assert "1 of 1 videos open" in refusal_of(answer)
         await (await stage.member.slash(stage.videos, "cancel")).answered()
         await (await stage.member.press(message.id, "Ask a moderator")).answered()
         await stage.until(lambda: stage.states == ["cancelled", "awaiting_approval"])
@@ -242,19 +242,19 @@ async def test_after_a_restart_the_request_is_to_be_sent_again(tmp_path: Path) -
             stage.assert_nothing_came_of_it()
 
 
-# The brakes
+# Low balances
 
 
 @pytest_asyncio.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Stage]:
-    """A server with 1000 credits: under 250 the first brake holds, under 100 the second."""
+    """A server with 1000 credits: under 250 only the cheapest kind is made, under 100 all needs approval."""
     async with staged(tmp_path, pool_starting_credits=1000, pool_managers_may_deposit=True) as stage:
         await pool(stage, "approvals", channel=moderators_channel(stage))
         yield stage
 
 
 def announced(stage: Stage) -> list[str]:
-    """What the moderators' channel was told of the brakes."""
+    """The low balances that the moderators' channel was notified of."""
     return [m.content for m in stage.public_messages(moderators_channel(stage)) if "are left in the pool" in m.content]
 
 
@@ -269,7 +269,7 @@ async def told(stage: Stage, count: int, words: str) -> str:
     return announced(stage)[-1]
 
 
-async def test_each_step_of_the_brakes_is_told_once(small: Stage) -> None:
+async def test_each_low_balance_is_announced_once(small: Stage) -> None:
     await pool(small, "withdraw", credits=850, reason="for later")
     assert "**150 credits** are left" in await told(small, 1, CHEAPEST)
     assert "only 5-second silent" in refusal_of(await small.ask("a dear one", duration=10))
@@ -327,4 +327,4 @@ async def test_in_a_nearly_empty_pool_every_video_waits(tmp_path: Path) -> None:
         assert "nearly empty" in text_of(card)
         await press(stage, card, "Approve", MODERATOR)
         await stage.outcome(status)
-        assert ("approve", f"job 1 of <@{stage.member.id}>, 55 credits") in audited(stage)
+        assert ("approve", f"#1 of <@{stage.member.id}>, 55 credits") in audited(stage)

@@ -29,7 +29,7 @@ async def test_a_moderator_approves_one_video_and_denies_another(tmp_path: Path)
     async with sandbox_process(tmp_path) as origin, visited(origin) as page:
         await act_as(page, "moderator")
         await type_command(page, "/pool approvals price: 100 channel: moderators")
-        await expect(newest(page)).to_contain_text("Videos of 100 credits or more wait for a moderator")
+        await expect(newest(page)).to_contain_text("Videos of 100 credits or more need approval")
         await act_as(page, "member-one")
         await type_command(page, "/video prompt: a castle of glass duration: 10")
         await expect(newest(page)).to_contain_text("Waiting for a moderator")
@@ -60,7 +60,7 @@ async def test_a_moderator_approves_one_video_and_denies_another(tmp_path: Path)
         await expect_playing(page.get_by_test_id("video").last)
 
 
-async def test_a_session_pays_for_two_members_and_tells_what_came_of_it(tmp_path: Path) -> None:
+async def test_a_session_pays_for_two_members_and_lists_its_results(tmp_path: Path) -> None:
     async with sandbox_process(tmp_path) as origin, visited(origin) as page:
         await act_as(page, "moderator")
         await type_command(page, "/session start budget: 200 role: Creators title: Friday jam")
@@ -79,14 +79,14 @@ async def test_a_session_pays_for_two_members_and_tells_what_came_of_it(tmp_path
 
         await act_as(page, "moderator")
         await type_command(page, "/session end")
-        summary = page.get_by_test_id("message").filter(has_text="What came of Friday jam")
+        summary = page.get_by_test_id("message").filter(has_text="Friday jam: results")
         await expect(summary).to_contain_text("2 videos for 110 credits. 90 of 200 credits went back to the pool.")
         await expect(summary).to_contain_text("@Member Two: 1 video, 55 credits")
         await type_command(page, "/pool show")
         await expect(newest(page)).to_contain_text("890 credits")
 
 
-async def test_a_pool_that_runs_dry_is_braked_and_filled_again(tmp_path: Path) -> None:
+async def test_a_pool_that_runs_low_is_limited_and_filled_again(tmp_path: Path) -> None:
     async with sandbox_process(tmp_path) as origin, visited(origin) as page:
         await act_as(page, "operator")
         await type_command(page, "/pool withdraw credits: 800 reason: an expensive month")
@@ -99,7 +99,7 @@ async def test_a_pool_that_runs_dry_is_braked_and_filled_again(tmp_path: Path) -
         await expect(newest(page)).to_contain_text("0 free credits")
         await act_as(page, "member-one")
         await type_command(page, "/video prompt: a whisper")
-        await expect(newest(page)).to_contain_text("this server's pool has 0 left")
+        await expect(newest(page)).to_contain_text("left in this server's pool (0)")
         await act_as(page, "operator")
         await type_command(page, "/pool deposit credits: 500 reason: a new month")
         await expect(newest(page)).to_contain_text("500 free credits")

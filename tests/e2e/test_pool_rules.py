@@ -35,9 +35,9 @@ async def test_members_change_nothing(stage: Stage) -> None:
         ("pool words add", {"words": "cat"}),
         ("pool words remove", {"words": "cat"}),
         ("pool words list", {}),
-        ("pool brakes", {"cheapest": 0}),
+        ("pool low-balance", {"cheapest": 0}),
         ("pool why", {"member": id_of(stage, OTHER)}),
-        ("pool front", {"job": 1}),
+        ("pool prioritize", {"job": 1}),
     ):
         assert NOT_A_MODERATOR in await use(stage, command, MEMBER, **options), command
     assert audit(stage) == []
@@ -92,8 +92,8 @@ async def test_a_deleted_role_or_channel_is_taken_off_the_list(stage: Stage) -> 
 async def test_what_was_deleted_a_moment_ago_is_told_to_be_gone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.Guild, "get_role", lambda *_: None)
     monkeypatch.setattr(discord.Guild, "get_channel", lambda *_: None)
-    assert "not there any more" in await use(stage, "pool managers", add=CREATORS)
-    assert "not there any more" in await use(stage, "pool allow", target=CREATORS, credits=5)
+    assert "is gone, so nothing" in await use(stage, "pool managers", add=CREATORS)
+    assert "is gone, so nothing" in await use(stage, "pool allow", target=CREATORS, credits=5)
     assert "it may have been deleted" in await use(stage, "pool channels", add=stage.videos)
     assert audit(stage) == []
 
@@ -128,9 +128,9 @@ async def test_videos_are_made_in_the_named_channels_and_their_threads(stage: St
 async def test_a_pause_is_told_to_members_and_ends(stage: Stage) -> None:
     assert "not paused, so nothing has changed" in await use(stage, "pool resume")
     answer = await use(stage, "pool pause", reason="we are *saving* for the party")
-    assert r"Members are told: we are \*saving\* for the party" in answer
-    assert "paused videos here: we are *saving* for the party" in await shown(stage)
-    assert "paused already: we are *saving*" in await use(stage, "pool pause", reason="again")
+    assert r"Members see: we are \*saving\* for the party" in answer
+    assert r"paused videos here: we are \*saving\* for the party" in await shown(stage)
+    assert r"paused already: we are \*saving\*" in await use(stage, "pool pause", reason="again")
     assert "made again" in await use(stage, "pool resume")
     assert "a cat" in await shown(stage)
     assert [action for _, action, _ in audit(stage)] == ["pause", "resume"]
@@ -165,33 +165,33 @@ async def test_rules_for_everyone_roles_and_members(stage: Stage) -> None:
     guild_id, member = stage.discord.guild_id, id_of(stage, MEMBER)
     assert "everyone: no rule" in await use(stage, "pool allow")
     answer = await use(stage, "pool allow", target=guild_id, credits=55, open_jobs=2)
-    assert "For everyone: 55 credits per window, 2 open jobs." in answer
-    await use(stage, "pool allow", target=CREATORS, credits=110, dearest=55)
-    answer = await use(stage, "pool allow", target=member, dearest=0)
-    assert f"For <@{member}>: any number of credits for one video." in answer
+    assert "For everyone: 55 credits per 24 hours, 2 open videos at once." in answer
+    await use(stage, "pool allow", target=CREATORS, credits=110, max_cost=55)
+    answer = await use(stage, "pool allow", target=member, max_cost=0)
+    assert f"For <@{member}>: any price for one video." in answer
     rules = await use(stage, "pool allow")
     for line in (
-        "everyone: 55 credits per window, 2 open jobs",
-        f"<@&{CREATORS}>: 110 credits per window, 55 credits for one video",
-        f"<@{member}>: any number of credits for one video",
+        "everyone: 55 credits per 24 hours, 2 open videos at once",
+        f"<@&{CREATORS}>: 110 credits per 24 hours, 55 credits for one video",
+        f"<@{member}>: any price for one video",
     ):
         assert line in rules
-    # The role's 110 credits, and the member's own word on prices.
-    assert "This video costs 220 credits" in await shown(stage, duration=10, sound=True)
+    # The role's 110 credits, and the member's own rule for prices.
+    assert "so 220 is too much" in await shown(stage, duration=10, sound=True)
     assert "Left for you: 0 credits" in await shown(stage, duration=10)
     assert f"For <@{member}>: no rule." in await use(stage, "pool allow", target=member, remove=True)
     assert "one of yours may cost 55 at most" in await shown(stage, duration=10)
-    assert audit(stage)[-1][1:] == ("allow", f"<@{member}>: any number of credits for one video → <@{member}>: no rule")
+    assert audit(stage)[-1][1:] == ("allow", f"<@{member}>: any price for one video → no rule")
 
 
 async def test_rules_that_can_not_be(stage: Stage) -> None:
     member = id_of(stage, MEMBER)
     assert "no such rule" in await use(stage, "pool allow", target=member, remove=True)
-    assert "but not both" in await use(stage, "pool allow", target=member, credits=5, remove=True)
+    assert "not both" in await use(stage, "pool allow", target=member, credits=5, remove=True)
     assert "Choose with `target`" in await use(stage, "pool allow", credits=5)
     assert "Choose with `target`" in await use(stage, "pool allow", remove=True)
     assert f"For <@{member}>: no rule." in await use(stage, "pool allow", target=member)
-    for options in ({"credits": -1}, {"open_jobs": 1001}, {"dearest": 1.5}, {"credits": 10**12}):
+    for options in ({"credits": -1}, {"open_jobs": 1001}, {"max_cost": 1.5}, {"credits": 10**12}):
         with pytest.raises(ClientError):
             await use(stage, "pool allow", target=member, **options)
     assert audit(stage) == []
@@ -210,7 +210,7 @@ async def test_words_are_listed_found_and_taken_off(stage: Stage) -> None:
     assert "a dragon flies" in await shown(stage, prompt="a dragon flies")
     assert [entry[1:] for entry in audit(stage)] == [
         ("words", "added: Dragon, green goblin"),
-        ("words", "removed: dragon"),
+        ("words", "removed: Dragon"),
     ]
 
 
@@ -227,22 +227,22 @@ async def test_words_that_can_not_be_listed(stage: Stage) -> None:
     assert audit(stage) == []
 
 
-async def test_brakes_are_set_and_take_hold(stage: Stage) -> None:
-    assert "only 5-second silent videos under 25 % of the last deposit" in await use(stage, "pool brakes")
-    assert "would never count" in await use(stage, "pool brakes", approval=50)
-    answer = await use(stage, "pool brakes", cheapest=100, approval=0)
-    assert "under 100 % of the last deposit, approval never." in answer
+async def test_low_balance_limits_are_set_and_hold(stage: Stage) -> None:
+    assert "only 5-second silent videos under 25 % of the last deposit" in await use(stage, "pool low-balance")
+    assert "would never count" in await use(stage, "pool low-balance", approval=50)
+    answer = await use(stage, "pool low-balance", cheapest=100, approval=0)
+    assert "under 100 % of the last deposit, approval for every video never." in answer
     await use(stage, "pool withdraw", OPERATOR, credits=1, reason="a test")
     assert "only 5-second silent videos are made now" in await shown(stage, duration=10)
     assert "a cat" in await shown(stage)
     with pytest.raises(ClientError):
-        await use(stage, "pool brakes", cheapest=101)
+        await use(stage, "pool low-balance", cheapest=101)
 
 
 async def test_why_tells_every_rule_and_where_it_comes_from(stage: Stage) -> None:
     member = id_of(stage, MEMBER)
     await use(stage, "pool allow", target=stage.discord.guild_id, credits=55)
-    await use(stage, "pool allow", target=CREATORS, credits=110, dearest=55)
+    await use(stage, "pool allow", target=CREATORS, credits=110, max_cost=55)
     await use(stage, "pool allow", target=member, open_jobs=7)
     await use(stage, "pool channels", add=stage.discord.channel("general").id)
     await use(stage, "pool block", member=member, reason="spam *again*")
@@ -251,11 +251,11 @@ async def test_why_tells_every_rule_and_where_it_comes_from(stage: Stage) -> Non
     mine, theirs = await use(stage, "why", MEMBER), await use(stage, "pool why", member=member)
     assert mine == theirs
     for words in (
-        f"Credits: **110 credits in 24 hours**, from the rule for <@&{CREATORS}>. Used: 0.",
-        "-# overrules 55 credits in 24 hours from the rule for everyone",
-        "-# overrules 550 credits in 24 hours from the bot's settings",
-        "Videos in the making: **7 at once**, from a rule for this member. Now: 0.",
-        f"Dearest video: **55 credits**, from the rule for <@&{CREATORS}>.",
+        f"Credits: **110 credits per 24 hours**, from the rule for <@&{CREATORS}>. Used: 0.",
+        "-# overrules 55 credits per 24 hours from the rule for everyone",
+        "-# overrules 550 credits per 24 hours from the bot's settings",
+        "Open videos: **7 at once**, from a rule for this member. Now: 0.",
+        f"Max cost of a video: **55 credits**, from the rule for <@&{CREATORS}>.",
         "Pause: Paused: tea.",
         r"Block: Blocked: spam \*again\*.",
         "**not here**",
@@ -279,6 +279,14 @@ async def test_why_in_a_session_tells_of_the_session(stage: Stage) -> None:
 
 async def test_a_private_answer_is_the_only_trace_in_the_channel(stage: Stage) -> None:
     before = len(stage.public_messages())
-    for command in ("pool show", "pool history", "pool audit", "pool managers", "pool allow", "pool brakes", "why"):
+    for command in (
+        "pool show",
+        "pool history",
+        "pool audit",
+        "pool managers",
+        "pool allow",
+        "pool low-balance",
+        "why",
+    ):
         await used(stage, command)
     assert len(stage.public_messages()) == before

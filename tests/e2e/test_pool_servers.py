@@ -36,7 +36,7 @@ async def test_starting_credits_come_once_at_start_on_joining_and_lazily(tmp_pat
             assert deposits(stage) == {each: [300] for each in (first, second, third, fourth)}
 
 
-async def test_a_moderator_gives_a_waiting_video_the_next_turn(tmp_path: Path) -> None:
+async def test_a_moderator_prioritizes_a_queued_video(tmp_path: Path) -> None:
     async with staged(tmp_path, provider_max_active_jobs=1, limit_active_jobs=0) as stage:
         moderator = stage.discord.person(MODERATOR)
         hold = hold_finish(stage)
@@ -44,16 +44,16 @@ async def test_a_moderator_gives_a_waiting_video_the_next_turn(tmp_path: Path) -
         await stage.until(lambda: len(stage.ulazai.tasks) == 1)
         for prompt in ("second", "third", "fourth"):
             await stage.ask(prompt)
-        assert "not queued here" in await use(stage, "pool front", job=1)
-        assert "not queued here" in await use(stage, "pool front", job=999)
-        assert "Only moderators" in await use(stage, "pool front", MEMBER, job=4)
-        typed = await (await moderator.autocomplete(stage.videos, "pool front", "job", "th")).answered()
+        assert "is not queued here" in await use(stage, "pool prioritize", job=1)
+        assert "is not queued here" in await use(stage, "pool prioritize", job=999)
+        assert "Only moderators" in await use(stage, "pool prioritize", MEMBER, job=4)
+        typed = await (await moderator.autocomplete(stage.videos, "pool prioritize", "job", "th")).answered()
         assert [choice["name"] for choice in typed.choices] == ["3: third", "4: fourth"]
-        nothing = await stage.discord.person(OTHER).autocomplete(stage.videos, "pool front", "job", "")
+        nothing = await stage.discord.person(OTHER).autocomplete(stage.videos, "pool prioritize", "job", "")
         assert (await nothing.answered()).choices == []
-        answer = await use(stage, "pool front", job=4)
-        assert f"Job 4 of {mention(stage, MEMBER)} has this server's next turn." in answer
-        assert audit(stage) == [(id_of(stage, MODERATOR), "front", f"job 4 of {mention(stage, MEMBER)}")]
+        answer = await use(stage, "pool prioritize", job=4)
+        assert f"#4 of {mention(stage, MEMBER)} is next in this server's queue." in answer
+        assert audit(stage) == [(id_of(stage, MODERATOR), "prioritize", f"#4 of {mention(stage, MEMBER)}")]
         hold.release()
         await stage.delivered(4)
         sent = [task.generation.prompt for task in stage.ulazai.tasks.values()]

@@ -126,7 +126,7 @@ async def test_session_closes_by_itself_when_its_budget_is_used_up(party: Party)
     stage = party.stage
     thread_id = await party.opened(budget=99)
     await party.make(thread_id)
-    assert "this session has 44 left" in refusal_of(await party.make(thread_id))
+    assert "left of this session's budget (44)" in refusal_of(await party.make(thread_id))
     summary = await party.summary(thread_id)
     await party.summarised()
     assert "Its budget is used up. 1 video for **55 credits**. 44 of 99 credits went back" in text_of(summary)
@@ -142,7 +142,7 @@ async def test_job_that_runs_at_the_end_is_still_paid_by_it_and_listed(party: Pa
     await party.make(thread_id)
     await stage.until(lambda: stage.states == ["processing"])
     ended = await party.end(thread_id)
-    assert "Still in the making, and paid by it: 1 video." in text_of(ended.message)
+    assert "Still generating, paid by it: 1 video." in text_of(ended.message)
     await party.card(thread_id, "the summary follows after the last of its videos")
     assert party.funds == {"available": 945, "budgeted": 0, "held": 0, "spent": 55}
     assert party.pages(thread_id) == []
@@ -211,7 +211,7 @@ async def test_members_may_neither_start_nor_end(party: Party) -> None:
 async def test_what_can_not_be_started_is_refused_in_words(party: Party) -> None:
     stage = party.stage
     refusal = refusal_of(await party.start(stage.videos, budget=1001))
-    assert "would need 1001 credits, and this server's pool has 1000 left" in refusal
+    assert "left in this server's pool (1000). Up to 1000 works." in refusal
     assert "No session is open here" in refusal_of(await party.end(stage.videos))
     assert "no such session here" in refusal_of(await party.end(stage.videos, session=77))
     thread_id = await party.opened()
@@ -243,7 +243,7 @@ async def test_session_that_can_have_no_thread_is_over_and_its_budget_back(party
     await party.summarised()
     assert (party.rows[0]["end_cause"], party.funds["available"]) == ("failure", 1000)
     actions = [row["action"] for row in stage.rows("SELECT action FROM audit_entries ORDER BY id")]
-    assert actions == ["session start", "session end"]
+    assert actions == ["session_start", "session_end"]
 
 
 async def test_session_whose_thread_must_wait_for_discord_is_opened_later(party: Party) -> None:

@@ -53,9 +53,13 @@ def limits_for(policy: Policy, member_id: int, role_ids: Collection[int], settin
     """Return the limits that hold for a member."""
     applying = origins(policy, member_id, role_ids, settings)
     values = {origin.number: origin.value for origin in applying if origin.is_in_force}
-    # Where the operator set no window, but moderators limit credits, they mean a day.
-    hours = settings.window_hours or (_DAY_HOURS if values[LimitKind.WINDOW_CREDITS] else 0.0)
+    hours = window_hours(settings) if values[LimitKind.WINDOW_CREDITS] else settings.window_hours
     return Limits(values[LimitKind.ACTIVE_JOBS], values[LimitKind.WINDOW_CREDITS], hours, values[LimitKind.MAX_PRICE])
+
+
+def window_hours(settings: Limits) -> float:
+    """Return the length of the window of moderators' rules: a day where the operator set none."""
+    return settings.window_hours or _DAY_HOURS
 
 
 def origins(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> list[AppliedLimit]:

@@ -46,7 +46,7 @@ def test_every_code_has_words() -> None:
         (lambda policy: changes.set_approval_price(policy, None), "110 credits or more need approval → no price needs"),
         (
             lambda policy: changes.set_moderators_channel(policy, 4),
-            "asked where the video was asked for → asked in <#4>",
+            "video was asked for → asked in <#4>",
         ),
         (lambda policy: changes.list_words(policy, ("a_b_c",)), "added: a\\_b\\_c"),
         (lambda policy: changes.unlist_words(policy, ("dragon",)), "removed: dragon"),
@@ -57,7 +57,7 @@ def test_every_code_has_words() -> None:
         ),
         (
             lambda policy: changes.allow(policy, Target(TargetKind.ROLE, 7), Allowance(max_price=0)),
-            "<@&7>: 100 credits over time → 100 credits over time, any price for one video",
+            "<@&7>: 100 credits → 100 credits, any price for one video",
         ),
         (
             lambda policy: changes.forget(policy, Target(TargetKind.MEMBER, 8)),
