@@ -113,7 +113,7 @@ class Archive:
         if (folder := self.folder) is None:
             return None
         try:
-            return await asyncio.to_thread((folder / name).open, "rb")
+            return await _opened(folder / name)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -226,4 +226,14 @@ def _write(path: Path, file: IO[bytes], stored_at_ns: int) -> None:
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()
+        raise
+
+
+async def _opened(path: Path) -> BufferedReader:
+    """Open a file in a thread; one that is opened for a task that was cancelled meanwhile is closed again."""
+    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb"))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(lambda done: None if done.cancelled() or done.exception() else done.result().close())
         raise

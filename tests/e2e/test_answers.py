@@ -202,5 +202,5 @@ async def test_refusal_after_a_deferral_without_a_confirmation_is_private(tmp_pa
             await stage.until(lambda: met.hits)
         await stage.discord.wait_for(lambda: [m for m in record.messages if m.ephemeral])
         (message,) = record.messages
-        assert "dearer than your whole allowance" in text_of(message)
+        assert "55 is too much" in text_of(message)
         stage.assert_nothing_came_of_it()

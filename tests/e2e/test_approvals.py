@@ -249,7 +249,10 @@ async def test_pool_waiting_lists_what_waits_and_decides_it(stage: Stage) -> Non
     await ask_dear(stage, "the first")
     await ask_dear(stage, "the second")
     await stage.until(lambda: len(stage.public_messages(moderators_channel(stage))) == 2)
-    first, second = stage.public_messages(moderators_channel(stage))
+    # Which of the two is posted first is left open.
+    first, second = sorted(
+        stage.public_messages(moderators_channel(stage)), key=lambda card: "the second" in text_of(card)
+    )
     listing = await pool(stage, "waiting")
     assert listing.ephemeral
     shown = text_of(listing.message)

@@ -46,7 +46,7 @@ async def test_a_limit_is_refused_in_private_and_says_when_there_is_room(tmp_pat
             await expect(page.get_by_test_id("message").last).to_contain_text(f"number {number}")
         await type_command(page, "/video prompt: one too many")
         refusal = page.get_by_test_id("message").last
-        await expect(refusal).to_contain_text("You have 3 of 3 videos in the making")
+        await expect(refusal).to_contain_text("You have 3 of 3 videos open")
         await expect(refusal.get_by_test_id("ephemeral")).to_be_visible()
 
 
