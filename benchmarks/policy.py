@@ -12,14 +12,14 @@ import click
 
 from benchmarks.bound import bound
 from benchmarks.pollers import (
+    Found,
     Poller,
     Reelpool,
-    Seen,
     back_off,
     documented_loop,
     informed,
+    poll_jobs,
     two_second_loop,
-    watch_jobs,
 )
 from benchmarks.report import circumstances, table, write_section
 from benchmarks.workloads import (
@@ -105,7 +105,7 @@ class Result:
     p99: float
 
 
-def summary(seen: list[Seen]) -> Result:
+def summary(seen: list[Found]) -> Result:
     """Put the sights of many jobs together."""
     late = sorted(sight.lateness_seconds for sight in seen)
     return Result(
@@ -118,7 +118,7 @@ def run(poller: Poller, durations: Iterable[float], progress: str = "absent", jo
     jobs_durations = list(durations)
     drawn = zip(jobs_durations, chances(jobs, _SEED), strict=True)
     figures = [PROGRESS[progress](duration, chance) for duration, chance in drawn]
-    return summary(watch_jobs(poller, jobs_durations, figures)[WARM_UP:])
+    return summary(poll_jobs(poller, jobs_durations, figures)[WARM_UP:])
 
 
 def drift_bound(requests: float) -> float:
@@ -222,9 +222,9 @@ def step_table() -> str:
         poller = Reelpool(GAP_SECONDS)
         before, after = list(NORMAL.drawn(JOBS // 20, seed)), list(NORMAL.drawn(_STEP_JOBS, 1000 + seed))
         for duration in before:
-            poller.see(duration, absent(duration, 0.0))
+            poller.poll(duration, absent(duration, 0.0))
         for job, duration in enumerate(after):
-            seen = poller.see(_STEP_SLOWER * duration, absent(duration, 0.0))
+            seen = poller.poll(_STEP_SLOWER * duration, absent(duration, 0.0))
             late[0][job] += seen.requests / _STEP_RUNS
             late[1][job] += seen.lateness_seconds / _STEP_RUNS
     rows = []

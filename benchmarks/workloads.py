@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 _STANDARD = NormalDist()
 
-ProgressFigure = Callable[[float], float | None]
+ReportedProgress = Callable[[float], float | None]
 """From a job's age in seconds to the progress that it shows, 0 to 1, or none."""
 
 
@@ -110,42 +110,42 @@ def _percent(duration: float, age: float, cut: Callable[[float], int]) -> float:
     return min(99, cut(100 * age / duration)) / 100
 
 
-def linear(duration: float, _chance: float) -> ProgressFigure:
+def linear(duration: float, _chance: float) -> ReportedProgress:
     """Progress that tells the share of time, cut down to a whole percent."""
     return lambda age: _percent(duration, age, int)
 
 
-def linear_rounded(duration: float, _chance: float) -> ProgressFigure:
+def linear_rounded(duration: float, _chance: float) -> ReportedProgress:
     """The same, cut to the nearest percent."""
     return lambda age: _percent(duration, age, round)
 
 
-def absent(_duration: float, _chance: float) -> ProgressFigure:
+def absent(_duration: float, _chance: float) -> ReportedProgress:
     """No progress at all."""
     return lambda _age: None
 
 
-def standing_still(_duration: float, chance: float) -> ProgressFigure:
+def standing_still(_duration: float, chance: float) -> ReportedProgress:
     """The same figure from start to end."""
     return lambda _age: int(100 * chance) / 100
 
 
-def jumping(duration: float, chance: float) -> ProgressFigure:
+def jumping(duration: float, chance: float) -> ReportedProgress:
     """Any figure at any time."""
     return lambda age: (int(100 * age / duration) * 37 + int(100 * chance)) % 100 / 100
 
 
-def lying(duration: float, chance: float) -> ProgressFigure:
+def lying(duration: float, chance: float) -> ReportedProgress:
     """Progress that grows evenly, but towards an end at half to twice the time."""
     return lambda age: _percent(duration * 2 ** (2 * chance - 1), age, int)
 
 
-def sometimes_lying(duration: float, chance: float) -> ProgressFigure:
+def sometimes_lying(duration: float, chance: float) -> ReportedProgress:
     """Linear progress of which one job in ten lies."""
     return lying(duration, chance * 10) if chance < 0.1 else linear(duration, chance)
 
 
-PROGRESS: dict[str, Callable[[float, float], ProgressFigure]] = {
+PROGRESS: dict[str, Callable[[float, float], ReportedProgress]] = {
     "absent": absent,
     "linear, cut down": linear,
     "linear, rounded": linear_rounded,

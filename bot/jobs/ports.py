@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.codes import WaitReason
 from bot.jobs.models import Approval, Job
-from bot.jobs.polling.policy import PollState
+from bot.jobs.polling import PollState
 
 
 class DeliveryTarget(StrEnum):
@@ -24,7 +24,7 @@ class JobStatus:
     """How a job is doing, for its card.
 
     Attributes:
-        watch: of a job that the provider is working on.
+        poll_state: of a job that the provider is working on.
         waiting: why a queued job is not submitted yet.
         retry_at: when it will be tried again.
         place: of a queued job in its server's line; 1 is the next one.
@@ -33,7 +33,7 @@ class JobStatus:
     """
 
     job: Job
-    watch: PollState | None = None
+    poll_state: PollState | None = None
     waiting: WaitReason | None = None
     retry_at: datetime | None = None
     place: int | None = None

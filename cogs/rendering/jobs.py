@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import discord
 
 from bot.jobs.models import UNPAID_STATES, Job, JobState, MemberUsage
-from bot.jobs.polling.policy import progress_now
+from bot.jobs.polling import progress_now
 from bot.jobs.ports import JobStatus
 from bot.pools.rules.quota import has_window, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
@@ -92,8 +92,8 @@ def state_line(status: JobStatus, now: float) -> str:
     """How far a job is, with a bar while it is being made."""
     job = status.job
     word = f"**{_WORDS[job.state]}**"
-    if job.state is JobState.PROCESSING and status.watch:
-        return f"{bar(progress_now(status.watch, now))}\n{word}"
+    if job.state is JobState.PROCESSING and status.poll_state:
+        return f"{bar(progress_now(status.poll_state, now))}\n{word}"
     if job.state is JobState.SUCCEEDED and job.thread_id and not job.requester.in_thread:
         return f"{word} in <#{job.thread_id}>"
     return ": ".join(filter(None, (word, _explanation(status))))

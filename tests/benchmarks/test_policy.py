@@ -8,7 +8,7 @@ from statistics import NormalDist, fmean
 import pytest
 
 from benchmarks.bound import bound
-from benchmarks.pollers import Poller, Reelpool, Seen, documented_loop, informed, watch_jobs
+from benchmarks.pollers import Found, Poller, Reelpool, documented_loop, informed, poll_jobs
 from benchmarks.report import table, write_section
 from benchmarks.workloads import HEAVY_TAIL, NORMAL, PROGRESS, STEADY, UNIFORM, Durations, chances
 
@@ -17,13 +17,13 @@ LOOP_REQUESTS = 9.0
 
 
 @cache
-def watch(new_poller: Callable[[], Poller], durations: Durations, progress: str) -> list[Seen]:
+def watch(new_poller: Callable[[], Poller], durations: Durations, progress: str) -> list[Found]:
     """Let three pollers that know nothing yet watch jobs of their own."""
     seen = []
     for seed in range(3):
         drawn = list(durations.drawn(JOBS, seed))
         figures = [PROGRESS[progress](*pair) for pair in zip(drawn, chances(JOBS, seed), strict=True)]
-        seen += watch_jobs(new_poller(), drawn, figures)[WARM_UP:]
+        seen += poll_jobs(new_poller(), drawn, figures)[WARM_UP:]
     return seen
 
 
@@ -38,11 +38,11 @@ def evenly(durations: Durations, jobs: int) -> list[float]:
     return [part.shape(NormalDist().inv_cdf((job + 0.5) / count)) for part, count in parts for job in range(count)]
 
 
-def requests(seen: list[Seen]) -> float:
+def requests(seen: list[Found]) -> float:
     return fmean(sight.requests for sight in seen)
 
 
-def lateness(seen: list[Seen]) -> float:
+def lateness(seen: list[Found]) -> float:
     return fmean(sight.lateness_seconds for sight in seen)
 
 
@@ -53,7 +53,7 @@ def test_the_bound_is_what_theory_says_of_uniform_ends() -> None:
 @pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
 def test_known_durations_are_seen_near_the_bound(durations: Durations) -> None:
     poller = informed(durations, LOOP_REQUESTS, 1.0)
-    seen = [poller.see(duration, lambda _age: None) for duration in evenly(durations, 2000)]
+    seen = [poller.poll(duration, lambda _age: None) for duration in evenly(durations, 2000)]
     assert requests(seen) <= 1.01 * LOOP_REQUESTS
     assert lateness(seen) <= 1.15 * bound(durations, LOOP_REQUESTS)
 

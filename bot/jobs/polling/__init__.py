@@ -1,1 +1,30 @@
-"""When to poll a job next. Pure; `policy` is the door."""
+"""When to poll a job next. Pure.
+
+`next_poll` decides, by a job's `PollState` and the `StatisticsByKind` of earlier jobs. The rest of the bot
+imports from here only.
+"""
+
+from bot.jobs.polling.duration_model import MEMORY
+from bot.jobs.polling.policy import (
+    PollState,
+    expected_end,
+    expected_finish,
+    expected_wait,
+    initial_poll_state,
+    next_poll,
+    progress_now,
+)
+from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
+
+__all__ = [
+    "MEMORY",
+    "PollState",
+    "StatisticsByKind",
+    "VideoKind",
+    "expected_end",
+    "expected_finish",
+    "expected_wait",
+    "initial_poll_state",
+    "next_poll",
+    "progress_now",
+]

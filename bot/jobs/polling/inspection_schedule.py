@@ -1,24 +1,24 @@
-"""When to inspect something that ends at an unknown time, so that its end is seen soon at few looks. Pure.
+"""When to poll a job that ends at an unknown age, so that few polls find its end soon. Pure.
 
 The problem is that of R. E. Barlow, L. C. Hunter and F. Proschan, "Optimum checking procedures", Journal of the
 Society for Industrial and Applied Mathematics 11 (1963), 1078-1095. An end falls at age T; S(t) is the share of jobs
-that are still running at age t, f(t) the density of ends. Looks fall at ages x1 < x2 < ..., the first one at or
-after T sees the end. A look at x costs c seconds of waiting if it is made, so with probability S(previous look).
-To be as small as possible, over all schedules:
+that are still running at age t, f(t) the density of ends. Polls fall at ages x1 < x2 < ..., and the first one
+at or after T finds the end. A poll at x is made with probability S(previous poll), and costs as much as c seconds of
+lateness. Over all schedules, minimise
 
     sum over k of  c S(x(k-1))  +  integral from x(k-1) to x(k) of (x(k) - t) f(t) dt
 
-Where looks are dense, with n(t) of them per second, this is the integral of c S n + f / (2 n), which is smallest for
-n(t) = sqrt(f / (2 c S)): looks follow the square root of the hazard f / S. With the budget B of expected looks in
-place of c (a Lagrange multiplier: B is the integral of S n, and half a look more), sqrt(2 c) = K / (B - 1/2) where K
-is the integral of sqrt(f S). That gives the multiplier to start from. It fails where f falls off a cliff, such as
-between two modes, so the schedule itself is the exact optimum on a grid of ages, by dynamic programming backwards:
+Where polls are dense, with n(t) of them per second, this is the integral of c S n + f / (2 n), which is smallest for
+n(t) = sqrt(f / (2 c S)): polls follow the square root of the hazard f / S. With the budget B of expected polls in
+place of c (a Lagrange multiplier: B is the integral of S n, plus half a poll), sqrt(2 c) = K / (B - 1/2), where K
+is the integral of sqrt(f S). That gives the multiplier to start from. The approximation fails where f drops sharply,
+as between two modes, so the schedule is the exact optimum on a grid of ages, by dynamic programming backwards:
 
     V(x) = c S(x) + min over y >= x + gap of  (y - x) S(x) - (I(y) - I(x)) + V(y),     I(y) = integral of S up to y
 
-The term to minimise over y is y S(x) + (V(y) - I(y)): lines in S(x), with slope y. As x falls, S(x) grows and slopes
-shrink, so the lower envelope of the lines is kept as a queue and the whole schedule takes time linear in the grid.
-`V` depends on the age alone, so a look that came at another time than was planned is followed by the best one.
+The term to minimise over y is y S(x) + (V(y) - I(y)): a line in S(x) with slope y. As x falls, S(x) grows and slopes
+shrink, so the lower envelope of the lines is kept as a queue, and the schedule takes time linear in the grid
+(the convex hull trick). `V` depends on the age alone, so the plan also gives the best poll after one that came late.
 """
 
 import math
@@ -27,10 +27,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-# Past the last age of a plan there is nothing to go by but the age itself.
+# Past a plan's last age, the pause between two polls is this share of the age.
 LATE_SHARE = 0.05
 _ENOUGH = 0.975
-# Whole looks need about this part of the price that the dense approximation gives.
+# The exact schedule needs about this share of the cost that the dense approximation gives.
 _DISCRETE = 0.85
 _ROUNDS = 8
 _MOST_ROUNDS = 60
@@ -38,27 +38,27 @@ _MOST_ROUNDS = 60
 
 @dataclass(frozen=True, slots=True)
 class InspectionPlan:
-    """The best next look for every age of a grid.
+    """The best next poll for every age of a grid.
 
     Attributes:
         ages: the grid in seconds, rising from 0.
-        following: for each age of the grid, the place of the next look in the grid.
-        looks: how many looks a job is expected to take.
-        lateness_seconds: how late its end is expected to be seen.
+        following: for each age of the grid, the index in the grid of the next poll.
+        polls: expected polls per job.
+        lateness_seconds: expected time from a job's end to the poll that finds it.
     """
 
     ages: Sequence[float]
     following: Sequence[int]
-    looks: float
+    polls: float
     lateness_seconds: float
 
     @property
     def last_age(self) -> float:
-        """At this age practically every job has ended."""
+        """Age in seconds at which practically every job has ended."""
         return self.ages[-1]
 
     def after(self, age: float, steps: int = 1) -> float:
-        """Return the age, in seconds, of the look that is `steps` looks after one at `age`."""
+        """Return the age, in seconds, of the poll that is `steps` polls after one at `age`."""
         place = max(0, bisect_right(self.ages, age * 1.001) - 1)
         for _ in range(steps):
             if place == self.following[place]:
@@ -67,51 +67,51 @@ class InspectionPlan:
         return self.ages[place]
 
 
-def best_plan(ages: Sequence[float], running: Sequence[float], budget: float, gap_seconds: float) -> InspectionPlan:
-    """Return the schedule that waits least with at most `budget` expected looks.
+def best_plan(ages: Sequence[float], survival: Sequence[float], budget: float, gap_seconds: float) -> InspectionPlan:
+    """Return the schedule with the least expected lateness at no more than `budget` expected polls.
 
     Args:
-        ages: in seconds, rising from 0; looks are placed on them.
-        running: the share of jobs that run longer than each age, falling from 1; what is left at the last age is
+        ages: in seconds, rising from 0; polls are placed on them.
+        survival: the share of jobs that run longer than each age, falling from 1; what is left at the last age is
             taken to end there.
-        budget: expected looks per job, at least 1.5.
-        gap_seconds: the shortest time between two looks.
+        budget: expected polls per job, at least 1.5.
+        gap_seconds: the shortest time between two polls.
     """
-    areas = _areas(ages, running)
-    cost = _DISCRETE * (_spread(ages, running) / (budget - 0.5)) ** 2 / 2 + 1e-9
+    areas = _areas(ages, survival)
+    cost = _DISCRETE * (_spread(ages, survival) / (budget - 0.5)) ** 2 / 2 + 1e-9
     best: InspectionPlan | None = None
     for round_ in range(_MOST_ROUNDS):
-        plan = _solve(ages, running, areas, cost, gap_seconds)
-        gained = plan.looks - (best.looks if best else 0.0)
-        if plan.looks <= budget and gained > 0:
+        plan = _solve(ages, survival, areas, cost, gap_seconds)
+        gained = plan.polls - (best.polls if best else 0.0)
+        if plan.polls <= budget and gained > 0:
             best = plan
-        if best and (best.looks >= _ENOUGH * budget or gained < 0.01 or round_ >= _ROUNDS):
+        if best and (best.polls >= _ENOUGH * budget or gained < 0.01 or round_ >= _ROUNDS):
             break
-        step = ((plan.looks - 0.5) / (0.995 * budget - 0.5)) ** 2
-        cost *= max(step, 1.02) if plan.looks > budget else min(step, 0.98)
+        step = ((plan.polls - 0.5) / (0.995 * budget - 0.5)) ** 2
+        cost *= max(step, 1.02) if plan.polls > budget else min(step, 0.98)
     return best or plan
 
 
-def _areas(ages: Sequence[float], running: Sequence[float]) -> list[float]:
-    """Return the integral of `running` up to each age."""
+def _areas(ages: Sequence[float], survival: Sequence[float]) -> list[float]:
+    """Return I, the integral of `survival` up to each age."""
     areas = [0.0]
-    for (age, share), (next_age, next_share) in pairwise(zip(ages, running, strict=True)):
+    for (age, share), (next_age, next_share) in pairwise(zip(ages, survival, strict=True)):
         areas.append(areas[-1] + (next_age - age) * (share + next_share) / 2)
     return areas
 
 
-def _spread(ages: Sequence[float], running: Sequence[float]) -> float:
-    """Return K, the integral of sqrt(f S): how many looks there are to be spent on not knowing."""
-    steps = pairwise(zip(ages, running, strict=True))
+def _spread(ages: Sequence[float], survival: Sequence[float]) -> float:
+    """Return K, the integral of sqrt(f S)."""
+    steps = pairwise(zip(ages, survival, strict=True))
     return sum(math.sqrt(max(0.0, s - next_s) * (s + next_s) / 2 * (next_t - t)) for (t, s), (next_t, next_s) in steps)
 
 
 def _solve(
-    ages: Sequence[float], running: Sequence[float], areas: Sequence[float], cost: float, gap_seconds: float
+    ages: Sequence[float], survival: Sequence[float], areas: Sequence[float], cost: float, gap_seconds: float
 ) -> InspectionPlan:
-    """Run the dynamic program of the module's docstring for one cost of a look."""
+    """Run the dynamic program of the module's docstring for one cost of a poll."""
     last = len(ages) - 1
-    value, looks, following = [0.0] * (last + 1), [0.0] * (last + 1), [last] * (last + 1)
+    value, polls, following = [0.0] * (last + 1), [0.0] * (last + 1), [last] * (last + 1)
     envelope = _Envelope()
     envelope.add(last, ages[last], -areas[last])
     candidate = last - 1
@@ -119,16 +119,16 @@ def _solve(
         while ages[candidate] >= ages[place] + gap_seconds and candidate > place:
             envelope.add(candidate, ages[candidate], value[candidate] - areas[candidate])
             candidate -= 1
-        share = running[place]
+        share = survival[place]
         chosen, least = envelope.lowest(share)
         value[place] = cost * share + least - ages[place] * share + areas[place]
-        looks[place] = share + looks[chosen]
+        polls[place] = share + polls[chosen]
         following[place] = chosen
-    return InspectionPlan(tuple(ages), tuple(following), looks[0], value[0] - cost * looks[0])
+    return InspectionPlan(tuple(ages), tuple(following), polls[0], value[0] - cost * polls[0])
 
 
 class _Envelope:
-    """The lowest of many lines, for lines added with falling slopes and asked for at rising places."""
+    """Lower envelope of lines that are added with falling slopes and queried at rising x."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[int, float, float]] = []
@@ -146,7 +146,7 @@ class _Envelope:
         lines.append((name, slope, start))
 
     def lowest(self, x: float) -> tuple[int, float]:
-        """Return which line is the lowest at `x`, and how low."""
+        """Return the name and the height of the lowest line at `x`."""
         lines, first = self._lines, self._first
         name, slope, start = lines[first]
         least = start + slope * x

@@ -1,106 +1,113 @@
-"""What finished jobs of a kind teach about the next ones. Pure."""
+"""Statistics of the finished jobs of one kind: durations, and how reliable reported progress is. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.progress_model import CUTS, ProgressSample, end_between
+from bot.jobs.polling.progress_model import ROUNDINGS, ProgressSample, end_interval
 
-# What a job taught about figures counts this much less with each one after it: trust grows slowly and goes fast.
-_FADING = 0.995
-_FADING_WHEN_BROKEN = 0.8
-# The figures' word is neither trusted nor distrusted at first: a quarter of a job of each.
-_PRIOR_JOBS = 0.25
-_TELLING_PROGRESS = 0.05
-_KEPT_WITHIN = 0.015
+# Weight that earlier jobs keep when one more is counted: trust in progress is gained slowly and lost fast.
+_DECAY = 0.995
+_DECAY_WHEN_REFUTED = 0.8
+# In jobs. At first progress is trusted, since otherwise a cold start polls as if there were none; but one job whose
+# progress was wrong is enough to ignore it.
+_PRIOR_CONFIRMED, _PRIOR_REFUTED = 0.35, 0.04
+_INFORMATIVE_PROGRESS = 0.05
+_CONFIRMED_WITHIN = 0.015
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressReliability:
-    """How far progress figures kept their word.
+    """How often reported progress predicted the end, assuming that progress is the share of time that has passed.
 
     Attributes:
-        kept: how many jobs, the newest counting most, ended when their figures said.
-        judged: of how many.
-        misfits: for each of `CUTS`, in how many of those that kept it the figures did not fit the end to the percent.
+        confirmed: decayed count of jobs that ended when their progress said.
+        judged: decayed count of all jobs.
+        misfits: for each of `ROUNDINGS`, the decayed count of confirmed jobs whose end it does not explain.
     """
 
-    kept: float = 0.0
+    confirmed: float = 0.0
     judged: float = 0.0
-    misfits: tuple[float, ...] = (0.0,) * len(CUTS)
+    misfits: tuple[float, ...] = (0.0,) * len(ROUNDINGS)
 
     @property
     def trust(self) -> float:
-        """How probable it is, from 0 to 1, that a job's figures are honest."""
-        return (self.kept + _PRIOR_JOBS) / (self.judged + 2 * _PRIOR_JOBS)
+        """Estimated probability that a job's progress predicts its end."""
+        return (self.confirmed + _PRIOR_CONFIRMED) / (self.judged + _PRIOR_CONFIRMED + _PRIOR_REFUTED)
 
     @property
-    def cut(self) -> float:
-        """The way of cutting figures that fitted best."""
-        return CUTS[self.misfits.index(min(self.misfits))]
+    def rounding(self) -> float:
+        """The most likely of `ROUNDINGS`."""
+        return self.roundings[0]
+
+    @property
+    def roundings(self) -> list[float]:
+        """`ROUNDINGS`, the most likely first."""
+        return [rounding for _, rounding in sorted(zip(self.misfits, ROUNDINGS, strict=True), key=lambda pair: pair[0])]
 
     def after(
-        self, sightings: Sequence[ProgressSample], unfinished_age: float, finished_age: float
+        self, samples: Sequence[ProgressSample], last_poll_age: float, finished_age: float
     ) -> "ProgressReliability":
-        """Return what is known after one more job.
+        """Return the statistics with one more job.
 
         Args:
-            sightings: what its looks showed.
-            unfinished_age: its age, in seconds, at the last look that found it unfinished.
-            finished_age: its age when it was found finished.
+            samples: what its polls showed.
+            last_poll_age: its age, in seconds, at the last poll that found it unfinished.
+            finished_age: its age, in seconds, at the poll that found it finished.
         """
-        telling = [sighting for sighting in sightings if sighting.progress >= _TELLING_PROGRESS]
-        if not telling and unfinished_age <= 0:
+        informative = [sample for sample in samples if sample.progress >= _INFORMATIVE_PROGRESS]
+        if not informative and last_poll_age <= 0:
             return self
-        kept = bool(telling) and all(_keeps_word(sighting, unfinished_age, finished_age) for sighting in telling)
-        fading = _FADING if kept else _FADING_WHEN_BROKEN
+        fits = (_is_confirmed(sample, last_poll_age, finished_age) for sample in informative)
+        confirmed = bool(informative) and all(fits)
+        decay = _DECAY if confirmed else _DECAY_WHEN_REFUTED
         return ProgressReliability(
-            kept=self.kept * fading + kept,
-            judged=self.judged * fading + 1,
+            confirmed=self.confirmed * decay + confirmed,
+            judged=self.judged * decay + 1,
             misfits=tuple(
-                misfits * _FADING + _misfits(telling, cut, unfinished_age, finished_age)
-                for cut, misfits in zip(CUTS, self.misfits, strict=True)
+                misfits * _DECAY + _misfits(informative, rounding, last_poll_age, finished_age)
+                for rounding, misfits in zip(ROUNDINGS, self.misfits, strict=True)
             )
-            if kept
+            if confirmed
             else self.misfits,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatistics:
-    """What is known of jobs of one kind.
+    """Statistics of the finished jobs of one kind.
 
     Attributes:
         durations: in seconds, newest first, at most `MEMORY`.
-        figures: how far progress can be believed.
+        reliability: of the progress that they reported.
     """
 
     durations: tuple[float, ...] = ()
-    figures: ProgressReliability = ProgressReliability()
+    reliability: ProgressReliability = ProgressReliability()
 
     def with_durations(self, durations: Sequence[float]) -> "JobStatistics":
-        """Return what is known after more jobs, given newest first."""
+        """Return the statistics with more durations, newest first."""
         return replace(self, durations=(*durations, *self.durations)[:MEMORY])
 
-    def with_figures(self, figures: ProgressReliability) -> "JobStatistics":
-        """Return this with what is known of progress figures now."""
-        return replace(self, figures=figures)
+    def with_reliability(self, reliability: ProgressReliability) -> "JobStatistics":
+        """Return the statistics with another reliability of progress."""
+        return replace(self, reliability=reliability)
 
 
 NO_STATISTICS = JobStatistics()
 
 
-def _keeps_word(sighting: ProgressSample, unfinished_age: float, finished_age: float) -> bool:
-    """Whether the end came when the figure said, give or take one and a half points."""
-    latest = max(unfinished_age, sighting.age_seconds)
-    most = sighting.age_seconds / latest if latest else 1.0
-    least = sighting.age_seconds / finished_age if finished_age else 1.0
-    return least - _KEPT_WITHIN <= sighting.progress <= most + _KEPT_WITHIN
+def _is_confirmed(sample: ProgressSample, last_poll_age: float, finished_age: float) -> bool:
+    """Tell whether the job ended when this sample said, to within 1.5 percentage points."""
+    latest = max(last_poll_age, sample.age_seconds)
+    most = sample.age_seconds / latest if latest else 1.0
+    least = sample.age_seconds / finished_age if finished_age else 1.0
+    return least - _CONFIRMED_WITHIN <= sample.progress <= most + _CONFIRMED_WITHIN
 
 
-def _misfits(sightings: Sequence[ProgressSample], cut: float, unfinished_age: float, finished_age: float) -> bool:
-    """Whether no end between the two ages fits all figures if they are cut this way."""
-    ends = [end_between(sighting, cut) for sighting in sightings]
-    earliest = max(unfinished_age, *(begin for begin, _ in ends))
+def _misfits(samples: Sequence[ProgressSample], rounding: float, last_poll_age: float, finished_age: float) -> bool:
+    """Tell whether no end between the two ages explains all samples if progress is rounded this way."""
+    ends = [end_interval(sample, rounding) for sample in samples]
+    earliest = max(last_poll_age, *(begin for begin, _ in ends))
     latest = min(finished_age, *(end for _, end in ends))
     return earliest > latest

@@ -1,28 +1,27 @@
-"""What a job's progress figures say about its end, and whether they are to be believed. Pure.
+"""Predicts a job's end from the progress that it reports. Pure.
 
-If progress is the share of time that has passed, a figure of p percent at age a means an end at a / p. Figures are
-whole percents, so the share is only known to one percent, and the end lies in an interval. Several figures leave the
-intersection of their intervals. A look near the end divides it by the percents of the time until then: made just
-where the figure is about to change, it halves what is not much more than a percent, for the next figure is k or k + 1
-according to the half in which the end lies. So a few looks before the end pin it down to a fraction of a second, and
-the one after it sees it. How the share was cut to a whole percent (to the nearest, down, up) is found
-out over the jobs, see `bot.jobs.polling.job_statistics`.
+If progress is the share of time that has passed, progress p at age a means an end at a / p. Progress comes in whole
+percents, so the end lies in an interval, and several samples leave the intersection of their intervals. A poll just
+where the progress is about to change halves an interval of about one percent: the sample is k or k + 1, depending on
+the half in which the end lies. So a few polls before the end predict it to a fraction of a second, and the one after
+it finds it. How the share is rounded to a whole percent (to the nearest, down, up) is estimated over the jobs, see
+`bot.jobs.polling.job_statistics`.
 
-Nobody promises any of this. Figures that disagree with one another, or with the time, stood still, leapt, or lied:
-what they say is then given less and less weight.
+The provider does not document that progress is linear in time. Samples that contradict one another, or the time that
+has passed, lower the consistency, and with it their weight.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CUTS = (0.005, 0.0, -0.005)
-"""From a figure to the middle of the shares it may stand for: cut down, to the nearest percent, or up.
+ROUNDINGS = (0.005, 0.0, -0.005)
+"""Offset from progress to the middle of the shares that are rounded to it: rounded down, to the nearest, or up.
 
-The way that expects the end first comes first: looks that are too early show it, looks that are too late don't.
+The one that predicts the earliest end comes first: a poll that comes too early shows the mistake, a late one does not.
 """
 
-# Half a percent, and a little for the rounding of times.
+# Half a percent, and some slack for inexact times.
 _HALF = 0.0051
 _FULL = 0.985
 _LAST_CHANGE = 98
@@ -30,8 +29,8 @@ _INSTANT = 1e-6
 _SLIP = 0.01
 _SLIP_WEIGHT = 0.5
 _BREAK_WEIGHT = 0.1
-# Two ages that differ by less are close enough, for a look is worth as much waiting for a long job as for a short
-# one; in between they grow with what one figure leaves open, so that few looks do.
+# An interval of this length needs no further poll. It grows with the duration, as the interval that one sample leaves
+# does, but only up to a limit: a poll is worth the same lateness for long jobs as for short ones.
 _SHARP_SECONDS = 0.45
 _SHARP_SHARE = 0.0052
 _SHARP_ENOUGH_SECONDS = 1.5
@@ -39,7 +38,7 @@ _SHARP_ENOUGH_SECONDS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class ProgressSample:
-    """What one look showed: how old the job was, in seconds, and its progress from 0 to 1."""
+    """What one poll showed: the job's age in seconds, and its progress from 0 to 1."""
 
     age_seconds: float
     progress: float
@@ -47,86 +46,86 @@ class ProgressSample:
 
 @dataclass(frozen=True, slots=True)
 class EndEstimate:
-    """When a job should end by its figures.
+    """When a job should end by its progress.
 
     Attributes:
-        earliest_seconds: the age at which it ends at the earliest.
-        latest_seconds: and at the latest; infinite if nothing is known.
-        honesty: 1 if all figures fit together, towards 0 the less they do.
+        earliest_seconds: the lowest possible age at its end.
+        latest_seconds: the highest one; infinite without any progress.
+        consistency: 1 if all samples agree, lower the less they do.
     """
 
     earliest_seconds: float = 0.0
     latest_seconds: float = math.inf
-    honesty: float = 1.0
+    consistency: float = 1.0
 
 
-def end_between(sighting: ProgressSample, cut: float) -> tuple[float, float]:
-    """Return the ages between which a job ends if this figure is true."""
-    middle = sighting.progress + cut
-    # 99 percent is where figures stop until the video is there: it may stand for anything up to the end.
-    most = 1.0 if sighting.progress >= _FULL else min(1.0, max(_HALF, middle + _HALF))
+def end_interval(sample: ProgressSample, rounding: float) -> tuple[float, float]:
+    """Return the ages, in seconds, between which a job ends by this sample."""
+    middle = sample.progress + rounding
+    # Progress stays at 99 percent until the video is there, so it may mean any share from there on.
+    most = 1.0 if sample.progress >= _FULL else min(1.0, max(_HALF, middle + _HALF))
     least = middle - _HALF
-    return sighting.age_seconds / most, sighting.age_seconds / least if least > 0 else math.inf
+    return sample.age_seconds / most, sample.age_seconds / least if least > 0 else math.inf
 
 
-def read(sightings: Sequence[ProgressSample], cut: float, unfinished_age: float) -> EndEstimate:
-    """Put a job's figures together; where they don't fit, the newest counts.
+def estimate_end(samples: Sequence[ProgressSample], rounding: float, last_poll_age: float) -> EndEstimate:
+    """Combine a job's samples; where they contradict one another, the newest one counts.
 
     Args:
-        sightings: oldest first.
-        cut: of these figures.
-        unfinished_age: at which the job was last seen unfinished, with a figure or without.
+        samples: oldest first.
+        rounding: one of `ROUNDINGS`.
+        last_poll_age: in seconds, at the last poll that found the job unfinished, with progress or without.
     """
-    earliest, latest, honesty = 0.0, math.inf, 1.0
-    for sighting in sightings:
-        begin, end = end_between(sighting, cut)
+    earliest, latest, consistency = 0.0, math.inf, 1.0
+    for sample in samples:
+        begin, end = end_interval(sample, rounding)
         if begin < latest and earliest < end:
             earliest, latest = max(earliest, begin), min(latest, end)
             continue
         apart = max(begin / max(latest, _INSTANT), earliest / max(end, _INSTANT))
-        honesty *= _SLIP_WEIGHT if apart <= 1 + _SLIP else _BREAK_WEIGHT
+        consistency *= _SLIP_WEIGHT if apart <= 1 + _SLIP else _BREAK_WEIGHT
         earliest, latest = begin, end
-    if unfinished_age >= latest:
-        honesty *= _BREAK_WEIGHT
-    return EndEstimate(earliest, latest, honesty)
+    if last_poll_age >= latest:
+        consistency *= _BREAK_WEIGHT
+    return EndEstimate(earliest, latest, consistency)
 
 
-def sharpest_look(reading: EndEstimate, cut: float, age: float, gap_seconds: float) -> float:
-    """Return the age for the next look at a job whose figures are believed.
+def narrowing_poll(end: EndEstimate, rounding: float, age: float, gap_seconds: float) -> float:
+    """Return the age, in seconds, at which the next poll narrows the end down most, or finds it.
 
     Args:
-        reading: of its figures.
-        cut: of these figures.
+        end: by the job's samples.
+        rounding: one of `ROUNDINGS`.
         age: of the job now, in seconds.
-        gap_seconds: the shortest time to the next look.
+        gap_seconds: the shortest time to the next poll.
     """
-    earliest, latest = max(reading.earliest_seconds, age), reading.latest_seconds
+    earliest, latest = max(end.earliest_seconds, age), end.latest_seconds
     sharp = min(max(_SHARP_SECONDS, _SHARP_SHARE * latest), _SHARP_ENOUGH_SECONDS)
     halvings = math.ceil(math.log2(max(1.0, (latest - earliest) / sharp)))
     for later in range(halvings - 1, -1, -1):
-        halving = _halving_look(earliest, latest, cut, gap_seconds, later)
+        halving = _halving_poll(earliest, latest, rounding, gap_seconds, later)
         if halving >= age + gap_seconds:
             return halving
     return max(latest, age + gap_seconds)
 
 
-def _halving_look(earliest: float, latest: float, cut: float, gap_seconds: float, later: int) -> float:
-    """Return an age at which the figure changes if the end is at the best place to divide what is between two ages.
+def _halving_poll(earliest: float, latest: float, rounding: float, gap_seconds: float, later: int) -> float:
+    """Return an age at which progress changes if the job ends where the interval is best divided.
 
-    It is the last one that leaves room for so many looks of the same kind `later`, and for the look at the end.
+    It is the last such age that leaves time for `later` more polls of this kind, and for the poll at the end.
     """
     place = _dividing_place(earliest, latest)
     before = min(earliest, latest - gap_seconds) - later * gap_seconds
-    # A figure changes half a percent after the middle of the shares that it stands for; after 99 none comes.
-    change = math.floor((before / place - cut - 0.005) * 100)
-    return place * (min(change, _LAST_CHANGE - later) / 100 + cut + 0.005)
+    # Progress changes half a percent after the middle of the shares that are rounded to it, for the last time to 99.
+    change = math.floor((before / place - rounding - 0.005) * 100)
+    return place * (min(change, _LAST_CHANGE - later) / 100 + rounding + 0.005)
 
 
 def _dividing_place(earliest: float, latest: float) -> float:
-    """Return where a figure is to change, so that the parts between changes, a percent each, are smallest on average.
+    """Return the end at which progress should change at the next poll, to leave the shortest interval on average.
 
-    What lies where is left as it is in proportion to its length: so the sum of the parts' squares counts. About two
-    percent are divided best into a quarter, a half and a quarter, about three again in their middle, and so on.
+    The end lies in a part with a probability in proportion to its length, so the sum of the squared lengths counts. An
+    interval of about two percent is best divided into a quarter, a half and a quarter, one of three in its middle.
     """
     middle = (earliest + latest) / 2
     percent = middle / 100

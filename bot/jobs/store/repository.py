@@ -11,8 +11,7 @@ from bot.clock import Clock
 from bot.codes import AuditAction, Reason
 from bot.errors import TransitionError
 from bot.jobs.models import OPEN_STATES, ApprovalDecision, Job, JobState, MemberUsage, Requester
-from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.statistics_by_kind import VideoKind
+from bot.jobs.polling import MEMORY, VideoKind
 from bot.jobs.ports import Posted
 from bot.jobs.queueing.fair_queue import Member
 from bot.jobs.store.approval_queries import close_approval

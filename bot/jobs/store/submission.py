@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.codes import Refusal
 from bot.errors import RefusedError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
-from bot.jobs.polling.policy import expected_finish
+from bot.jobs.polling import expected_finish
 from bot.jobs.store.approval_queries import insert_approval
 from bot.jobs.store.queries import account_of, insert_job, read_usage
 from bot.jobs.validation import cheaper_kinds, priced_kind

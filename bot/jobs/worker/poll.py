@@ -14,8 +14,7 @@ from bot.clock import Clock
 from bot.codes import Failure, Reason
 from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
 from bot.jobs.models import Job
-from bot.jobs.polling.policy import expected_wait, next_poll
-from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
+from bot.jobs.polling import StatisticsByKind, VideoKind, expected_wait, next_poll
 from bot.jobs.ports import JobNotifier, JobStatus
 from bot.jobs.queueing.circuit_breaker import CircuitBreaker
 from bot.jobs.store.repository import JobRepository
@@ -51,29 +50,31 @@ class Poller:
         self._min_interval = min_interval_seconds
         self._job_max = job_max
         self._breaker = CircuitBreaker()
-        self._experience = StatisticsByKind(min_interval_seconds)
+        self._statistics = StatisticsByKind(min_interval_seconds)
 
-    def recall(self, durations: Mapping[VideoKind, Sequence[float]]) -> None:
+    def load_statistics(self, durations: Mapping[VideoKind, Sequence[float]]) -> None:
         """Go by how long earlier jobs took, in seconds, newest first."""
-        self._experience.recall(durations)
+        self._statistics.load(durations)
 
-    def first_look(self, tracked: TrackedJob) -> float:
+    def first_poll(self, tracked: TrackedJob) -> float:
         """Return when to look at a job that was just sent."""
-        return self._next_look(tracked, self._clock.monotonic())
+        self._statistics.start(tracked.job.request, tracked.job.id)
+        return self._next_poll(tracked, self._clock.monotonic())
 
-    def _next_look(self, tracked: TrackedJob, now: float) -> float:
-        return next_poll(tracked.watch, now, self._min_interval, self._experience.of(tracked.job.request))
+    def _next_poll(self, tracked: TrackedJob, now: float) -> float:
+        return next_poll(tracked.poll_state, now, self._min_interval, self._statistics.of(tracked.job.request))
 
-    def resumed_look(self, tracked: TrackedJob) -> float:
+    def resumed_poll(self, tracked: TrackedJob) -> float:
         """Return when to look at a job that an earlier process sent: at once, if it may be done by now."""
         now = self._clock.monotonic()
-        if now - tracked.watch.sent_at >= tracked.watch.estimate.low_seconds:
+        self._statistics.start(tracked.job.request, tracked.job.id)
+        if now - tracked.poll_state.sent_at >= tracked.poll_state.estimate.low_seconds:
             return now
-        return self._next_look(tracked, now)
+        return self._next_poll(tracked, now)
 
     def typical_seconds(self, job: Job) -> float:
         """Return how long the provider usually takes for a job such as this."""
-        return self._experience.typical_seconds(job.request)
+        return self._statistics.typical_seconds(job.request)
 
     def expected_end(self, job: Job, now: float) -> float:
         """Return when a job that the provider has should be done: soon, if it is late."""
@@ -87,7 +88,7 @@ class Poller:
 
     def urgency(self, tracked: TrackedJob, now: float) -> float:
         """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
-        return expected_wait(tracked.watch, now, self._min_interval, self._experience.of(tracked.job.request))
+        return expected_wait(tracked.poll_state, now, self._min_interval, self._statistics.of(tracked.job.request))
 
     async def step(self, tracked: TrackedJob) -> StepResult:
         """Look at the job."""
@@ -121,6 +122,7 @@ class Poller:
         if status.state is TaskState.FAILED:
             reason, refunded = status.error_message, status.credits_refunded is not False
             _log.warning("provider failed the job", job_id=job_id, error=reason, refunded=refunded)
+            self._statistics.drop(tracked.job.request, job_id)
             failure = Reason(Failure.FAILED_AT_PROVIDER, {"reason": reason})
             return lambda: repository.fail(job_id, failure, refunded=refunded)
         if status.state is TaskState.COMPLETED:
@@ -128,22 +130,23 @@ class Poller:
             if url is None:
                 return self._odd(tracked, Failure.NO_VIDEO)
             _log.info("video is ready", job_id=job_id)
-            self._experience.learn(tracked.job.request, tracked.watch, self._clock.monotonic())
+            self._statistics.finish(tracked.job.request, job_id, tracked.poll_state, self._clock.monotonic())
             return lambda: repository.succeed(job_id, url)
         return self._still_processing(tracked, status)
 
     def _still_processing(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
         now = self._clock.monotonic()
         tracked.odd_looks, tracked.odd_since = 0, None
-        tracked.watch = tracked.watch.seen(now, status.progress)
-        self._notifier.show(JobStatus(tracked.job, tracked.watch))
-        return self._too_late(tracked) or self._next_look(tracked, now)
+        tracked.poll_state = tracked.poll_state.after_poll(now, status.progress)
+        self._notifier.show(JobStatus(tracked.job, tracked.poll_state))
+        return self._too_late(tracked) or self._next_poll(tracked, now)
 
     def _too_late(self, tracked: TrackedJob) -> StepResult | None:
-        if self._clock.monotonic() - tracked.watch.sent_at < self._job_max.total_seconds():
+        if self._clock.monotonic() - tracked.poll_state.sent_at < self._job_max.total_seconds():
             return None
         repository, job_id = self._repository, tracked.job.id
         _log.error("job took too long: it is in the moderators' hands", job_id=job_id, task_id=tracked.job.task_id)
+        self._statistics.drop(tracked.job.request, job_id)
         failure = Reason(Failure.TOO_LATE, {"hours": self._job_max / timedelta(hours=1)})
         return lambda: repository.mark_unconfirmed(job_id, failure)
 
@@ -153,6 +156,7 @@ class Poller:
         tracked.odd_since = tracked.odd_since or now
         if tracked.odd_looks >= _ODD_LOOKS and now - tracked.odd_since >= _ODD_AFTER_SECONDS:
             _log.error("job given up", job_id=job_id, task_id=tracked.job.task_id, error=failure.value)
+            self._statistics.drop(tracked.job.request, job_id)
             return lambda: repository.mark_unconfirmed(job_id, Reason(failure))
         return self._not_too_soon(now + _ODD_AFTER_SECONDS / (_ODD_LOOKS - 1))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.backoff import Backoff
 from bot.jobs.models import Job
-from bot.jobs.polling.policy import PollState
+from bot.jobs.polling import PollState
 
 PendingWrite = Callable[[], Awaitable[Job]]
 """Writes down what happened. It may be called again until the database takes it."""
@@ -27,7 +27,7 @@ class TrackedJob:
     """
 
     job: Job
-    watch: PollState
+    poll_state: PollState
     failures: int = 0
     odd_looks: int = 0
     odd_since: float | None = None

@@ -22,7 +22,7 @@ from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, DeliveryError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.polling.policy import initial_poll_state
+from bot.jobs.polling import initial_poll_state
 from bot.jobs.ports import JobNotifier, JobStatus
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.deliver import Deliverer
@@ -140,7 +140,7 @@ class Worker:
         for job in await self._repository.half_submitted():
             await self._repository.mark_unconfirmed(job.id, Reason(Failure.INTERRUPTED))
             _log.warning("job was half submitted: it is unconfirmed now", job_id=job.id)
-        self._poller.recall(await self._repository.durations())
+        self._poller.load_statistics(await self._repository.durations())
         await self._pending.recall()
         for job in await self._repository.unfinished():
             self._add(job, self._clock.monotonic())
@@ -149,7 +149,7 @@ class Worker:
             if job.awaits_delivery:
                 self._notifier.show(JobStatus(job))
             if job.state is JobState.PROCESSING:
-                self._timers.put(job.id, self._poller.resumed_look(self._tracked[job.id]))
+                self._timers.put(job.id, self._poller.resumed_poll(self._tracked[job.id]))
         _log.info("jobs recovered", jobs=len(self._tracked))
 
     def track(self, job: Job) -> None:
@@ -355,10 +355,10 @@ class Worker:
         if tracked.job.state is not JobState.PROCESSING:
             self._notifier.show(JobStatus(tracked.job))
             return self._clock.monotonic() if tracked.job.wants_work else None
-        tracked.watch = initial_poll_state(tracked.job, self._clock)
-        self._notifier.show(JobStatus(tracked.job, tracked.watch))
+        tracked.poll_state = initial_poll_state(tracked.job, self._clock)
+        self._notifier.show(JobStatus(tracked.job, tracked.poll_state))
         self._reconsider_undecided()
-        return self._poller.first_look(tracked)
+        return self._poller.first_poll(tracked)
 
     def _reconsider_undecided(self) -> None:
         """The answer to a submission told the account's balance: it may say something about other jobs."""

@@ -1,11 +1,11 @@
-"""What finished jobs teach, from the look that found them finished to the next job's looks."""
+"""Statistics of finished jobs, from the poll that found them finished to the next job's polls."""
 
 import pytest
 
 from bot.jobs.polling.duration_model import MEMORY
 from bot.jobs.polling.job_statistics import NO_STATISTICS
 from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
-from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
+from bot.jobs.polling.statistics_by_kind import Cohorts, StatisticsByKind, VideoKind
 from bot.provider.models import GenerationMode, Submission
 from tests.builders import TEXT_REQUEST, picture_request, take
 from tests.jobs.scripted import COMPLETED, MIN_INTERVAL, VIDEO, Stage
@@ -13,43 +13,80 @@ from tests.jobs.scripted import COMPLETED, MIN_INTERVAL, VIDEO, Stage
 TEXT = VideoKind.of(TEXT_REQUEST)
 
 
-def finish(experience: StatisticsByKind, unfinished_age: float, age: float) -> None:
-    watch = PollState(0.0, TYPICAL).seen(unfinished_age, None)
-    experience.learn(TEXT_REQUEST, watch, age)
+def finish(statistics: StatisticsByKind, last_poll_age: float, age: float) -> None:
+    state = PollState(0.0, TYPICAL).after_poll(last_poll_age, None)
+    statistics.finish(TEXT_REQUEST, 1, state, age)
 
 
-def test_kinds_are_told_apart_by_what_makes_jobs_slower() -> None:
+def test_kinds_differ_in_what_makes_jobs_slower() -> None:
     assert VideoKind.of(TEXT_REQUEST) == VideoKind(GenerationMode.TEXT, 5, sound=False)
     assert VideoKind.of(picture_request()) != TEXT
 
 
-def test_a_finished_job_teaches_its_own_kind_only() -> None:
-    experience = StatisticsByKind(1.0)
-    finish(experience, 70, 72)
-    assert experience.of(picture_request()) == NO_STATISTICS
-    (duration,) = experience.of(TEXT_REQUEST).durations
+def test_a_finished_job_counts_for_its_own_kind_only() -> None:
+    statistics = StatisticsByKind(1.0)
+    finish(statistics, 70, 72)
+    assert statistics.of(picture_request()) == NO_STATISTICS
+    (duration,) = statistics.of(TEXT_REQUEST).durations
     assert 70 <= duration <= 72
 
 
-def test_jobs_are_taken_to_have_ended_between_the_looks_not_at_the_last() -> None:
-    experience = StatisticsByKind(1.0)
+def test_jobs_are_taken_to_have_ended_between_the_polls_not_at_the_last() -> None:
+    statistics = StatisticsByKind(1.0)
     for _ in range(MEMORY):
-        finish(experience, 70, 80)
-    durations = experience.of(TEXT_REQUEST).durations
+        finish(statistics, 70, 80)
+    durations = statistics.of(TEXT_REQUEST).durations
     assert min(durations) < 74
     assert max(durations) > 76
     assert all(70 <= duration <= 80 for duration in durations)
 
 
 def test_memory_is_bounded_and_the_newest_comes_first() -> None:
-    experience = StatisticsByKind(1.0)
-    experience.recall({TEXT: [100.0] * 1000})
+    statistics = StatisticsByKind(1.0)
+    statistics.load({TEXT: [100.0] * 1000})
     for _ in range(MEMORY // 2):
-        finish(experience, 199.9, 200)
-    durations = experience.of(TEXT_REQUEST).durations
+        finish(statistics, 199.9, 200)
+    durations = statistics.of(TEXT_REQUEST).durations
     assert len(durations) == MEMORY
     assert durations[0] == pytest.approx(200, abs=0.2)
     assert durations[-1] == 100
+
+
+def test_jobs_that_are_sent_one_by_one_are_used_at_once() -> None:
+    cohorts = Cohorts()
+    for job_id in range(50):
+        cohorts.start(job_id)
+        assert cohorts.end(job_id, 60.0 + job_id) == [60.0 + job_id]
+
+
+def test_the_shortest_of_many_jobs_are_not_used_before_nearly_all_have_ended() -> None:
+    cohorts = Cohorts()
+    for job_id in range(20):
+        cohorts.start(job_id)
+        cohorts.start(job_id)
+    early = [cohorts.end(job_id, 60.0 + job_id) for job_id in range(17)]
+    assert early == [[]] * 17
+    assert sorted(cohorts.end(17, 77.0)) == [60.0 + job_id for job_id in range(18)]
+    # The two slowest follow one by one.
+    assert cohorts.end(18, 300.0) == [300.0]
+    assert cohorts.end(19, None) == []
+
+
+def test_a_job_without_an_end_holds_back_its_own_cohort_only() -> None:
+    cohorts = Cohorts()
+    for job_id in range(40):
+        cohorts.start(job_id)
+    for job_id in range(20, 37):
+        assert cohorts.end(job_id, 70.0) == []
+    assert cohorts.end(37, 70.0) == [70.0] * 18
+
+
+def test_failed_jobs_complete_a_cohort() -> None:
+    cohorts = Cohorts()
+    cohorts.start(1)
+    cohorts.start(2)
+    assert cohorts.end(1, 65.0) == []
+    assert cohorts.end(2, None) == [65.0]
 
 
 async def test_a_new_process_goes_by_the_jobs_in_the_database(stage: Stage) -> None:
@@ -68,15 +105,15 @@ async def test_a_new_process_goes_by_the_jobs_in_the_database(stage: Stage) -> N
     assert not stage.provider.looked
 
 
-async def test_looks_follow_a_provider_that_became_slower(stage: Stage) -> None:
+async def test_polls_follow_a_provider_that_became_slower(stage: Stage) -> None:
     """The first job of 200 seconds is awaited since second 60, the tenth is not."""
-    looks: list[int] = []
+    polls: list[int] = []
     for number in range(10):
         await stage.ask()
         await stage.pass_time(200)
         stage.provider.statuses.append(COMPLETED)
         while stage.provider.statuses:
             await stage.pass_time(1)
-        looks.append(len(stage.provider.looked) - sum(looks))
+        polls.append(len(stage.provider.looked) - sum(polls))
         assert len(stage.notifier.posts) == number + 1
-    assert looks[-1] < looks[0] / 2
+    assert polls[-1] < polls[0] / 2

@@ -160,8 +160,8 @@ async def test_a_job_that_was_polled_before_the_step_teaches_its_true_duration(s
         if stage.clock.monotonic() >= 70:
             stage.provider.statuses.append(COMPLETED)
         await stage.pass_time(1)
-    watch = stage.worker._poller._experience.of(TEXT_REQUEST)
-    assert 60 <= watch.durations[0] <= 90
+    statistics = stage.worker._poller._statistics.of(TEXT_REQUEST)
+    assert 60 <= statistics.durations[0] <= 90
 
 
 @pytest.mark.parametrize("step", [-26 * HOUR, -45.0, 26 * HOUR])
