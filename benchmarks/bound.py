@@ -1,8 +1,8 @@
 """The least lateness that any schedule can reach at a number of requests, where the distribution is known.
 
-Plain dynamic programming over looks on a fine grid, made apart from `bot.jobs.polling.inspection_schedule`
-so that each can show a mistake in the other: the same recursion, but every next poll is tried,
-and there is no shortest interval.
+Plain dynamic programming over polls on a fine grid. It is written apart from `bot.jobs.polling.inspection_schedule`, so
+that each can show a mistake in the other: the same recursion, but every next poll is tried, and there is no shortest
+interval.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ _COSTS = tuple(0.0005 * 1.7**power for power in range(17))
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What the best schedule reaches at some price of a request."""
+    """What the best schedule reaches at some cost of a request."""
 
     requests: float
     lateness_seconds: float
@@ -30,7 +30,7 @@ class Point:
 def bound(durations: Durations, requests: float) -> float:
     """Return the least mean lateness, in seconds, at so many expected requests per job.
 
-    Between two schedules it is what choosing one of them by lot for each job reaches.
+    Between two schedules it is interpolated: each job is given one of them at random.
     """
     curve = _curve(durations)
     place = min(max(1, bisect_left(curve, requests, key=lambda point: point.requests)), len(curve) - 1)
@@ -61,7 +61,7 @@ def _best(running: list[float], cost: float) -> Point:
     value, requests = [0.0] * (last + 1), [0.0] * (last + 1)
     for place in range(last - 1, -1, -1):
         share = running[place] * _STEP_SECONDS
-        # The first look may be any time away, the others a minute.
+        # The first poll may come at any age, the others at most a minute apart.
         nexts = range(place + 1, last + 1 if place == 0 else min(last, place + window) + 1)
         least, chosen = min((value[later] - areas[later] + share * later, later) for later in nexts)
         value[place] = cost * running[place] + least + areas[place] - share * place

@@ -1,4 +1,4 @@
-"""How long jobs take in the benchmarks, and what their progress says. All of it follows from seeds."""
+"""Durations and reported progress of the jobs in the benchmarks. All of it follows from seeds."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from statistics import NormalDist
 _STANDARD = NormalDist()
 
 ReportedProgress = Callable[[float], float | None]
-"""From a job's age in seconds to the progress that it shows, 0 to 1, or none."""
+"""From a job's age in seconds to the progress that it reports, 0 to 1, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ NORMAL = Durations("normal(75, 12)", (normal(75, 12),))
 LOG_NORMAL = Durations("log-normal(4.3, 0.3)", (log_normal(4.3, 0.3),))
 HEAVY_TAIL = Durations("log-normal(4.3, 0.5)", (log_normal(4.3, 0.5),))
 BIMODAL = Durations("70:30 normal(65, 4), normal(130, 10)", (normal(65, 4, 0.7), normal(130, 10, 0.3)))
+SLOWER = Durations("uniform 90 to 150, longer than estimated", (uniform(90, 150),))
 STEADY = (UNIFORM, NORMAL, LOG_NORMAL, HEAVY_TAIL, BIMODAL)
 
 SLOW_SECONDS = 150.0
@@ -106,17 +107,17 @@ def drifting(jobs: int, seed: int) -> Iterator[float]:
         yield duration * drift_factor(job)
 
 
-def _percent(duration: float, age: float, cut: Callable[[float], int]) -> float:
-    return min(99, cut(100 * age / duration)) / 100
+def _percent(duration: float, age: float, to_whole: Callable[[float], int]) -> float:
+    return min(99, to_whole(100 * age / duration)) / 100
 
 
 def linear(duration: float, _chance: float) -> ReportedProgress:
-    """Progress that tells the share of time, cut down to a whole percent."""
+    """Progress that is the share of time, rounded down to a whole percent."""
     return lambda age: _percent(duration, age, int)
 
 
 def linear_rounded(duration: float, _chance: float) -> ReportedProgress:
-    """The same, cut to the nearest percent."""
+    """The same, rounded to the nearest percent."""
     return lambda age: _percent(duration, age, round)
 
 
@@ -126,28 +127,28 @@ def absent(_duration: float, _chance: float) -> ReportedProgress:
 
 
 def standing_still(_duration: float, chance: float) -> ReportedProgress:
-    """The same figure from start to end."""
+    """The same progress from start to end."""
     return lambda _age: int(100 * chance) / 100
 
 
 def jumping(duration: float, chance: float) -> ReportedProgress:
-    """Any figure at any time."""
+    """Any progress at any time."""
     return lambda age: (int(100 * age / duration) * 37 + int(100 * chance)) % 100 / 100
 
 
 def lying(duration: float, chance: float) -> ReportedProgress:
-    """Progress that grows evenly, but towards an end at half to twice the time."""
+    """Progress that grows linearly, but towards an end at half to twice the duration."""
     return lambda age: _percent(duration * 2 ** (2 * chance - 1), age, int)
 
 
 def sometimes_lying(duration: float, chance: float) -> ReportedProgress:
-    """Linear progress of which one job in ten lies."""
+    """Linear progress, which is false for one job in ten."""
     return lying(duration, chance * 10) if chance < 0.1 else linear(duration, chance)
 
 
 PROGRESS: dict[str, Callable[[float, float], ReportedProgress]] = {
     "absent": absent,
-    "linear, cut down": linear,
+    "linear, rounded down": linear,
     "linear, rounded": linear_rounded,
     "status still": standing_still,
     "jumping": jumping,

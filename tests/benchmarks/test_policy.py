@@ -8,6 +8,7 @@ from statistics import NormalDist, fmean
 import pytest
 
 from benchmarks.bound import bound
+from benchmarks.policy import COLD_STARTS, ColdStart
 from benchmarks.pollers import Found, Poller, Reelpool, documented_loop, informed, poll_jobs
 from benchmarks.report import table, write_section
 from benchmarks.workloads import HEAVY_TAIL, NORMAL, PROGRESS, STEADY, UNIFORM, Durations, chances
@@ -17,14 +18,14 @@ LOOP_REQUESTS = 9.0
 
 
 @cache
-def watch(new_poller: Callable[[], Poller], durations: Durations, progress: str) -> list[Found]:
-    """Let three pollers that know nothing yet watch jobs of their own."""
-    seen = []
+def polled(new_poller: Callable[[], Poller], durations: Durations, progress: str) -> list[Found]:
+    """Let three pollers without statistics poll jobs of their own."""
+    found = []
     for seed in range(3):
         drawn = list(durations.drawn(JOBS, seed))
-        figures = [PROGRESS[progress](*pair) for pair in zip(drawn, chances(JOBS, seed), strict=True)]
-        seen += poll_jobs(new_poller(), drawn, figures)[WARM_UP:]
-    return seen
+        reports = [PROGRESS[progress](*pair) for pair in zip(drawn, chances(JOBS, seed), strict=True)]
+        found += poll_jobs(new_poller(), drawn, reports)[WARM_UP:]
+    return found
 
 
 def reelpool() -> Poller:
@@ -38,12 +39,12 @@ def evenly(durations: Durations, jobs: int) -> list[float]:
     return [part.shape(NormalDist().inv_cdf((job + 0.5) / count)) for part, count in parts for job in range(count)]
 
 
-def requests(seen: list[Found]) -> float:
-    return fmean(sight.requests for sight in seen)
+def requests(found: list[Found]) -> float:
+    return fmean(job.requests for job in found)
 
 
-def lateness(seen: list[Found]) -> float:
-    return fmean(sight.lateness_seconds for sight in seen)
+def lateness(found: list[Found]) -> float:
+    return fmean(job.lateness_seconds for job in found)
 
 
 def test_the_bound_is_what_theory_says_of_uniform_ends() -> None:
@@ -51,35 +52,51 @@ def test_the_bound_is_what_theory_says_of_uniform_ends() -> None:
 
 
 @pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
-def test_known_durations_are_seen_near_the_bound(durations: Durations) -> None:
+def test_known_durations_are_found_near_the_bound(durations: Durations) -> None:
     poller = informed(durations, LOOP_REQUESTS, 1.0)
-    seen = [poller.poll(duration, lambda _age: None) for duration in evenly(durations, 2000)]
-    assert requests(seen) <= 1.01 * LOOP_REQUESTS
-    assert lateness(seen) <= 1.15 * bound(durations, LOOP_REQUESTS)
+    found = [poller.poll(duration, lambda _age: None) for duration in evenly(durations, 2000)]
+    assert requests(found) <= 1.01 * LOOP_REQUESTS
+    assert lateness(found) <= 1.15 * bound(durations, LOOP_REQUESTS)
 
 
 @pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
-def test_learned_durations_are_seen_near_the_bound_at_no_more_requests(durations: Durations) -> None:
-    loop, ours = watch(documented_loop, durations, "absent"), watch(reelpool, durations, "absent")
+def test_durations_are_found_near_the_bound_at_no_more_requests(durations: Durations) -> None:
+    loop, ours = polled(documented_loop, durations, "absent"), polled(reelpool, durations, "absent")
     assert requests(ours) <= requests(loop)
     assert lateness(ours) <= 1.25 * bound(durations, requests(loop))
     assert lateness(ours) < lateness(loop)
 
 
-@pytest.mark.parametrize("progress", ["linear, cut down", "linear, rounded"])
+@pytest.mark.parametrize("progress", ["linear, rounded down", "linear, rounded"])
 @pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
 def test_honest_progress_is_made_good_use_of(durations: Durations, progress: str) -> None:
-    seen = watch(reelpool, durations, progress)
-    assert requests(seen) <= 4.3
-    assert lateness(seen) <= 0.4
+    found = polled(reelpool, durations, progress)
+    assert requests(found) <= 4.3
+    assert lateness(found) <= 0.4
 
 
 @pytest.mark.parametrize("progress", ["lying", "jumping", "status still"])
 @pytest.mark.parametrize("durations", [NORMAL, HEAVY_TAIL], ids=lambda durations: durations.name)
 def test_false_progress_does_next_to_no_harm(durations: Durations, progress: str) -> None:
-    plain, misled = (watch(reelpool, durations, each) for each in ("absent", progress))
+    plain, misled = (polled(reelpool, durations, each) for each in ("absent", progress))
     assert lateness(misled) <= 1.1 * lateness(plain)
     assert requests(misled) <= 1.1 * requests(plain)
+
+
+@pytest.mark.parametrize("start", COLD_STARTS, ids=lambda start: start.name)
+def test_a_cold_start_costs_hardly_more_than_a_warm_one(start: ColdStart) -> None:
+    plain, linear = (start.run(UNIFORM, progress) for progress in ("absent", "linear, rounded down"))
+    assert plain.requests <= 9.5
+    assert plain.mean <= 1.15
+    assert linear.requests <= 4.5
+    assert linear.mean <= 0.45
+
+
+@pytest.mark.parametrize("start", COLD_STARTS[1:], ids=lambda start: start.name)
+def test_a_cold_start_finds_out_how_progress_is_rounded(start: ColdStart) -> None:
+    rounded = start.run(UNIFORM, "linear, rounded")
+    assert rounded.requests <= 4.5
+    assert rounded.mean <= 0.45
 
 
 def test_a_section_takes_the_place_of_its_former_self(tmp_path: Path) -> None:
