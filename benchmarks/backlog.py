@@ -26,7 +26,7 @@ _PRICE = 55
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How long videos take: evenly between two numbers of seconds."""
+    """Range of the duration of videos, in seconds; uniform between the two."""
 
     low: float
     high: float
@@ -48,12 +48,12 @@ class Started:
 
 
 def plan_backlog(town: Town, in_flight: int, span: Span, now: float) -> list[Started]:
-    """Plan jobs as a steady flow would have left them: begun at an even pace, until now, and some of them done.
+    """Plan jobs as a steady flow would have left them: started at an even rate until now, some of them done.
 
     Args:
         town: where they are.
         in_flight: about how many are not done.
-        span: how long they take.
+        span: of their durations.
         now: Unix seconds.
     """
     draw = random.Random(2)  # noqa: S311 - must be repeatable
@@ -68,7 +68,14 @@ def plan_backlog(town: Town, in_flight: int, span: Span, now: float) -> list[Sta
 async def lay_backlog(
     backlog: list[Started], database: Path, local_discord: LocalDiscord, ulazai: LocalUlazAI, now: float
 ) -> int:
-    """Write a backlog everywhere; the provider must not have been started yet.
+    """Write a backlog to the database, to Discord and to the provider, which must not have been started yet.
+
+    Args:
+        backlog: from `plan_backlog`.
+        database: the file of the bot's database.
+        local_discord: gets the cards and threads.
+        ulazai: gets the tasks that are not done.
+        now: Unix seconds.
 
     Returns:
         How many jobs are in flight.
@@ -95,8 +102,8 @@ def _lay_job(started: Started, local_discord: LocalDiscord, ulazai: LocalUlazAI,
         return row
     done_at = datetime.fromtimestamp(started.ends_at, UTC)
     video = {"video_url": f"http://127.0.0.1/kling/videos/{task_id}.mp4", "state": "succeeded"}
-    told = {"result_channel_id": card_id, "result_message_id": card_id, "delivered_at": done_at}
-    return row | video | told | {"finished_at": done_at, "delivery_began_at": done_at}
+    delivery = {"result_channel_id": card_id, "result_message_id": card_id, "delivered_at": done_at}
+    return row | video | delivery | {"finished_at": done_at, "delivery_began_at": done_at}
 
 
 def _lay_card(started: Started, local_discord: LocalDiscord) -> int:

@@ -1,4 +1,4 @@
-"""Looks over SQLite's driver's shoulder: what it is asked, and how long it takes."""
+"""Records the calls of SQLite's driver: the statements, and the time that they take."""
 
 import sqlite3
 import time
@@ -26,7 +26,7 @@ class DriverLog:
     """What passed through the driver.
 
     Attributes:
-        seconds: how long its calls took, all together.
+        seconds: that all calls took together.
         statements: every statement with its values, in order; a commit is an empty one.
     """
 
@@ -34,7 +34,7 @@ class DriverLog:
     statements: list["Statement"] = field(default_factory=list)
 
     def time(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Make a call and add up how long it took."""
+        """Make a call and add its time."""
         started = time.perf_counter()
         try:
             return call(*args, **kwargs)
@@ -63,7 +63,7 @@ class _Connection(sqlite3.Connection):
     def cursor(self, factory: Callable[[sqlite3.Connection], _C]) -> _C: ...
 
     def cursor(self, factory: object = None) -> sqlite3.Cursor:
-        """Return a cursor that is watched; nobody here asks for one of another make."""
+        """Return a cursor that is recorded; no other factory is used here."""
         del factory
         cursor = super().cursor(_Cursor)
         cursor.log = self.log
@@ -75,16 +75,16 @@ class _Connection(sqlite3.Connection):
 
 
 @contextmanager
-def watched_driver() -> Iterator[DriverLog]:
-    """Watch every connection that is made until the end of the block."""
+def recorded_driver() -> Iterator[DriverLog]:
+    """Record every connection that is made until the end of the block."""
     log = DriverLog()
-    connection_type = type("_WatchedConnection", (_Connection,), {"log": log})
+    connection_type = type("_RecordedConnection", (_Connection,), {"log": log})
     with mock.patch("sqlite3.connect", partial(sqlite3.connect, factory=connection_type)):
         yield log
 
 
 def replay(connection: sqlite3.Connection, statements: list["Statement"]) -> None:
-    """Do the same again, in a loop and nothing else."""
+    """Run recorded statements again, in a plain loop."""
     for sql, parameters in statements:
         if sql:
             connection.execute(sql, parameters).fetchall()

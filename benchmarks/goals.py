@@ -1,16 +1,16 @@
-"""Rows that hold what was measured against a goal."""
+"""Rows that compare a measurement with its goal."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is wanted of a figure.
+    """Goal of a measured value.
 
     Attributes:
-        name: of the figure, with its unit.
-        at_most: what it should not exceed; None where there is no goal.
-        digits: how many are shown after the point.
+        name: of the value, with its unit.
+        at_most: upper limit; None where there is no goal.
+        digits: decimals that are shown.
     """
 
     name: str
@@ -18,11 +18,17 @@ class Goal:
     digits: int
 
     def show(self, value: float | None) -> str:
-        """Return a value of this figure for a table."""
+        """Format a value for a table."""
         return "" if value is None else f"{value:,.{self.digits}f}"
 
 
 def goal_row(goal: Goal, measured: float, other: float | None = None) -> list[str]:
-    """Return a table's row: name, goal, what was measured, its ratio to the goal, and what it is elsewhere."""
+    """Return a row of a table: name, goal, measurement, its ratio to the goal, and the other measurement.
+
+    Args:
+        goal: of the value.
+        measured: the value.
+        other: the value that it is compared with, such as another bot's.
+    """
     ratio = f"{measured / goal.at_most:.2f}" if goal.at_most else ""
     return [goal.name, goal.show(goal.at_most), goal.show(measured), ratio, goal.show(other)]

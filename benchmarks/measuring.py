@@ -11,7 +11,7 @@ from benchmarks.stage import Snapshot, Stage
 from sandbox.ulazai.values import TaskState
 
 _GRACE_SECONDS = 20.0
-_BETWEEN_LOOKS_SECONDS = 0.25
+_CHECK_INTERVAL_SECONDS = 0.25
 _SAMPLE_SECONDS = 1.0
 
 
@@ -22,10 +22,10 @@ class Window:
     Attributes:
         begin: the counters at the first.
         end: the counters at the second.
-        in_flight: how many videos were in the making, on average.
+        in_flight: mean number of videos in flight.
         posted: how many were posted.
         lateness: for each that was done in the window, the seconds until it was posted.
-        missing: how many of these were still not posted when the wait was given up; their lateness is until then.
+        missing: how many of these were still not posted after a grace period; their lateness counts until then.
         answers: the seconds to the first answer, for each command in the window.
         unanswered: how many of these were not answered in time.
         resident_bytes: the most memory that the bot's process had.
@@ -43,7 +43,7 @@ class Window:
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """Length of the window."""
         return self.end.at - self.begin.at
 
     @property
@@ -78,7 +78,7 @@ class Window:
 
     @property
     def api_calls(self) -> int:
-        """Those of them that are not for a video's file."""
+        """The requests to UlazAI's API, without those for files."""
         return sum(count for call, count in self.to_provider.items() if call[1].startswith("/kling26/"))
 
     @property
@@ -110,12 +110,18 @@ class Window:
 
     @property
     def mean_lateness(self) -> float:
-        """Return the mean of these."""
+        """Mean of the seconds from a video's end to its post."""
         return statistics.fmean(self.lateness) if self.lateness else float("nan")
 
 
 async def measure(stage: Stage, meter: ProcessMeter, seconds: float) -> Window:
-    """Measure for so many seconds, and then wait a little for the posts of what was done in them."""
+    """Measure for some seconds, then wait a little for the posts of the videos that were done in them.
+
+    Args:
+        stage: with the bot running.
+        meter: of the bot's process.
+        seconds: how long to measure.
+    """
     begin, samples, peak = stage.snapshot(meter), [], 0
     while (left := begin.at + seconds - time.time()) > 0:
         await asyncio.sleep(min(left, _SAMPLE_SECONDS))
@@ -127,16 +133,16 @@ async def measure(stage: Stage, meter: ProcessMeter, seconds: float) -> Window:
 
 
 def in_flight(stage: Stage) -> int:
-    """Return how many videos are in the making."""
+    """Return how many videos are in flight."""
     return sum(task.state is TaskState.PROCESSING for task in stage.ulazai.tasks.values())
 
 
 async def _settle(stage: Stage, begin: float, end: float) -> None:
-    """Wait until what belongs to the window is posted and answered, as far as it is in some time."""
-    for _ in range(round(_GRACE_SECONDS / _BETWEEN_LOOKS_SECONDS)):
+    """Wait until all videos and commands of the window are posted and answered, at most for the grace period."""
+    for _ in range(round(_GRACE_SECONDS / _CHECK_INTERVAL_SECONDS)):
         if not _is_unsettled(stage, begin, end):
             return
-        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+        await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
 
 
 def _is_unsettled(stage: Stage, begin: float, end: float) -> bool:
@@ -153,7 +159,7 @@ def _asked(stage: Stage, begin: float, end: float) -> set[int]:
     return {command for command, at in stage.town.asked_at.items() if begin <= at < end}
 
 
-def _window(stage: Stage, begin: Snapshot, end: Snapshot, flying: float, resident_bytes: int) -> Window:
+def _window(stage: Stage, begin: Snapshot, end: Snapshot, mean_in_flight: float, resident_bytes: int) -> Window:
     posted_at, now = stage.witness.posted_at, time.time()
     ended = _ended(stage, begin.at, end.at)
     asked = _asked(stage, begin.at, end.at)
@@ -161,7 +167,7 @@ def _window(stage: Stage, begin: Snapshot, end: Snapshot, flying: float, residen
     return Window(
         begin=begin,
         end=end,
-        in_flight=flying,
+        in_flight=mean_in_flight,
         posted=sum(begin.at <= at < end.at for at in posted_at.values()),
         lateness=[posted_at.get(task_id, now) - ends_at for task_id, ends_at in ended.items()],
         missing=sum(task_id not in posted_at for task_id in ended),

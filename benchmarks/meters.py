@@ -1,4 +1,4 @@
-"""What is read of a process and its servers from outside: nothing of the bot is changed to be measured."""
+"""Measures a process and its servers from outside; the bot is not changed for it."""
 
 import os
 import struct
@@ -25,7 +25,7 @@ Call = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class ProcessMeter:
-    """Reads what a process uses. Source: Linux's proc(5)."""
+    """Reads the resources that a process uses. Source: Linux's proc(5)."""
 
     process_id: int
 

@@ -1,6 +1,6 @@
-"""A bot as it is usually written, for comparison: one task per job that sleeps ten seconds between two looks.
+"""A bot as it is usually written, for comparison: one task per job that sleeps ten seconds between two polls.
 
-Each look edits the answer. Nothing is kept: what is in flight when it stops is lost.
+Each poll edits the answer. Nothing is kept: what is in flight when it stops is lost.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class PlainBot(discord.Client):
 
 
 async def video(interaction: discord.Interaction[PlainBot], prompt: str) -> None:
-    """Answer, start the video, and look every ten seconds until it is there."""
+    """Answer, start the video, and poll every ten seconds until it is there."""
     bot = interaction.client
     await interaction.response.defer(thinking=True)
     body = {"prompt": prompt, "generationMode": "text_to_video", "prompt_directory_optin": False}
@@ -59,7 +59,7 @@ async def video(interaction: discord.Interaction[PlainBot], prompt: str) -> None
     while status.get("status") != "completed":
         await asyncio.sleep(_LOOP_SECONDS)
         status = await bot.ask_provider("GET", f"/kling26/api/status/{task_id}/")
-        text = status.get("video_url") or f"In the making: {status.get('progress', 0)} %"
+        text = status.get("video_url") or f"Generating: {status.get('progress', 0)} %"
         await interaction.edit_original_response(content=text)
 
 

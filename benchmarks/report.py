@@ -9,11 +9,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 PERFORMANCE = Path(__file__).parent.parent / "docs" / "performance.md"
-_HEADING = "# What it does, measured\n\nEach section is written by the command that it names.\n"
+_HEADING = "# Performance, measured\n\nEach section is written by the command that it names.\n"
 
 
 def write_section(name: str, text: str, path: Path = PERFORMANCE) -> None:
-    """Put `text` in the place of what the section `name` says so far, or at the end."""
+    """Replace the section `name` of a document, or append it.
+
+    Args:
+        name: of the section's markers.
+        text: its new content.
+        path: of the document.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     section = f"{begin}\n{text.strip()}\n{end}"
     before = path.read_text(encoding="utf-8") if path.exists() else _HEADING

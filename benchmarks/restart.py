@@ -1,4 +1,4 @@
-"""`python -m benchmarks.restart`: how soon the bot watches ten thousand open jobs again after it was away.
+"""`python -m benchmarks.restart`: how soon after a restart the bot polls ten thousand open jobs again.
 
 The jobs are in its database and at the provider when its process is started; some are done by then.
 """
@@ -23,7 +23,7 @@ from benchmarks.stage import Stage, open_stage, running_bot
 _SECTION = "benchmarks.restart"
 _RECOVERED = "jobs recovered"
 _LONGEST_SECONDS = 120.0
-_BETWEEN_LOOKS_SECONDS = 0.1
+_CHECK_INTERVAL_SECONDS = 0.1
 _STATUS = re.compile(r"/kling26/api/status/([0-9a-f-]+)/")
 
 _TEXT = """
@@ -32,9 +32,9 @@ _TEXT = """
 `python -m benchmarks.restart`. {circumstances}
 
 Videos take 10 to 14 minutes; the ages of those in flight are spread evenly, and {overdue} of them were done while the
-bot was away. The bot has "recovered" when it has read its database and knows for each job when to look. All are
-watched when it has also looked at every job that was done by then. Seconds are from the start of its process. What
-progress was seen before is not kept, so the first videos that are done after it are seen later than is usual.
+bot was away. The bot has "recovered" when it has read its database and scheduled a poll for each job. It has "caught
+up" when it has also polled every job that was done by then. Seconds are from the start of its process. Progress samples
+are not stored, so the first videos that are done after a restart are found later than usual.
 
 {table}
 """
@@ -42,18 +42,18 @@ progress was seen before is not kept, so the first videos that are done after it
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """What came of it; seconds are from the process's start.
+    """Result of a restart; seconds are from the process's start.
 
     Attributes:
         jobs: how many were in flight.
         overdue: how many of them were done when the bot had recovered.
         recovered_seconds: until the bot had read all of them.
         online_seconds: until it was connected to Discord.
-        watched_seconds: until it had also looked at those that were done.
+        caught_up_seconds: until it had also polled those that were done.
         posted_seconds: until these were posted.
-        looks: requests to the provider until all were watched.
+        polls: requests to the provider until it had caught up.
         counted: requests to Discord until then that count towards the bot's limit.
-        submissions: requests to make a video, though nobody asked for one.
+        submissions: requests to make a video, which nobody asked for.
         posted_twice: posts of a video that was posted before.
         lateness: for each video that was done in the time after that, the seconds until it was posted.
     """
@@ -62,9 +62,9 @@ class Restart:
     overdue: int
     recovered_seconds: float
     online_seconds: float
-    watched_seconds: float
+    caught_up_seconds: float
     posted_seconds: float
-    looks: int
+    polls: int
     counted: int
     submissions: int = 0
     posted_twice: int = 0
@@ -72,37 +72,37 @@ class Restart:
 
 
 async def run_restart(in_flight: int, observed_seconds: float) -> Restart:
-    """Start a bot on a database with so many open jobs, and watch it for some seconds longer than it needs.
+    """Start a bot on a database with so many open jobs, and measure until some seconds after it has caught up.
 
     Raises:
-        RuntimeError: it did not start, or ended by itself.
-        TimeoutError: it did not look at all jobs that were done, or did not post them.
+        RuntimeError: the bot did not start, or ended by itself.
+        TimeoutError: it did not poll all jobs that were done, or did not post them.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         async with open_stage(Path(folder), LONG, in_flight=in_flight, backlog=True) as stage:
             started_at = time.time()
             async with running_bot(stage):
                 online_at = time.time()
-                restart = await _watch(stage, started_at, online_at)
+                restart = await _measure(stage, started_at, online_at)
                 await asyncio.sleep(observed_seconds)
                 return await _judge(stage, restart, started_at)
 
 
-async def _watch(stage: Stage, started_at: float, online_at: float) -> Restart:
+async def _measure(stage: Stage, started_at: float, online_at: float) -> Restart:
     recovered_at = _recovered_at(stage)
     overdue = _ended(stage, 0.0, recovered_at)
-    looked_at = await _all_in(overdue, lambda: _first_looks(stage))
-    watched_at = max([recovered_at, *looked_at])
+    polled_at = await _all_in(overdue, lambda: _first_polls(stage))
+    caught_up_at = max([recovered_at, *polled_at])
     posted_at = max([recovered_at, *await _all_in(overdue, lambda: stage.witness.posted_at)])
     return Restart(
         jobs=stage.in_flight,
         overdue=len(overdue),
         recovered_seconds=recovered_at - started_at,
         online_seconds=online_at - started_at,
-        watched_seconds=watched_at - started_at,
+        caught_up_seconds=caught_up_at - started_at,
         posted_seconds=posted_at - started_at,
-        looks=sum(call.at <= watched_at for call in stage.to_provider.passed),
-        counted=sum(call.at <= watched_at and is_counted(call.path) for call in stage.to_discord.passed),
+        polls=sum(call.at <= caught_up_at for call in stage.to_provider.passed),
+        counted=sum(call.at <= caught_up_at and is_counted(call.path) for call in stage.to_discord.passed),
     )
 
 
@@ -128,7 +128,7 @@ def _ended(stage: Stage, begin: float, end: float) -> list[str]:
     return [task_id for task_id, task in stage.ulazai.tasks.items() if begin <= task.ends_at < end]
 
 
-def _first_looks(stage: Stage) -> dict[str, float]:
+def _first_polls(stage: Stage) -> dict[str, float]:
     found: dict[str, float] = {}
     for call in stage.to_provider.passed:
         if task_id := _STATUS.fullmatch(call.path):
@@ -136,13 +136,13 @@ def _first_looks(stage: Stage) -> dict[str, float]:
     return found
 
 
-async def _all_in(task_ids: list[str], seen: Callable[[], Mapping[str, float]]) -> list[float]:
-    """Wait until all tasks were seen, and return when each was."""
-    for _ in range(round(_LONGEST_SECONDS / _BETWEEN_LOOKS_SECONDS)):
-        found = seen()
+async def _all_in(task_ids: list[str], found_at: Callable[[], Mapping[str, float]]) -> list[float]:
+    """Wait until all tasks are found, and return when each was."""
+    for _ in range(round(_LONGEST_SECONDS / _CHECK_INTERVAL_SECONDS)):
+        found = found_at()
         if found.keys() >= set(task_ids):
             return [found[task_id] for task_id in task_ids]
-        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+        await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
     raise TimeoutError
 
 
@@ -152,10 +152,10 @@ def section(restart: Restart) -> str:
         goal_row(Goal(name, most, digits), value)
         for name, most, digits, value in (
             ("recovered, s", None, 1, restart.recovered_seconds),
-            ("all watched, s", 3, 1, restart.watched_seconds),
+            ("caught up, s", 3, 1, restart.caught_up_seconds),
             ("connected to Discord, s", None, 1, restart.online_seconds),
-            ("all that were done meanwhile posted, s", None, 1, restart.posted_seconds),
-            ("requests to UlazAI until all were watched", None, 0, restart.looks),
+            ("all videos done meanwhile posted, s", None, 1, restart.posted_seconds),
+            ("requests to UlazAI until then", None, 0, restart.polls),
             ("counted requests to Discord until then", None, 0, restart.counted),
             ("submissions repeated", 0, 0, restart.submissions),
             ("videos posted twice", 0, 0, restart.posted_twice),

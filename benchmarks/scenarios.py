@@ -1,4 +1,4 @@
-"""The loads under which a bot is measured."""
+"""Loads under which a bot is measured."""
 
 import asyncio
 import tempfile
@@ -19,11 +19,11 @@ _WITHOUT_END = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a bot is put under.
+    """A load on a bot.
 
     Attributes:
         per_second: how many commands are used in a second.
-        span: how long videos take.
+        span: of the durations of videos.
         warm_up_seconds: before it is measured.
         measured_seconds: for how long.
         backlog: whether as many jobs as such a flow keeps in flight are there from the start.
@@ -54,10 +54,10 @@ class Outcome:
 
 
 async def run_load(load: Load, module: str = "bot") -> Outcome:
-    """Put a bot under a load, from its start to its end.
+    """Start a bot, put it under a load, and stop it.
 
     Raises:
-        RuntimeError: it did not start, or ended by itself.
+        RuntimeError: the bot did not start, or ended by itself.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         async with (

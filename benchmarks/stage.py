@@ -52,7 +52,7 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Stage:
-    """The servers and what is known of them.
+    """Both servers, the members, and what is recorded of the bot.
 
     Attributes:
         in_flight: how many jobs there were before the bot started.
@@ -76,7 +76,7 @@ class Stage:
 
     @property
     def log(self) -> Path:
-        """What the bot's process said."""
+        """The log of the bot's process."""
         return self.folder / "bot.log"
 
     def said(self) -> Iterator[dict[str, Any]]:
@@ -100,17 +100,17 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(folder: Path, span: Span, *, in_flight: int, backlog: bool = False) -> AsyncIterator[Stage]:
-    """Start both servers.
+    """Start both servers, without the bot.
 
     Args:
         folder: for the bot's database and log.
-        span: how long videos take.
+        span: of the durations of videos.
         in_flight: for how many jobs at once there are members.
         backlog: whether so many jobs are in flight already.
     """
     draw = random.Random(3)  # noqa: S311 - must be repeatable
     local_discord = LocalDiscord()
-    # The provider says "60-90 seconds" at speed 1, and as much more as videos take longer.
+    # The provider's estimate is "60-90 seconds" at speed 1, and scales with the speed.
     speed = sum(TYPICAL_SECONDS) / 2 / span.mean
     ulazai = LocalUlazAI(
         speed=speed,
@@ -141,7 +141,7 @@ async def running_bot(stage: Stage, module: str = "bot") -> AsyncIterator[Proces
     """Run a bot as a process until the end of the block; it is ready when this yields.
 
     Raises:
-        RuntimeError: it ended by itself, or did not come.
+        RuntimeError: the bot ended by itself, or did not start.
     """
     process = await start_bot(stage, module)
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.driver import DriverLog, Statement, replay, watched_driver
+from benchmarks.driver import DriverLog, Statement, recorded_driver, replay
 from benchmarks.meters import quantile
 from benchmarks.report import circumstances, table, write_section
 from bot.clock import SystemClock
@@ -29,11 +29,13 @@ from bot.storage.database import Database
 _SECTION = "benchmarks.submission"
 _CONCURRENCIES = (1, 10, 100)
 _MEMBERS = 2000
-_TERMS = PoolSettings(Limits(active_jobs=10**6, window_credits=10**9, window_hours=24), starting_credits=10_000_000)
+_POOL_SETTINGS = PoolSettings(
+    Limits(active_jobs=10**6, window_credits=10**9, window_hours=24), starting_credits=10_000_000
+)
 _REQUEST = GenerationRequest(GenerationMode.TEXT, "a lighthouse at dusk", aspect_ratio="16:9")
 
 _TEXT = """
-## Taking a request
+## Accepting a request
 
 `python -m benchmarks.submission`. {circumstances}
 
@@ -47,15 +49,15 @@ own driver and nothing else.
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of some commands at once.
+class Accepted:
+    """Result of some commands at one concurrency.
 
     Attributes:
-        concurrency: how many were under way at a time.
-        seconds: how long all took.
-        each_seconds: how long each took.
-        cpu_seconds: the processor time of all.
-        driver_seconds: what of the time was inside SQLite's driver.
+        concurrency: how many were in progress at a time.
+        seconds: for all of them.
+        each_seconds: for each of them.
+        cpu_seconds: processor time of all.
+        driver_seconds: of the time, inside SQLite's driver.
     """
 
     concurrency: int
@@ -74,31 +76,31 @@ class Taken:
 class Submission:
     """All results; `loop_seconds` is of the plain loop with the statements of the first concurrency."""
 
-    taken: list[Taken]
+    accepted: list[Accepted]
     loop_seconds: float
     loop_commands: int
 
 
 async def run_submission(commands: int, concurrencies: Sequence[int] = _CONCURRENCIES) -> Submission:
-    """Take so many commands at each concurrency, each on a file of its own."""
-    results: list[Taken] = []
+    """Submit so many commands at each concurrency, each on a file of its own."""
+    results: list[Accepted] = []
     statements: list[Statement] = []
     for concurrency in concurrencies:
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, watched_driver() as log:
-            results.append(await _take(Path(folder) / "jobs.db", commands, concurrency, log))
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, recorded_driver() as log:
+            results.append(await _submit(Path(folder) / "jobs.db", commands, concurrency, log))
         statements = statements or log.statements
     return Submission(results, await _loop(statements), commands)
 
 
-async def _take(path: Path, commands: int, concurrency: int, log: DriverLog) -> Taken:
+async def _submit(path: Path, commands: int, concurrency: int, log: DriverLog) -> Accepted:
     async with Database.open(_url(path)) as database:
-        service = JobService(JobRepository(database, SystemClock()), _TERMS)
-        await service.submit(_asker(0), _REQUEST)  # opens the connections, and fills the caches
+        service = JobService(JobRepository(database, SystemClock()), _POOL_SETTINGS)
+        await service.submit(_requester(0), _REQUEST)  # opens the connections, and fills the caches
         log.statements.clear()
         numbers, each = iter(range(1, commands + 1)), list[float]()
         cpu, driver, started = time.process_time(), log.seconds, time.perf_counter()
         await asyncio.gather(*(_work(service, numbers, each) for _ in range(concurrency)))
-        return Taken(
+        return Accepted(
             concurrency,
             seconds=time.perf_counter() - started,
             each_seconds=each,
@@ -110,22 +112,22 @@ async def _take(path: Path, commands: int, concurrency: int, log: DriverLog) -> 
 async def _work(service: JobService, numbers: Iterator[int], each: list[float]) -> None:
     for number in numbers:
         started = time.perf_counter()
-        await service.submit(_asker(number), _REQUEST)
+        await service.submit(_requester(number), _REQUEST)
         each.append(time.perf_counter() - started)
 
 
-def _asker(number: int) -> Requester:
+def _requester(number: int) -> Requester:
     member = number % _MEMBERS
     return Requester(interaction_id=number + 1, guild_id=member % 50 + 1, channel_id=1, member_id=member + 1)
 
 
 async def _loop(statements: list[Statement]) -> float:
-    """Do the statements again on a new file, with the settings that the bot has, and return the seconds."""
+    """Run the statements again on a new file, with the bot's settings of SQLite, and return the seconds."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         path = Path(folder) / "jobs.db"
         async with Database.open(_url(path)) as database:
-            # The first command was taken before the statements were noted.
-            await JobService(JobRepository(database, SystemClock()), _TERMS).submit(_asker(0), _REQUEST)
+            # The first command was accepted before the statements were recorded.
+            await JobService(JobRepository(database, SystemClock()), _POOL_SETTINGS).submit(_requester(0), _REQUEST)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 connection.execute(f"PRAGMA {pragma}")
@@ -146,18 +148,18 @@ def section(result: Submission) -> str:
         circumstances=circumstances("SQLAlchemy", "aiosqlite"),
         commands=result.loop_commands,
         members=_MEMBERS,
-        table=table(head, itertools.chain(map(_row, result.taken), [plain])),
+        table=table(head, itertools.chain(map(_row, result.accepted), [plain])),
     )
 
 
-def _row(taken: Taken) -> list[str]:
+def _row(accepted: Accepted) -> list[str]:
     return [
-        str(taken.concurrency),
-        f"{taken.per_second:,.0f}",
-        f"{quantile(taken.each_seconds, 0.5) * 1000:.1f}",
-        f"{quantile(taken.each_seconds, 0.99) * 1000:.1f}",
-        f"{taken.cpu_seconds / len(taken.each_seconds) * 1000:.2f}",
-        f"{taken.driver_seconds / taken.seconds * 100:.0f} %",
+        str(accepted.concurrency),
+        f"{accepted.per_second:,.0f}",
+        f"{quantile(accepted.each_seconds, 0.5) * 1000:.1f}",
+        f"{quantile(accepted.each_seconds, 0.99) * 1000:.1f}",
+        f"{accepted.cpu_seconds / len(accepted.each_seconds) * 1000:.2f}",
+        f"{accepted.driver_seconds / accepted.seconds * 100:.0f} %",
     ]
 
 
@@ -165,7 +167,7 @@ def _row(taken: Taken) -> list[str]:
 @click.option("--commands", default=2000, show_default=True, help="At each concurrency.")
 @click.option("--write/--no-write", default=True, help="Write to docs/performance.md.")
 def main(commands: int, write: bool) -> None:
-    """Measure how fast commands are taken."""
+    """Measure how fast commands are accepted."""
     text = section(asyncio.run(run_submission(commands)))
     click.echo(text)
     if write:

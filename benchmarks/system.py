@@ -28,7 +28,7 @@ _STEADY_TEXT = """
 Videos take 60 to 90 seconds, so some {in_flight:.0f} were in flight; measured for {seconds:.0f} seconds after a
 warm-up. Lateness is the time from a video's end at UlazAI to its post at Discord. "Counted" are the requests to
 Discord that count towards the 50 per second that a bot has. Then {burst} more commands came within four seconds. The
-plain bot ({plain_rate:g} videos a second) has a task for each job, which sleeps ten seconds between two looks and
+plain bot ({plain_rate:g} videos a second) has a task for each job, which sleeps ten seconds between two polls and
 edits its answer after each; it posts no file and keeps nothing, so a restart loses its jobs. {neighbours}
 
 {table}
@@ -42,8 +42,8 @@ _LONG_TEXT = """
 `python -m benchmarks.system --part long`. {circumstances}
 
 Videos take 10 to 14 minutes. The jobs in flight were in the database and at the provider before the bot started, with
-ages spread evenly, and as many were asked for as were done. Measured for {seconds:.0f} seconds, from a minute after
-the start on. {neighbours}
+ages spread evenly, and new ones were requested at the rate at which they were done. Measured for {seconds:.0f}
+seconds, beginning a minute after the start. {neighbours}
 
 {table}
 

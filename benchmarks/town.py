@@ -36,14 +36,14 @@ class Town:
 
     places: list[Place]
     asked_at: dict[int, float] = field(default_factory=dict)
-    _turns: "itertools.cycle[Place]" = field(init=False)
+    _next_places: "itertools.cycle[Place]" = field(init=False)
 
     def __post_init__(self) -> None:
-        self._turns = itertools.cycle(self.places)
+        self._next_places = itertools.cycle(self.places)
 
     def next_place(self) -> Place:
-        """Return the member whose turn it is."""
-        return next(self._turns)
+        """Return the next member, one after the other."""
+        return next(self._next_places)
 
     async def ask(self) -> None:
         """Let the next member use `/video`."""
@@ -53,7 +53,7 @@ class Town:
         self.asked_at[record.id] = time.time()
 
     async def ask_steadily(self, count: int, per_second: float) -> None:
-        """Let members ask at an even pace, whether the bot keeps up or not."""
+        """Let members ask at an even rate, whether the bot keeps up or not."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         for number in range(count):

@@ -1,4 +1,4 @@
-"""Sees at the local Discord when commands are answered and when videos are posted."""
+"""Records at the local Discord when commands are answered and when videos are posted."""
 
 import re
 from dataclasses import dataclass, field
@@ -26,10 +26,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Witness:
-    """What was seen.
+    """Recorded posts and answers.
 
     Attributes:
-        posted_at: Unix seconds at which the link to a task's video was first to be read, by task id.
+        posted_at: Unix seconds of the first post with a task's video link, by task id.
         answers: to commands, by the interaction's id.
         posted_twice: how many posts had a link that was posted before.
     """

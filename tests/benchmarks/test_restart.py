@@ -8,8 +8,8 @@ async def test_every_job_is_watched_and_none_is_sent_again() -> None:
 
     assert 250 < restart.jobs < 350
     assert restart.overdue + len(restart.lateness) > 0
-    assert restart.recovered_seconds <= restart.watched_seconds <= restart.posted_seconds
-    assert restart.looks >= restart.overdue
+    assert restart.recovered_seconds <= restart.caught_up_seconds <= restart.posted_seconds
+    assert restart.polls >= restart.overdue
     assert restart.submissions == 0
     assert restart.posted_twice == 0
     assert "| submissions repeated | 0 | 0 |" in section(restart)

@@ -5,23 +5,23 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from benchmarks.driver import watched_driver
+from benchmarks.driver import recorded_driver
 from benchmarks.submission import run_submission, section
 from bot.storage.database import Database
 
 
-async def test_every_command_is_taken_at_every_concurrency() -> None:
+async def test_every_command_is_accepted_at_every_concurrency() -> None:
     result = await run_submission(20, (1, 5))
 
-    assert [taken.concurrency for taken in result.taken] == [1, 5]
-    assert all(len(taken.each_seconds) == 20 for taken in result.taken)
-    assert all(taken.driver_seconds > 0 for taken in result.taken)
+    assert [accepted.concurrency for accepted in result.accepted] == [1, 5]
+    assert all(len(accepted.each_seconds) == 20 for accepted in result.accepted)
+    assert all(accepted.driver_seconds > 0 for accepted in result.accepted)
     assert result.loop_seconds > 0
     assert "| plain loop |" in section(result)
 
 
 def test_the_driver_is_watched_only_for_a_while() -> None:
-    with watched_driver() as log:
+    with recorded_driver() as log:
         connection = sqlite3.connect(":memory:")
         connection.cursor().execute("SELECT 1").fetchall()
         connection.commit()
@@ -33,7 +33,7 @@ def test_the_driver_is_watched_only_for_a_while() -> None:
 
 
 async def test_what_the_bots_own_driver_does_is_seen(tmp_path: Path) -> None:
-    with watched_driver() as log:
+    with recorded_driver() as log:
         async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
             log.statements.clear()
             async with database.transaction() as connection:

@@ -1,20 +1,20 @@
-"""Whose turn it is when the provider takes fewer jobs than are asked for. Pure.
+"""Fair queue: which job is submitted next while the provider takes fewer than are queued. Pure.
 
-The next turn goes
+The next slot goes
 
-1. to the server with the fewest jobs at the provider, among equals to the one that was served least recently;
-2. within it, to a job that a moderator moved to the front: the newest move first, for "to the front" is before
-   everything that is there already;
-3. else to a member with nothing at the provider before one with something, so that one member's twenty jobs never
-   keep another's first waiting behind them;
-4. then to the member who used the fewest credits in the window, that is for jobs that were sent;
+1. to the server with the fewest jobs in flight, among equals to the one that was served least recently;
+2. within it, to a job that a moderator moved to the front, the newest move first: "to the front" means before all that
+   were moved earlier;
+3. else to a member with no job in flight before one with any, so that nobody's first job waits behind another member's
+   twentieth;
+4. then to the member who used the fewest credits in the window, for submitted jobs;
 5. then to the oldest job.
 
-Nobody starves: each turn raises the counts and credits of who gets it, so that it comes round to everybody who waits.
-Newcomers with fewer credits used pass; but credits leave the window, and who has none in it is passed by nobody.
+Nobody starves: each slot raises the counts and the used credits of the member who gets it. Members with fewer credits
+used overtake, but credits leave the window, and nobody overtakes a member with none in it.
 
-An unconfirmed job is not at the provider: nobody knows whether it is, and it may stay with the moderators for days,
-in which its place would stand empty.
+An unconfirmed job is not counted as in flight: nobody knows whether it is, and it may wait for the moderators for days,
+during which its slot would stay empty.
 """
 
 import heapq
@@ -34,11 +34,11 @@ Member = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that waits for its turn, or has had it and is at the provider.
+    """A job in the queue or in flight.
 
     Attributes:
-        credits: what it costs.
-        moved_at: when a moderator moved it to the front of its server's line.
+        credits: its price.
+        moved_at: when a moderator moved it to the front of its server's queue.
     """
 
     job_id: int
@@ -50,54 +50,54 @@ class QueuedJob:
 
 @dataclass(slots=True)
 class _Member:
-    """A member with jobs that wait or are at the provider."""
+    """A member with jobs in the queue or in flight."""
 
-    at_provider: int = 0
+    in_flight: int = 0
     used: int = 0
     is_known: bool = False
     waiting: PriorityMap[int] = field(default_factory=PriorityMap)
 
     @property
-    def rank(self) -> tuple[bool, int, int]:
-        return self.at_provider > 0, self.used, self.waiting.first()
+    def priority(self) -> tuple[bool, int, int]:
+        return self.in_flight > 0, self.used, self.waiting.first()
 
 
 @dataclass(slots=True)
 class _Guild:
-    at_provider: int = 0
+    in_flight: int = 0
     served_at: datetime = _NEVER
     members: defaultdict[int, _Member] = field(default_factory=lambda: defaultdict(_Member))
     moved: PriorityMap[float] = field(default_factory=PriorityMap)
-    ranking: PriorityMap[tuple[bool, int, int]] = field(default_factory=PriorityMap)
+    priorities: PriorityMap[tuple[bool, int, int]] = field(default_factory=PriorityMap)
 
     @property
     def next_job_id(self) -> int:
         if self.moved:
             return self.moved.first()
-        return self.members[self.ranking.first()].waiting.first()
+        return self.members[self.priorities.first()].waiting.first()
 
 
 @dataclass(frozen=True, slots=True)
 class _InFlight:
-    """A job at the provider, and when its server was served with it and before it."""
+    """A job in flight; when its server was served with it, and before it."""
 
-    turn: QueuedJob
+    job: QueuedJob
     served_at: datetime
     served_before: datetime
 
 
 class FairQueue:
-    """The jobs that wait, those that are at the provider, and whose turn is next.
+    """The queued jobs, those in flight, and which one is next.
 
-    A turn costs O(log n), however many wait; the whole order costs a sort.
+    Taking one job costs O(log n), listing all of them in order a sort.
     """
 
     def __init__(self) -> None:
         self._guilds: defaultdict[int, _Guild] = defaultdict(_Guild)
-        self._ranking: PriorityMap[tuple[int, datetime]] = PriorityMap()
+        self._priorities: PriorityMap[tuple[int, datetime]] = PriorityMap()
         self._waiting: dict[int, QueuedJob] = {}
-        self._taken: dict[int, _InFlight] = {}
-        self._unknown: set[Member] = set()
+        self._in_flight: dict[int, _InFlight] = {}
+        self._unknown_members: set[Member] = set()
         self._served_at = _NEVER
 
     def __len__(self) -> int:
@@ -107,190 +107,197 @@ class FairQueue:
         return job_id in self._waiting
 
     @property
-    def at_provider(self) -> Sequence[int]:
-        """The jobs that are at the provider."""
-        return list(self._taken)
+    def in_flight(self) -> Sequence[int]:
+        """Ids of the jobs in flight."""
+        return list(self._in_flight)
 
     @property
-    def taken(self) -> int:
-        """How many jobs are at the provider."""
-        return len(self._taken)
+    def in_flight_count(self) -> int:
+        """How many jobs are in flight."""
+        return len(self._in_flight)
 
     @property
-    def unknown(self) -> set[Member]:
-        """Members who wait beside others of their server, and of whom it is not known what they used."""
-        return {member for member in self._unknown if len(self._guilds[member[0]].ranking) > 1}
+    def unknown_members(self) -> set[Member]:
+        """Members who compete with others of their server, and whose used credits are not known."""
+        return {member for member in self._unknown_members if len(self._guilds[member[0]].priorities) > 1}
 
     @property
-    def rivals(self) -> set[Member]:
-        """Members who wait beside others of their server."""
-        lines = {guild_id: guild.ranking.keys() for guild_id, guild in self._guilds.items() if len(guild.ranking) > 1}
-        return {(guild_id, member_id) for guild_id, member_ids in lines.items() for member_id in member_ids}
+    def competing_members(self) -> set[Member]:
+        """Members who compete with others of their server."""
+        queues = {
+            guild_id: guild.priorities.keys() for guild_id, guild in self._guilds.items() if len(guild.priorities) > 1
+        }
+        return {(guild_id, member_id) for guild_id, member_ids in queues.items() for member_id in member_ids}
 
-    def join(self, turn: QueuedJob) -> None:
-        """Let a job wait, also in place of what was known of it before."""
-        self.free(turn.job_id)
-        if before := self._waiting.get(turn.job_id):
+    def enqueue(self, job: QueuedJob) -> None:
+        """Add a job, or replace it if it is queued or in flight."""
+        self.end(job.job_id)
+        if before := self._waiting.get(job.job_id):
             self._withdraw(before)
-        self._waiting[turn.job_id] = turn
-        guild = self._guild(turn)
-        member = self._member(turn)
-        if turn.moved_at is not None:
-            guild.moved.put(turn.job_id, -turn.moved_at.timestamp())
+        self._waiting[job.job_id] = job
+        guild = self._guild(job)
+        member = self._member(job)
+        if job.moved_at is not None:
+            guild.moved.put(job.job_id, -job.moved_at.timestamp())
         else:
-            member.waiting.put(turn.job_id, turn.job_id)
+            member.waiting.put(job.job_id, job.job_id)
             if not member.is_known:
-                self._unknown.add((turn.guild_id, turn.member_id))
-        self._rank(turn)
+                self._unknown_members.add((job.guild_id, job.member_id))
+        self._update_priorities(job)
 
-    def leave(self, job_id: int) -> None:
-        """Forget a job, wherever it is."""
-        self.free(job_id)
-        if turn := self._waiting.get(job_id):
-            self._withdraw(turn)
-            self._rank(turn)
+    def remove(self, job_id: int) -> None:
+        """Remove a job that is queued or in flight."""
+        self.end(job_id)
+        if job := self._waiting.get(job_id):
+            self._withdraw(job)
+            self._update_priorities(job)
 
-    def take(self, now: datetime) -> QueuedJob:
-        """Give the next turn: its job is at the provider from now on.
+    def pop(self, now: datetime) -> QueuedJob:
+        """Return the next job, and count it as in flight.
 
         Raises:
-            IndexError: nobody waits.
+            IndexError: the queue is empty.
         """
-        guild = self._guilds[self._ranking.first()]
-        turn = self._waiting[guild.next_job_id]
-        self._withdraw(turn)
-        # Later than every turn before, also within one moment and by a clock that was set back.
+        guild = self._guilds[self._priorities.first()]
+        job = self._waiting[guild.next_job_id]
+        self._withdraw(job)
+        # Later than for every job before, also within the same microsecond and after the clock was set back.
         self._served_at = max(now, self._served_at + _TICK)
-        self._occupy(turn, self._served_at)
-        self._member(turn).used += turn.credits
-        self._rank(turn)
-        return turn
+        self._start(job, self._served_at)
+        self._member(job).used += job.credits
+        self._update_priorities(job)
+        return job
 
-    def give_back(self, job_id: int) -> None:
-        """The provider did not take a job: all is as if its turn had not been."""
-        if (taken := self._taken.get(job_id)) is None:
+    def undo_pop(self, job_id: int) -> None:
+        """Undo `pop` for a job that the provider did not take."""
+        if (flight := self._in_flight.get(job_id)) is None:
             return
-        guild = self._guild(taken.turn)
-        if guild.served_at == taken.served_at:
-            guild.served_at = taken.served_before
-        self._member(taken.turn).used -= taken.turn.credits
-        self.free(job_id)
+        guild = self._guild(flight.job)
+        if guild.served_at == flight.served_at:
+            guild.served_at = flight.served_before
+        self._member(flight.job).used -= flight.job.credits
+        self.end(job_id)
 
-    def occupy(self, turn: QueuedJob, sent_at: datetime) -> None:
-        """A job is at the provider since then, though its turn was not given here."""
-        if turn.job_id in self._taken:
+    def add_in_flight(self, job: QueuedJob, sent_at: datetime) -> None:
+        """Count a job as in flight that was not popped from this queue.
+
+        Args:
+            job: the job.
+            sent_at: when it was submitted.
+        """
+        if job.job_id in self._in_flight:
             return
-        self.leave(turn.job_id)
+        self.remove(job.job_id)
         self._served_at = max(self._served_at, sent_at)
-        self._occupy(turn, sent_at)
-        self._rank(turn)
+        self._start(job, sent_at)
+        self._update_priorities(job)
 
-    def free(self, job_id: int) -> None:
-        """A job is not at the provider any more."""
-        if taken := self._taken.pop(job_id, None):
-            self._guild(taken.turn).at_provider -= 1
-            self._member(taken.turn).at_provider -= 1
-            self._rank(taken.turn)
+    def end(self, job_id: int) -> None:
+        """Count a job as in flight no longer."""
+        if flight := self._in_flight.pop(job_id, None):
+            self._guild(flight.job).in_flight -= 1
+            self._member(flight.job).in_flight -= 1
+            self._update_priorities(flight.job)
 
-    def serve(self, guild_id: int, at: datetime) -> None:
-        """Tell when a server was served, perhaps by an earlier process."""
+    def set_served(self, guild_id: int, at: datetime) -> None:
+        """Set when a server was last served, as by an earlier process."""
         guild = self._guilds[guild_id]
         guild.served_at = max(guild.served_at, at)
         self._served_at = max(self._served_at, at)
-        if guild_id in self._ranking:
-            self._ranking.put(guild_id, (guild.at_provider, guild.served_at))
+        if guild_id in self._priorities:
+            self._priorities.put(guild_id, (guild.in_flight, guild.served_at))
 
-    def learn(self, used: Mapping[Member, int]) -> None:
-        """Tell what members used in the window for jobs that were sent."""
+    def set_used_credits(self, used: Mapping[Member, int]) -> None:
+        """Set the credits that members used in the window, for submitted jobs."""
         for (guild_id, member_id), credits_used in used.items():
-            self._unknown.discard((guild_id, member_id))
+            self._unknown_members.discard((guild_id, member_id))
             guild = self._guilds.get(guild_id)
             if guild and (member := guild.members.get(member_id)):
                 member.used, member.is_known = credits_used, True
                 if member.waiting:
-                    guild.ranking.put(member_id, member.rank)
+                    guild.priorities.put(member_id, member.priority)
 
     def order(self) -> list[QueuedJob]:
-        """Return all who wait in the order of their turns, if nothing else happens."""
+        """Return the queued jobs in the order in which they will be submitted if nothing changes."""
         keyed = []
         for guild_id, guild in self._guilds.items():
-            # In each round those come first that have not been served before it, then the others as in the last one.
-            count, fixed = guild.at_provider, (-guild.at_provider, guild.served_at, guild_id)
-            keyed += [((count + place, *fixed), turn) for place, turn in enumerate(self._order_of(guild))]
+            # A round gives each server a slot: first those that were not served before it, then the others as before.
+            count, fixed = guild.in_flight, (-guild.in_flight, guild.served_at, guild_id)
+            keyed += [((count + place, *fixed), job) for place, job in enumerate(self._order_of(guild))]
         keyed.sort(key=lambda pair: pair[0])
-        return [turn for _, turn in keyed]
+        return [job for _, job in keyed]
 
     def _order_of(self, guild: _Guild) -> Iterator[QueuedJob]:
         added: dict[int, int] = {}
         for job_id in guild.moved.in_order():
-            turn = self._waiting[job_id]
-            added[turn.member_id] = added.get(turn.member_id, 0) + turn.credits
-            yield turn
-        ranks: list[tuple[bool, int, int]] = []
+            job = self._waiting[job_id]
+            added[job.member_id] = added.get(job.member_id, 0) + job.credits
+            yield job
+        priorities: list[tuple[bool, int, int]] = []
         for member_id, member in guild.members.items():
-            is_busy, used = member.at_provider > 0 or member_id in added, member.used + added.get(member_id, 0)
+            is_busy, used = member.in_flight > 0 or member_id in added, member.used + added.get(member_id, 0)
             for job_id in sorted(member.waiting.keys()):
-                ranks.append((is_busy, used, job_id))
+                priorities.append((is_busy, used, job_id))
                 is_busy, used = True, used + self._waiting[job_id].credits
-        # Each member's own ranks only grow: to sort all is to take the lowest again and again.
-        ranks.sort()
-        yield from (self._waiting[job_id] for _, _, job_id in ranks)
+        # The priorities of one member's jobs only grow, so sorting equals taking the lowest one repeatedly.
+        priorities.sort()
+        yield from (self._waiting[job_id] for _, _, job_id in priorities)
 
-    def _guild(self, turn: QueuedJob) -> _Guild:
-        return self._guilds[turn.guild_id]
+    def _guild(self, job: QueuedJob) -> _Guild:
+        return self._guilds[job.guild_id]
 
-    def _member(self, turn: QueuedJob) -> _Member:
-        return self._guild(turn).members[turn.member_id]
+    def _member(self, job: QueuedJob) -> _Member:
+        return self._guild(job).members[job.member_id]
 
-    def _occupy(self, turn: QueuedJob, served_at: datetime) -> None:
-        guild = self._guild(turn)
-        self._taken[turn.job_id] = _InFlight(turn, served_at, guild.served_at)
+    def _start(self, job: QueuedJob, served_at: datetime) -> None:
+        guild = self._guild(job)
+        self._in_flight[job.job_id] = _InFlight(job, served_at, guild.served_at)
         guild.served_at = max(guild.served_at, served_at)
-        guild.at_provider += 1
-        self._member(turn).at_provider += 1
+        guild.in_flight += 1
+        self._member(job).in_flight += 1
 
-    def _withdraw(self, turn: QueuedJob) -> None:
-        del self._waiting[turn.job_id]
-        self._guild(turn).moved.drop(turn.job_id)
-        self._member(turn).waiting.drop(turn.job_id)
+    def _withdraw(self, job: QueuedJob) -> None:
+        del self._waiting[job.job_id]
+        self._guild(job).moved.drop(job.job_id)
+        self._member(job).waiting.drop(job.job_id)
 
-    def _rank(self, turn: QueuedJob) -> None:
-        """Put a job's member and server in their places after a change."""
-        guild, member = self._guild(turn), self._member(turn)
+    def _update_priorities(self, job: QueuedJob) -> None:
+        """Update the priorities of a job's member and server after a change."""
+        guild, member = self._guild(job), self._member(job)
         if member.waiting:
-            guild.ranking.put(turn.member_id, member.rank)
+            guild.priorities.put(job.member_id, member.priority)
         else:
-            guild.ranking.drop(turn.member_id)
-            self._unknown.discard((turn.guild_id, turn.member_id))
-            if not member.at_provider:
-                del guild.members[turn.member_id]
-        if guild.moved or guild.ranking:
-            self._ranking.put(turn.guild_id, (guild.at_provider, guild.served_at))
+            guild.priorities.drop(job.member_id)
+            self._unknown_members.discard((job.guild_id, job.member_id))
+            if not member.in_flight:
+                del guild.members[job.member_id]
+        if guild.moved or guild.priorities:
+            self._priorities.put(job.guild_id, (guild.in_flight, guild.served_at))
         else:
-            self._ranking.drop(turn.guild_id)
+            self._priorities.drop(job.guild_id)
 
 
 def expected_starts(
     seconds: Sequence[float], now: float, ends: Sequence[float], limit: int, per_second: float
 ) -> list[float]:
-    """Return when each of those who wait should start by the monotonic clock, in the order of their turns.
+    """Return when each queued job should start, by the monotonic clock, in the order of the queue.
 
     Args:
-        seconds: how long each of them may take.
-        now: when the first may start, as far as it is up to the queue, by the monotonic clock.
-        ends: when the jobs at the provider should end, by the same.
-        limit: how many jobs the provider may have at once; 0: any number.
-        per_second: how many may be sent in a second; 0: any number.
+        seconds: expected durations of the queued jobs, in the order of the queue.
+        now: when the first of them may start, by the monotonic clock.
+        ends: when the jobs in flight should end, by the same clock.
+        limit: how many jobs may be in flight; 0: any number.
+        per_second: how many may be submitted in a second; 0: any number.
     """
     gap = 1 / per_second if per_second else 0.0
     paced = [now + place * gap for place in range(len(seconds))]
     if not limit:
         return paced
-    # Where there are more than may be, the first ones to end make room for nobody.
-    places = [max(end, now) for end in sorted(ends)[-limit:]] + [now] * (limit - len(ends))
-    heapq.heapify(places)
+    # With more jobs in flight than allowed, the first ones to end free no slot.
+    slots = [max(end, now) for end in sorted(ends)[-limit:]] + [now] * (limit - len(ends))
+    heapq.heapify(slots)
     starts = []
     for earliest, length in zip(paced, seconds, strict=True):
-        starts.append(max(earliest, places[0]))
-        heapq.heapreplace(places, starts[-1] + length)
+        starts.append(max(earliest, slots[0]))
+        heapq.heapreplace(slots, starts[-1] + length)
     return starts

@@ -1,4 +1,4 @@
-"""Who is first, while ranks change all the time. Pure."""
+"""Priority queue whose priorities change. Pure."""
 
 import heapq
 from collections.abc import Iterable
@@ -8,61 +8,61 @@ _SLACK = 16
 
 
 class Comparable(Protocol):
-    """What can be put in order."""
+    """A value that can be sorted."""
 
     def __lt__(self, other: Self, /) -> bool:
-        """Tell whether this comes before the other."""
+        """Return whether this comes before the other."""
         ...
 
 
-R = TypeVar("R", bound=Comparable)
+P = TypeVar("P", bound=Comparable)
 
 
-class PriorityMap(Generic[R]):
-    """Keys by rank, the lowest first, and among equals the lowest key.
+class PriorityMap(Generic[P]):
+    """Keys by priority, the lowest value first, and among equals the lowest key.
 
-    A change of rank pushes a new entry on a heap; the old one is passed over when it comes up. So each change costs
-    O(log n), spread over many, however many there are.
+    A change of priority pushes a new entry on a heap; the old one is skipped when it comes up (lazy deletion). So a
+    change costs amortised O(log n).
     """
 
     def __init__(self) -> None:
-        self._ranks: dict[int, R] = {}
-        self._heap: list[tuple[R, int]] = []
+        self._priorities: dict[int, P] = {}
+        self._heap: list[tuple[P, int]] = []
 
     def __len__(self) -> int:
-        return len(self._ranks)
+        return len(self._priorities)
 
-    def put(self, key: int, rank: R) -> None:
-        """Give a key this rank, in place of an earlier one."""
-        if self._ranks.get(key) == rank:
+    def put(self, key: int, priority: P) -> None:
+        """Set the priority of a key."""
+        if self._priorities.get(key) == priority:
             return
-        self._ranks[key] = rank
-        heapq.heappush(self._heap, (rank, key))
-        if len(self._heap) > 2 * len(self._ranks) + _SLACK:
-            self._heap = [(rank, key) for key, rank in self._ranks.items()]
+        self._priorities[key] = priority
+        heapq.heappush(self._heap, (priority, key))
+        if len(self._heap) > 2 * len(self._priorities) + _SLACK:
+            self._heap = [(priority, key) for key, priority in self._priorities.items()]
             heapq.heapify(self._heap)
 
     def drop(self, key: int) -> None:
-        """Take a key out, if it is there."""
-        self._ranks.pop(key, None)
+        """Remove a key, if it is there."""
+        self._priorities.pop(key, None)
 
     def __contains__(self, key: int) -> bool:
-        return key in self._ranks
+        return key in self._priorities
 
     def first(self) -> int:
-        """Return the key with the lowest rank.
+        """Return the key with the lowest priority.
 
         Raises:
-            IndexError: there is none.
+            IndexError: the map is empty.
         """
-        while self._ranks.get(self._heap[0][1]) != self._heap[0][0]:
+        while self._priorities.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][1]
 
     def keys(self) -> Iterable[int]:
         """Return all keys, in no order."""
-        return self._ranks.keys()
+        return self._priorities.keys()
 
     def in_order(self) -> list[int]:
-        """Return all keys, the first one first."""
-        return sorted(self._ranks, key=lambda key: (self._ranks[key], key))
+        """Return all keys by priority."""
+        return sorted(self._priorities, key=lambda key: (self._priorities[key], key))

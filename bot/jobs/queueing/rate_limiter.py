@@ -1,13 +1,13 @@
-"""How many requests the provider gets in a second, and who gets how many of them. Pure."""
+"""Rate limiter for requests to the provider, and how submissions and polls share it. Pure."""
 
 
 class TokenBucket:
-    """Holds what was not used of an even flow of requests.
+    """Token bucket: tokens come in at an even rate, and each request takes one.
 
     Args:
-        per_second: requests that may be made in a second on average; 0: as many as there are.
-        now: by the monotonic clock, as everywhere here.
-        size: how many it holds at most, and at first; None: as many as come in a second.
+        per_second: tokens that come in per second; 0: no limit.
+        now: by the monotonic clock, as in all methods.
+        size: how many it holds at most, and at first; None: as many as come in per second.
     """
 
     def __init__(self, per_second: float, now: float, size: float | None = None) -> None:
@@ -17,18 +17,18 @@ class TokenBucket:
         self._filled_at = now
 
     def available(self, now: float) -> int | None:
-        """Return how many requests may be made at once; None: any number."""
+        """Return how many requests may be made now; None: any number."""
         if not self._per_second:
             return None
         self._fill(now)
         return int(self._tokens)
 
     def take(self, count: int) -> None:
-        """Use up tokens, which `available` had promised."""
+        """Take tokens, at most as many as `available` returned."""
         self._tokens -= count
 
     def next_at(self, now: float) -> float:
-        """Return when there is a token again."""
+        """Return when the next token is available."""
         self._fill(now)
         missing = max(0.0, 1.0 - self._tokens)
         return now + (missing / self._per_second if self._per_second else 0.0)
@@ -39,25 +39,25 @@ class TokenBucket:
 
 
 class AlternatingSplit:
-    """Shares requests between jobs that are to be sent and looks: in turn, while both wait.
+    """Splits requests between submissions and polls: alternately while both are waiting.
 
-    To send goes first, for nothing becomes of a job before. But each job that is sent needs a look at least, so more
-    than half of the requests would only make videos that nobody sees; and no look may starve.
+    Submissions go first. Each submitted job needs at least one poll, so submissions get at most half of the requests
+    while polls are waiting.
     """
 
     def __init__(self) -> None:
-        self._owes_look = False
+        self._owes_poll = False
 
-    def split(self, room: int, sends: int, looks: int) -> tuple[int, int]:
-        """Return how many jobs are sent, and how many looks are made.
+    def split(self, room: int, submissions: int, polls: int) -> tuple[int, int]:
+        """Return how many submissions and how many polls are made.
 
         Args:
             room: how many requests may be made.
-            sends: how many jobs wait to be sent.
-            looks: how many looks wait.
+            submissions: how many are waiting.
+            polls: how many are waiting.
         """
-        granted_looks = min(looks, max((room + self._owes_look) // 2, room - sends))
-        granted_sends = min(sends, room - granted_looks)
-        if granted_sends or granted_looks:
-            self._owes_look = looks > granted_looks and self._owes_look + granted_sends > granted_looks
-        return granted_sends, granted_looks
+        granted_polls = min(polls, max((room + self._owes_poll) // 2, room - submissions))
+        granted_submissions = min(submissions, room - granted_polls)
+        if granted_submissions or granted_polls:
+            self._owes_poll = polls > granted_polls and self._owes_poll + granted_submissions > granted_polls
+        return granted_submissions, granted_polls

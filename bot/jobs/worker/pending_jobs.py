@@ -82,7 +82,7 @@ class PendingJobs:
         self.active_jobs = active_jobs
         self._repository = repository
         self._window = window
-        self._turns = FairQueue()
+        self._queue = FairQueue()
         self._jobs: dict[int, Job] = {}
         self._shown: dict[int, QueuePosition] = {}
         self._learned_at: float | None = None
@@ -90,20 +90,20 @@ class PendingJobs:
         self._changed = False
 
     def __len__(self) -> int:
-        return len(self._turns)
+        return len(self._queue)
 
     def __contains__(self, job_id: int) -> bool:
-        return job_id in self._turns
+        return job_id in self._queue
 
     @property
     def room(self) -> int | None:
         """How many more jobs the provider may have; None: any number."""
-        return max(0, self.active_jobs - self._turns.taken) if self.active_jobs else None
+        return max(0, self.active_jobs - self._queue.in_flight_count) if self.active_jobs else None
 
     @property
     def at_provider(self) -> Sequence[int]:
         """The jobs that are at the provider."""
-        return self._turns.at_provider
+        return self._queue.in_flight
 
     async def recall(self) -> None:
         """Go on with the turns of an earlier process.
@@ -112,12 +112,12 @@ class PendingJobs:
             StorageError: the database can't be read.
         """
         for guild_id, at in (await self._repository.last_served()).items():
-            self._turns.serve(guild_id, at)
+            self._queue.set_served(guild_id, at)
 
     def join(self, job: Job) -> None:
         """Let a queued job wait; also one that waits already and was moved to the front."""
         self._jobs[job.id] = job
-        self._turns.join(_turn_of(job))
+        self._queue.enqueue(_queued(job))
         self._changed = True
 
     def take(self, now: datetime) -> int:
@@ -126,24 +126,24 @@ class PendingJobs:
         Raises:
             IndexError: nobody waits.
         """
-        job_id = self._turns.take(now).job_id
+        job_id = self._queue.pop(now).job_id
         self._drop(job_id)
         return job_id
 
     def note(self, job: Job) -> None:
         """Go by where a job stands now, that does not wait in the line."""
-        before = self._turns.taken
+        before = self._queue.in_flight_count
         if job.state is JobState.QUEUED:
-            self._turns.give_back(job.id)
+            self._queue.undo_pop(job.id)
         elif job.state in _AT_PROVIDER:
-            self._turns.occupy(_turn_of(job), job.submitted_at or job.created_at)
+            self._queue.add_in_flight(_queued(job), job.submitted_at or job.created_at)
         else:
-            self._turns.leave(job.id)
-        self._changed |= self._turns.taken != before
+            self._queue.remove(job.id)
+        self._changed |= self._queue.in_flight_count != before
 
     def leave(self, job_id: int) -> None:
         """Forget a job."""
-        self._turns.leave(job_id)
+        self._queue.remove(job_id)
         self._drop(job_id)
 
     def _drop(self, job_id: int) -> None:
@@ -153,7 +153,7 @@ class PendingJobs:
 
     def is_blind(self) -> bool:
         """Tell whether somebody waits of whom it is not known what they used, so that no turn can be given."""
-        return bool(self._turns.unknown)
+        return bool(self._queue.unknown_members)
 
     def is_stale(self, now: float) -> bool:
         """Tell whether it has been some time since it was read what members used."""
@@ -166,25 +166,25 @@ class PendingJobs:
             now: by the monotonic clock.
             today: the time of day, at which the window ends.
         """
-        unknown = members = self._turns.unknown
+        unknown = members = self._queue.unknown_members
         if self.is_stale(now):
-            members, self._learned_at = self._turns.rivals, now
+            members, self._learned_at = self._queue.competing_members, now
         if not members:
             return
         try:
             used = await self._repository.used_credits(members, today - self._window)
         except StorageError as error:
             _log.error("turns go by age alone for now", error=str(error))
-            self._turns.learn(dict.fromkeys(unknown, 0))
+            self._queue.set_used_credits(dict.fromkeys(unknown, 0))
             return
-        self._turns.learn({member: used.get(member, 0) for member in members})
+        self._queue.set_used_credits({member: used.get(member, 0) for member in members})
         self._changed = True
 
     def looks_at(self, now: float) -> float | None:
         """Return when `news` should be asked again; None: not before something changes."""
-        if not self._turns:
+        if not self._queue:
             return None
-        pause = len(self._turns) * _LOOK_PAUSE_SECONDS_PER_JOB
+        pause = len(self._queue) * _LOOK_PAUSE_SECONDS_PER_JOB
         if not self._changed:
             pause = max(pause, _LONGEST_LOOK_PAUSE_SECONDS)
         if self._looked_at is None:
@@ -194,7 +194,7 @@ class PendingJobs:
     def news(self, now: float, prospect: ProviderCapacity) -> Iterator[tuple[int, QueuePosition]]:
         """Yield the jobs of whose waiting there is something new to say."""
         self._looked_at, self._changed = now, False
-        order = [self._jobs[turn.job_id] for turn in self._turns.order()]
+        order = [self._jobs[queued.job_id] for queued in self._queue.order()]
         seconds = [prospect.seconds_of(job) for job in order] if self.active_jobs else [0.0] * len(order)
         starts = expected_starts(seconds, prospect.opens_at, prospect.ends, self.active_jobs, prospect.per_second)
         places: Counter[int] = Counter()
@@ -206,5 +206,5 @@ class PendingJobs:
                 yield job.id, wait
 
 
-def _turn_of(job: Job) -> QueuedJob:
+def _queued(job: Job) -> QueuedJob:
     return QueuedJob(job.id, job.requester.guild_id, job.requester.member_id, job.held_credits, job.moved_to_front_at)

@@ -84,7 +84,7 @@ class Poller:
 
     def would_ask(self, now: float) -> bool:
         """Tell whether a step would send a request now."""
-        return self._breaker.is_free(now)
+        return self._breaker.allows_request(now)
 
     def urgency(self, tracked: TrackedJob, now: float) -> float:
         """Return the waiting, in seconds, that a look is expected to end; it grows without bound until there is one."""
@@ -93,7 +93,7 @@ class Poller:
     async def step(self, tracked: TrackedJob) -> StepResult:
         """Look at the job."""
         now = self._clock.monotonic()
-        if come_back := self._breaker.enter(now):
+        if come_back := self._breaker.acquire(now):
             return come_back
         try:
             status = await self._provider.status(tracked.job.task_id or "")
@@ -105,17 +105,17 @@ class Poller:
             _log.warning("look failed; it will be tried again", job_id=tracked.job.id, error=str(error))
             return self._too_late(tracked) or tracked.later(self._clock.monotonic(), self._min_interval)
         finally:
-            self._breaker.left()
-        self._breaker.opened()
+            self._breaker.release()
+        self._breaker.record_success()
         tracked.failures = 0
         return self._judge(tracked, status)
 
     def _refused(self, tracked: TrackedJob, error: ProviderBusyError | ProviderKeyError) -> StepResult:
         now = self._clock.monotonic()
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
-        if self._breaker.refused(now, str(error), wish):
+        if self._breaker.record_refusal(now, str(error), wish):
             _log.error("provider answers no looks for now", job_id=tracked.job.id, error=str(error))
-        return self._not_too_soon(self._breaker.enter(now) or now)
+        return self._not_too_soon(self._breaker.acquire(now) or now)
 
     def _judge(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
         repository, job_id = self._repository, tracked.job.id

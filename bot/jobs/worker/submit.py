@@ -62,15 +62,15 @@ class Submitter:
 
     def room(self, now: float) -> int | None:
         """Return how many jobs the provider seems to take now; None: any number."""
-        return self._breaker.room(now)
+        return self._breaker.capacity(now)
 
     def opens_at(self, now: float) -> float | None:
         """Return when it is tried again with a provider that takes none; None: now."""
-        return self._breaker.opens_at(now)
+        return self._breaker.retry_at(now)
 
     def enter(self, now: float) -> None:
         """Announce a step."""
-        self._breaker.enter(now)
+        self._breaker.acquire(now)
 
     async def step(self, tracked: TrackedJob) -> StepResult:
         """Send the job."""
@@ -82,7 +82,7 @@ class Submitter:
             self._notifier.show(JobStatus(tracked.job))
             return await self._send(tracked)
         finally:
-            self._breaker.left()
+            self._breaker.release()
 
     async def _send(self, tracked: TrackedJob) -> StepResult:
         job, repository = tracked.job, self._repository
@@ -92,13 +92,13 @@ class Submitter:
             return self._not_started(job, error)
         except ProviderUnclearError as error:
             # A provider in trouble is tried with one job at a time: each may end like this one.
-            self._breaker.refused(self._clock.monotonic(), WaitReason.IN_TROUBLE)
+            self._breaker.record_refusal(self._clock.monotonic(), WaitReason.IN_TROUBLE)
             _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
             return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
         except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out
             _log.exception("submission went wrong: unconfirmed", job_id=job.id)
             return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
-        self._breaker.opened()
+        self._breaker.record_success()
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
         return lambda: repository.accept(job.id, submission, tracked.job.thread_id)
 
@@ -108,7 +108,7 @@ class Submitter:
             _log.warning("provider refused the job", job_id=job.id, error=str(error))
             return lambda: repository.fail(job.id, failure)
         wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
-        if self._breaker.refused(self._clock.monotonic(), _waiting_reason(error), wish):
+        if self._breaker.record_refusal(self._clock.monotonic(), _waiting_reason(error), wish):
             _log.error("provider takes no jobs for now; they stay queued", job_id=job.id, error=str(error))
         return lambda: repository.requeue(job.id)
 

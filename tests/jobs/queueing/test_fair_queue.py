@@ -1,4 +1,4 @@
-"""Whose turn it is: the rules one by one, and what holds for every line."""
+"""Whose job it is: the rules one by one, and what holds for every line."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,117 +16,117 @@ RED, BLUE = 1, 2
 ANN, BEN, EVE = 10, 11, 12
 
 
-def turn(
+def job(
     job_id: int, guild_id: int = RED, member_id: int = ANN, price: int = 55, moved: float | None = None
 ) -> QueuedJob:
     moved_at = None if moved is None else START + timedelta(seconds=moved)
     return QueuedJob(job_id, guild_id, member_id, price, moved_at)
 
 
-def line(*turns: QueuedJob) -> FairQueue:
+def line(*queue: QueuedJob) -> FairQueue:
     made = FairQueue()
-    for each in turns:
-        made.join(each)
+    for each in queue:
+        made.enqueue(each)
     return made
 
 
-def taken(turns: FairQueue, count: int | None = None) -> list[int]:
-    return [turns.take(START).job_id for _ in range(len(turns) if count is None else count)]
+def taken(queue: FairQueue, count: int | None = None) -> list[int]:
+    return [queue.pop(START).job_id for _ in range(len(queue) if count is None else count)]
 
 
 # The rules
 
 
 def test_servers_alternate() -> None:
-    turns = line(*(turn(number) for number in range(4)), turn(10, BLUE), turn(11, BLUE))
-    assert taken(turns) == [0, 10, 1, 11, 2, 3]
+    queue = line(*(job(number) for number in range(4)), job(10, BLUE), job(11, BLUE))
+    assert taken(queue) == [0, 10, 1, 11, 2, 3]
 
 
 def test_the_server_with_the_fewest_jobs_at_the_provider_goes_first() -> None:
-    turns = line(turn(1), turn(2), turn(3, BLUE))
-    turns.occupy(turn(4, BLUE, BEN), START)
-    assert taken(turns, 1) == [1]
-    turns.free(4)
-    assert taken(turns) == [3, 2]
+    queue = line(job(1), job(2), job(3, BLUE))
+    queue.add_in_flight(job(4, BLUE, BEN), START)
+    assert taken(queue, 1) == [1]
+    queue.end(4)
+    assert taken(queue) == [3, 2]
 
 
 def test_among_equals_the_server_goes_first_that_was_served_least_recently() -> None:
-    turns = line(turn(1), turn(2), turn(3, BLUE))
+    queue = line(job(1), job(2), job(3, BLUE))
     for expected in (1, 3, 2):
-        assert taken(turns, 1) == [expected]
-        turns.free(expected)
+        assert taken(queue, 1) == [expected]
+        queue.end(expected)
 
 
 def test_a_server_is_remembered_as_served_by_an_earlier_process() -> None:
-    turns = line(turn(1), turn(2, BLUE))
-    turns.serve(RED, START - timedelta(hours=1))
-    assert taken(turns) == [2, 1]
+    queue = line(job(1), job(2, BLUE))
+    queue.set_served(RED, START - timedelta(hours=1))
+    assert taken(queue) == [2, 1]
 
 
 def test_a_member_with_nothing_at_the_provider_goes_first() -> None:
-    turns = line(turn(1), turn(2), turn(3), turn(4, member_id=BEN), turn(5, member_id=EVE))
-    assert taken(turns) == [1, 4, 5, 2, 3]
+    queue = line(job(1), job(2), job(3), job(4, member_id=BEN), job(5, member_id=EVE))
+    assert taken(queue) == [1, 4, 5, 2, 3]
 
 
 def test_the_member_who_used_the_fewest_credits_goes_first() -> None:
-    turns = line(turn(1), turn(2, member_id=BEN), turn(3, member_id=EVE))
-    turns.learn({(RED, ANN): 300, (RED, BEN): 100, (RED, EVE): 200})
-    assert taken(turns) == [2, 3, 1]
+    queue = line(job(1), job(2, member_id=BEN), job(3, member_id=EVE))
+    queue.set_used_credits({(RED, ANN): 300, (RED, BEN): 100, (RED, EVE): 200})
+    assert taken(queue) == [2, 3, 1]
 
 
 def test_what_is_sent_counts_as_used() -> None:
-    turns = line(turn(1, price=220), turn(2), turn(3, member_id=BEN), turn(4, member_id=BEN))
-    assert taken(turns, 2) == [1, 3]
-    turns.free(1)
-    turns.free(3)
-    assert taken(turns) == [4, 2]
+    queue = line(job(1, price=220), job(2), job(3, member_id=BEN), job(4, member_id=BEN))
+    assert taken(queue, 2) == [1, 3]
+    queue.end(1)
+    queue.end(3)
+    assert taken(queue) == [4, 2]
 
 
 def test_among_equals_the_oldest_goes_first() -> None:
-    assert taken(line(turn(3, member_id=BEN), turn(2, member_id=EVE), turn(1))) == [1, 2, 3]
+    assert taken(line(job(3, member_id=BEN), job(2, member_id=EVE), job(1))) == [1, 2, 3]
 
 
 def test_a_moved_job_goes_before_its_server_and_the_newest_move_before_all() -> None:
-    turns = line(turn(1, member_id=BEN), turn(2, BLUE), turn(3, moved=1), turn(4, moved=2))
-    turns.learn({(RED, ANN): 500})
-    assert taken(turns) == [4, 2, 3, 1]
+    queue = line(job(1, member_id=BEN), job(2, BLUE), job(3, moved=1), job(4, moved=2))
+    queue.set_used_credits({(RED, ANN): 500})
+    assert taken(queue) == [4, 2, 3, 1]
 
 
 def test_a_job_that_was_refused_gets_its_turn_back() -> None:
-    turns = line(turn(1), turn(2, BLUE))
-    turns.learn({(RED, ANN): 10, (BLUE, ANN): 10})
-    assert taken(turns) == [1, 2]
-    turns.give_back(1)
-    turns.give_back(2)
-    turns.join(turn(2, BLUE))
-    turns.join(turn(1))
-    assert turns.taken == 0
-    assert taken(turns) == [1, 2]
+    queue = line(job(1), job(2, BLUE))
+    queue.set_used_credits({(RED, ANN): 10, (BLUE, ANN): 10})
+    assert taken(queue) == [1, 2]
+    queue.undo_pop(1)
+    queue.undo_pop(2)
+    queue.enqueue(job(2, BLUE))
+    queue.enqueue(job(1))
+    assert queue.in_flight_count == 0
+    assert taken(queue) == [1, 2]
 
 
 def test_who_leaves_keeps_nobody_waiting() -> None:
-    turns = line(turn(1), turn(2, member_id=BEN), turn(3, moved=1))
-    turns.leave(3)
-    turns.leave(1)
-    turns.leave(99)
-    assert (len(turns), turns.rivals) == (1, set())
-    assert taken(turns) == [2]
+    queue = line(job(1), job(2, member_id=BEN), job(3, moved=1))
+    queue.remove(3)
+    queue.remove(1)
+    queue.remove(99)
+    assert (len(queue), queue.competing_members) == (1, set())
+    assert taken(queue) == [2]
 
 
 def test_it_is_known_whose_use_is_not_known() -> None:
-    turns = line(turn(1), turn(2, member_id=BEN), turn(3, member_id=EVE, moved=1))
-    assert turns.unknown == {(RED, ANN), (RED, BEN)}
-    turns.learn({(RED, ANN): 0})
-    assert turns.unknown == {(RED, BEN)}
-    assert turns.rivals == {(RED, ANN), (RED, BEN)}
-    turns.leave(2)
-    assert turns.unknown == turns.rivals == set()
+    queue = line(job(1), job(2, member_id=BEN), job(3, member_id=EVE, moved=1))
+    assert queue.unknown_members == {(RED, ANN), (RED, BEN)}
+    queue.set_used_credits({(RED, ANN): 0})
+    assert queue.unknown_members == {(RED, BEN)}
+    assert queue.competing_members == {(RED, ANN), (RED, BEN)}
+    queue.remove(2)
+    assert queue.unknown_members == queue.competing_members == set()
 
 
 # What holds for every line
 
 _turns = st.builds(
-    turn,
+    job,
     job_id=st.integers(0, 200),
     guild_id=st.integers(1, 4),
     member_id=st.integers(10, 15),
@@ -141,13 +141,13 @@ _served = st.dictionaries(st.integers(1, 4), st.integers(0, 5))
 def arranged(
     waiting: Sequence[QueuedJob], sent: Sequence[QueuedJob], used: dict[tuple[int, int], int], served: dict[int, int]
 ) -> FairQueue:
-    turns = line(*waiting)
+    queue = line(*waiting)
     for guild_id, seconds in served.items():
-        turns.serve(guild_id, START + timedelta(seconds=seconds))
+        queue.set_served(guild_id, START + timedelta(seconds=seconds))
     for number, each in enumerate(sent):
-        turns.occupy(QueuedJob(1000 + number, each.guild_id, each.member_id, each.credits), START)
-    turns.learn(used)
-    return turns
+        queue.add_in_flight(QueuedJob(1000 + number, each.guild_id, each.member_id, each.credits), START)
+    queue.set_used_credits(used)
+    return queue
 
 
 @given(waiting=_lines, sent=_lines, used=_uses, served=_served)
@@ -155,10 +155,10 @@ def arranged(
 def test_turns_are_given_in_the_order_that_was_told_and_each_once(
     waiting: list[QueuedJob], sent: list[QueuedJob], used: dict[tuple[int, int], int], served: dict[int, int]
 ) -> None:
-    turns = arranged(waiting, sent, used, served)
-    told = [each.job_id for each in turns.order()]
+    queue = arranged(waiting, sent, used, served)
+    told = [each.job_id for each in queue.order()]
     assert sorted(told) == sorted(each.job_id for each in waiting)
-    assert taken(turns) == told
+    assert taken(queue) == told
 
 
 @given(waiting=_lines, sent=_lines, used=_uses, served=_served, seed=st.randoms())
@@ -171,10 +171,10 @@ def test_the_order_does_not_depend_on_how_the_line_came_about(
     seed: Random,
 ) -> None:
     shuffled = seed.sample(waiting, len(waiting))
-    turns = arranged(shuffled, sent, used, served)
+    queue = arranged(shuffled, sent, used, served)
     for each in shuffled[::2]:
-        turns.join(each)
-    assert turns.order() == arranged(waiting, sent, used, served).order()
+        queue.enqueue(each)
+    assert queue.order() == arranged(waiting, sent, used, served).order()
 
 
 @given(waiting=_lines, flood=st.integers(1, 30), used=_uses)
@@ -183,8 +183,8 @@ def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
     waiting: list[QueuedJob], flood: int, used: dict[tuple[int, int], int]
 ) -> None:
     others = [each for each in waiting if each.moved_at is None]
-    turns = arranged([*others, *(turn(-number, RED, EVE) for number in range(1, flood + 1))], [], used, {})
-    of_red = [each for each in turns.order() if each.guild_id == RED]
+    queue = arranged([*others, *(job(-number, RED, EVE) for number in range(1, flood + 1))], [], used, {})
+    of_red = [each for each in queue.order() if each.guild_id == RED]
     firsts = len({each.member_id for each in of_red})
     assert len({each.member_id for each in of_red[:firsts]}) == firsts
 
@@ -192,13 +192,13 @@ def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
 @given(red=st.integers(1, 20), blue=st.integers(1, 20), room=st.integers(1, 5))
 @PROPERTY
 def test_two_servers_share_the_turns_while_both_wait(red: int, blue: int, room: int) -> None:
-    turns = line(*(turn(n, RED) for n in range(red)), *(turn(100 + n, BLUE) for n in range(blue)))
+    queue = line(*(job(n, RED) for n in range(red)), *(job(100 + n, BLUE) for n in range(blue)))
     under_way: list[QueuedJob] = []
     given_to: list[int] = []
-    while len(turns):
+    while len(queue):
         if len(under_way) == room:
-            turns.free(under_way.pop(0).job_id)
-        under_way.append(turns.take(START))
+            queue.end(under_way.pop(0).job_id)
+        under_way.append(queue.pop(START))
         given_to.append(under_way[-1].guild_id)
     while_both = given_to[: 2 * min(red, blue)]
     assert all(abs(while_both[:end].count(RED) - while_both[:end].count(BLUE)) <= 1 for end in range(len(while_both)))
@@ -209,14 +209,14 @@ def test_two_servers_share_the_turns_while_both_wait(red: int, blue: int, room: 
 def test_nobody_starves_beside_a_member_who_asks_for_ever(data: st.DataObject) -> None:
     waiting = data.draw(_lines)
     used = data.draw(_uses)
-    turns = arranged([*waiting, turn(999, RED, EVE + 100)], [], used, {})
+    queue = arranged([*waiting, job(999, RED, EVE + 100)], [], used, {})
     theirs = {each.job_id for each in waiting}
-    # A turn costs at least 45 credits: after so many, the flood has used more than all that the others can use.
+    # A job costs at least 45 credits: after so many, the flood has used more than all that the others can use.
     most = len(waiting) + 4 * (max(used.values(), default=0) + sum(each.credits for each in waiting)) // 45 + 4
     for number in range(most):
-        turns.join(turn(1000 + number, RED, EVE + 100))
-        done = turns.take(START).job_id
-        turns.free(done)
+        queue.enqueue(job(1000 + number, RED, EVE + 100))
+        done = queue.pop(START).job_id
+        queue.end(done)
         theirs.discard(done)
     assert not theirs
 

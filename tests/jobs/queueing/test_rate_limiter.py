@@ -51,22 +51,22 @@ def test_the_next_token_comes_when_it_was_promised(rate: float) -> None:
 _counts = st.integers(0, 30)
 
 
-@given(room=_counts, sends=_counts, looks=_counts)
-def test_no_request_is_left_unused_and_none_is_made_up(room: int, sends: int, looks: int) -> None:
-    granted = AlternatingSplit().split(room, sends, looks)
-    assert sum(granted) == min(room, sends + looks)
-    assert granted[0] <= sends
-    assert granted[1] <= looks
+@given(room=_counts, submissions=_counts, polls=_counts)
+def test_no_request_is_left_unused_and_none_is_made_up(room: int, submissions: int, polls: int) -> None:
+    granted = AlternatingSplit().split(room, submissions, polls)
+    assert sum(granted) == min(room, submissions + polls)
+    assert granted[0] <= submissions
+    assert granted[1] <= polls
 
 
 @given(rooms=st.lists(st.integers(0, 5), max_size=40))
 def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]) -> None:
     share = AlternatingSplit()
-    sends = looks = 0
+    submissions = polls = 0
     for room in rooms:
         granted = share.split(room, 100, 100)
-        sends, looks = sends + granted[0], looks + granted[1]
-        assert sends - looks in (0, 1)
+        submissions, polls = submissions + granted[0], polls + granted[1]
+        assert submissions - polls in (0, 1)
 
 
 def test_nothing_is_owed_for_what_did_not_wait() -> None:

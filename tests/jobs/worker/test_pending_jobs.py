@@ -198,11 +198,11 @@ async def test_the_order_is_the_same_after_a_restart(stage: Stage) -> None:
     moved = await stage.repository.move_to_front(jobs[1].id, RED, MODERATOR)
     stage.worker.moved_to_front(moved)
     await stage.settle()
-    told = [job.job_id for job in stage.worker._pending._turns.order()]
+    told = [job.job_id for job in stage.worker._pending._queue.order()]
     stage.new_worker(active_jobs=2)
     await stage.worker.recover()
     await stage.settle()
-    assert [job.job_id for job in stage.worker._pending._turns.order()] == told
+    assert [job.job_id for job in stage.worker._pending._queue.order()] == told
     assert await order_of_what_follows() == ["red 1", "blue ben", "red 0", "blue", "red ben", "red 2"]
 
 
@@ -298,7 +298,7 @@ async def test_no_more_are_being_sent_at_once_than_one_provider_can_answer(stage
     await stage.worker.run_once()
     # The rest waits in line, where turns are fair, and not behind each other.
     assert len(stage.worker._pending) == 9
-    assert stage.worker._pending._turns.taken == 32
+    assert stage.worker._pending._queue.in_flight_count == 32
 
 
 async def test_looks_get_every_second_request_while_jobs_are_to_be_sent(stage: Stage) -> None:
