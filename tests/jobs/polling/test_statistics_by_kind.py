@@ -2,11 +2,12 @@
 
 import pytest
 
+from bot.jobs.models import JobState
 from bot.jobs.polling.duration_model import MEMORY
 from bot.jobs.polling.job_statistics import NO_STATISTICS
 from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
 from bot.jobs.polling.statistics_by_kind import Cohorts, StatisticsByKind, VideoKind
-from bot.provider.models import GenerationMode, Submission
+from bot.provider.models import GenerationMode, Submission, TaskState, TaskStatus
 from tests.builders import TEXT_REQUEST, picture_request, take
 from tests.jobs.scripted import COMPLETED, MIN_INTERVAL, VIDEO, Stage
 
@@ -117,3 +118,19 @@ async def test_polls_follow_a_provider_that_became_slower(stage: Stage) -> None:
         polls.append(len(stage.provider.looked) - sum(polls))
         assert len(stage.notifier.posts) == number + 1
     assert polls[-1] < polls[0] / 2
+
+
+@pytest.mark.parametrize("last", [TaskStatus(TaskState.FAILED), None], ids=["fails", "is given up"])
+async def test_a_finished_job_counts_once_those_sent_with_it_have_ended(stage: Stage, last: TaskStatus | None) -> None:
+    first, second = await stage.ask(), await stage.ask()
+    await stage.pass_time(30)
+    stage.provider.statuses.append(COMPLETED)
+    while len(stage.notifier.posts) < 1:
+        await stage.pass_time(1)
+    statistics = stage.worker._poller._statistics
+    assert statistics.of(TEXT_REQUEST).durations == ()
+    if last:
+        stage.provider.statuses.append(last)
+    while any([await stage.state(job) is JobState.PROCESSING for job in (first, second)]):
+        await stage.pass_time(600, step=60)
+    assert len(statistics.of(TEXT_REQUEST).durations) == 1
