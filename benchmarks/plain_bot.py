@@ -40,7 +40,16 @@ class PlainBot(discord.Client):
         await super().close()
 
     async def ask_provider(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send a request to UlazAI and return the data of its answer."""
+        """Send a request to UlazAI and return the data of its answer.
+
+        Args:
+            method: of HTTP.
+            path: below the base URL.
+            body: sent as JSON.
+
+        Raises:
+            RuntimeError: the bot was not started.
+        """
         if self.session is None:
             raise RuntimeError("not started")
         async with self.session.request(method, path, json=body) as response:

@@ -105,7 +105,13 @@ def back_off() -> Poller:
 
 
 def informed(durations: Durations, requests: float, gap_seconds: float) -> Poller:
-    """Follow the bot's plan for a known distribution, at so many expected requests."""
+    """Follow the bot's plan for a known distribution.
+
+    Args:
+        durations: their distribution.
+        requests: expected per job.
+        gap_seconds: the shortest time between two polls of a job.
+    """
     shares = [1 - durations.ended(age) for age in AGES]
     places = [place for place, share in enumerate(shares) if 1 - _NEARLY_ALL < share < _NEARLY_ALL]
     begin, end = max(0, places[0] - 1), places[-1] + 2
@@ -114,5 +120,11 @@ def informed(durations: Durations, requests: float, gap_seconds: float) -> Polle
 
 
 def poll_jobs(poller: Poller, durations: Iterable[float], progress: Iterable[ReportedProgress]) -> list[Found]:
-    """Poll jobs one after the other, and return how their ends were found."""
+    """Poll jobs one after the other, and return how their ends were found.
+
+    Args:
+        poller: keeps its statistics from job to job.
+        durations: in seconds.
+        progress: what each job reports.
+    """
     return [poller.poll(duration, reported) for duration, reported in zip(durations, progress, strict=True)]

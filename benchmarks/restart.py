@@ -137,7 +137,11 @@ def _first_polls(stage: Stage) -> dict[str, float]:
 
 
 async def _all_in(task_ids: list[str], found_at: Callable[[], Mapping[str, float]]) -> list[float]:
-    """Wait until all tasks are found, and return when each was."""
+    """Wait until all tasks are found, and return when each was.
+
+    Raises:
+        TimeoutError: some were not found in time.
+    """
     for _ in range(round(_LONGEST_SECONDS / _CHECK_INTERVAL_SECONDS)):
         found = found_at()
         if found.keys() >= set(task_ids):

@@ -57,7 +57,14 @@ async def steady_part(load: Load, plain_load: Load) -> str:
 
 
 def steady_section(load: Load, plain_load: Load, ours: Outcome, plain: Outcome) -> str:
-    """Return the section on a steady pace."""
+    """Return the section on a steady rate.
+
+    Args:
+        load: of Reelpool.
+        plain_load: of the plain bot.
+        ours: what Reelpool reached.
+        plain: what the plain bot reached.
+    """
     window = ours.steady
     return _STEADY_TEXT.format(
         rate=load.per_second,

@@ -57,7 +57,13 @@ class Durations:
 
 
 def normal(mean: float, deviation: float, weight: float = 1.0) -> Part:
-    """Return a normal part, in seconds."""
+    """Return a normal part.
+
+    Args:
+        mean: in seconds.
+        deviation: in seconds.
+        weight: its share of the jobs.
+    """
     return Part(weight, lambda draw: mean + deviation * draw, lambda age: (age - mean) / deviation)
 
 
