@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, overload
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 from unittest import mock
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Statement = tuple[str, "_Parameters"]
 """A statement and its values."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class DriverLog:
     """What passed through the driver.
 
@@ -62,11 +63,9 @@ class _Connection(sqlite3.Connection):
     @overload
     def cursor(self, factory: Callable[[sqlite3.Connection], _C]) -> _C: ...
 
-    def cursor(self, factory: object = None) -> sqlite3.Cursor:
-        """Return a cursor that is recorded; no other factory is used here."""
-        del factory
-        cursor = super().cursor(_Cursor)
-        cursor.log = self.log
+    def cursor(self, factory: Any = None) -> sqlite3.Cursor:
+        """Return a cursor of the given class that is recorded."""
+        cursor: sqlite3.Cursor = super().cursor(_recorded(_Cursor, factory or sqlite3.Cursor, self.log))
         return cursor
 
     def commit(self) -> None:
@@ -74,12 +73,23 @@ class _Connection(sqlite3.Connection):
         self.log.time(super().commit)
 
 
+@cache
+def _recorded(recorder: type, factory: type, log: DriverLog) -> type:
+    """Return a class that is `factory`, with its calls recorded."""
+    return type(f"{recorder.__name__}Of{factory.__name__}", (recorder, factory), {"log": log})
+
+
 @contextmanager
 def recorded_driver() -> Iterator[DriverLog]:
     """Record every connection that is made until the end of the block."""
     log = DriverLog()
-    connection_type = type("_RecordedConnection", (_Connection,), {"log": log})
-    with mock.patch("sqlite3.connect", partial(sqlite3.connect, factory=connection_type)):
+    connect = sqlite3.connect
+
+    def recording(path: Path | str, *, factory: type = sqlite3.Connection, **options: object) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(path, factory=_recorded(_Connection, factory, log), **options)  # type: ignore[call-overload]
+        return connection
+
+    with mock.patch("sqlite3.connect", recording):
         yield log
 
 

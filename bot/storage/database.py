@@ -1,24 +1,33 @@
-"""The SQLite file: one writer at a time, many readers, and its migrations."""
+"""The SQLite file: one writer at a time, many readers, and its migrations.
+
+aiosqlite runs SQLite in a thread of its own and switches to it for every call: to open a cursor, to execute, to fetch,
+to close, and to roll back what is already committed. On a busy loop each switch waits for the interpreter. Here a
+statement takes one switch for all of that, and `BEGIN` is executed in the switch of the transaction's first statement.
+"""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+import aiosqlite
+from aiosqlite.context import Result
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import StorageError
-from bot.storage.driver import DriverConnection
 from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
 from bot.storage.inspection import Schema, inspect_file
+
+if TYPE_CHECKING:
+    from sqlite3 import _Parameters
 
 _CLOSE_SECONDS = 1.0
 # Under this key a connection keeps the servers whose pools its transaction has changed.
@@ -66,9 +75,8 @@ class Database:
             url,
             pool_size=4,
             max_overflow=0,
-            async_creator=lambda: DriverConnection(str(path), busy_timeout_seconds),
+            async_creator=partial(_Thread.as_daemon, path, busy_timeout_seconds),
         )
-        event.listen(engine.sync_engine, "connect", _set_up_connection)
         event.listen(engine.sync_engine, "begin", _begin)
         try:
             with _database_errors(f"can't open the database {path}: "):
@@ -164,30 +172,158 @@ def _database_errors(context: str = "") -> Iterator[None]:
         raise StorageError(f"{context}every connection is busy") from error
 
 
-def _set_up_connection(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-    del record
-    with ExitStack() as stack:
-        # The pool drops a connection that could not be set up, and does not close it.
-        stack.callback(connection.close)
-        # Python's driver would otherwise begin transactions by itself, and later than we need.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
-        stack.pop_all()
-
-
 def _begin(connection: Connection) -> None:
-    # A writer takes its lock at once: a limit that was read can't change before it is used.
+    # A write transaction locks the file at once: a limit that was read can't change before it is used.
     read_only = connection.get_execution_options().get("read_only", False)
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, DriverConnection):
-        raise TypeError(f"not a connection of this database's driver: {driver!r}")
-    driver.begin("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    thread = connection.connection.driver_connection
+    if not isinstance(thread, _Thread):
+        raise TypeError(f"not a connection of this database: {thread!r}")
+    thread.begin("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: Connection) -> None:
     from bot.storage.upgrade import upgrade  # noqa: PLC0415 - it takes long, and hardly any start needs it
 
     upgrade(connection)
+
+
+class _First(str):
+    """A transaction's first statement, with the one that begins the transaction."""
+
+    __slots__ = ("begin",)
+
+    begin: str
+
+
+class _Connection(sqlite3.Connection):
+    """SQLite's connection in aiosqlite's thread: it begins a transaction with the first statement."""
+
+    def execute(self, sql: str, parameters: "_Parameters" = ()) -> sqlite3.Cursor:
+        if isinstance(sql, _First):
+            self.cursor().execute(sql.begin)
+        return self.cursor(_Fetched).execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable["_Parameters"]) -> sqlite3.Cursor:
+        if isinstance(sql, _First):
+            self.cursor().execute(sql.begin)
+        return self.cursor().executemany(sql, parameters)
+
+
+class _Fetched(sqlite3.Cursor):
+    def fetchall(self) -> list[Any]:
+        """Return this cursor and its rows, so that aiosqlite's `execute_fetchall` returns both in one switch."""
+        return [self, super().fetchall()]
+
+
+class _Thread(aiosqlite.Connection):
+    """aiosqlite's connection, for the `async_creator` of `create_async_engine`."""
+
+    def __init__(self, path: Path, busy_timeout_seconds: float) -> None:
+        super().__init__(partial(self._open, path, busy_timeout_seconds), iter_chunk_size=1)
+        # What begins a transaction that has no statement yet, and whether one may have begun.
+        self._begin: str | None = None
+        self._is_begun = False
+
+    @classmethod
+    def as_daemon(cls, path: Path, busy_timeout_seconds: float) -> Self:
+        """Return a connection whose thread does not keep the process from ending, even if a statement hangs.
+
+        A thread is a daemon if the thread that creates it is one (`threading.Thread.daemon`).
+        """
+        created: list[Self] = []
+        creator = threading.Thread(target=lambda: created.append(cls(path, busy_timeout_seconds)), daemon=True)
+        creator.start()
+        creator.join()
+        return created[0]
+
+    def _open(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+        with ExitStack() as stack:
+            # Without an isolation level Python's driver begins no transactions by itself.
+            connection = sqlite3.connect(path, timeout=busy_timeout_seconds, isolation_level=None, factory=_Connection)
+            stack.callback(connection.close)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            # For cursors that have not executed anything: only this thread can create one.
+            self.unused_cursor = connection.cursor()
+            stack.pop_all()
+        return connection
+
+    def cursor(self) -> Result[aiosqlite.Cursor]:
+        """Return a cursor without switching to the thread."""
+        return Result(self._new_cursor())
+
+    async def _new_cursor(self) -> aiosqlite.Cursor:
+        return _Cursor(self)
+
+    def begin(self, sql: str) -> None:
+        """Begin a transaction with this statement, together with the first one that follows."""
+        self._begin = sql
+
+    def with_begin(self, sql: str) -> str:
+        """Return the statement with what begins its transaction, if it is the first one.
+
+        Call this before the switch to the thread: if that is cancelled, the statement may have been executed.
+        """
+        if self._begin is None:
+            return sql
+        first = _First(sql)
+        first.begin, self._begin, self._is_begun = self._begin, None, True
+        return first
+
+    async def commit(self) -> None:
+        """Commit, unless nothing was executed."""
+        self._begin = None
+        if self._is_begun:
+            await super().commit()
+        self._is_begun = False
+
+    async def rollback(self) -> None:
+        """Roll back, if something was executed; the pool calls this after every commit as well."""
+        self._begin = None
+        if self._is_begun:
+            await super().rollback()
+        self._is_begun = False
+
+
+class _Cursor(aiosqlite.Cursor):
+    """A cursor that has its rows as soon as it has executed."""
+
+    def __init__(self, thread: _Thread) -> None:
+        super().__init__(thread, thread.unused_cursor)
+        self._thread = thread
+        self._executed: sqlite3.Cursor | aiosqlite.Cursor = thread.unused_cursor
+        self._rows: list[Any] = []
+
+    async def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Self:
+        """Execute a statement and fetch its rows."""
+        executed = await self._thread.execute_fetchall(self._thread.with_begin(sql), parameters or ())
+        self._executed, self._rows = cast("tuple[sqlite3.Cursor, list[Any]]", executed)
+        return self
+
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> Self:
+        """Execute a statement once for each of several rows of values."""
+        self._executed = await self._thread.executemany(self._thread.with_begin(sql), parameters)
+        return self
+
+    async def fetchall(self) -> Iterable[Any]:
+        """Return the rows, once."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    @property
+    def description(self) -> tuple[tuple[str, None, None, None, None, None, None], ...]:
+        """The columns, as `sqlite3.Cursor.description`."""
+        return self._executed.description
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        return self._executed.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        """The id of the row that was inserted last."""
+        return self._executed.lastrowid
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing open."""

@@ -109,7 +109,7 @@ async def test_a_video_from_command_to_post(
             await stage.delivered()
     files = tracer.files()
     show(capsys, "/video, from command to post", files)
-    assert {"cogs/video.py", "bot/storage/driver.py", "bot/jobs/worker/deliver.py"} <= files.keys()
+    assert {"cogs/video.py", "bot/storage/database.py", "bot/jobs/worker/deliver.py"} <= files.keys()
     assert len(files) <= MOST_FOR_A_VIDEO
 
 

@@ -1,8 +1,9 @@
-"""The driver: few hops, and nothing of aiosqlite's safety lost with them."""
+"""Transactions: few switches to SQLite's thread, and no statement lost, left open or committed by accident."""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageError
 from bot.storage.database import Database
-from bot.storage.driver import DriverConnection
 from bot.storage.schema import pools
 
 COUNT = text("SELECT count(*) FROM pools")
@@ -25,18 +25,18 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def hops(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What goes to the thread from now on."""
-    seen: list[str] = []
-    hop: Callable[..., Awaitable[object]] = DriverConnection._execute
+async def switches(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What comes back from SQLite's thread from now on."""
+    await count(database)
+    seen: list[object] = []
+    loop = asyncio.get_running_loop()
+    call = loop.call_soon_threadsafe
 
-    async def count(connection: DriverConnection, function: object, *values: object, **named: object) -> object:
-        seen.append(getattr(function, "__name__", "?"))
-        return await hop(connection, function, *values, **named)
+    def note(callback: Callable[..., object], *values: object) -> asyncio.Handle:
+        seen.append(values)
+        return call(callback, *values)
 
-    monkeypatch.setattr(DriverConnection, "_execute", count)
-    # Only connections that are made from now on go by it.
-    await database._engine.dispose()
+    monkeypatch.setattr(loop, "call_soon_threadsafe", note)
     return seen
 
 
@@ -55,28 +55,46 @@ async def count(database: Database) -> int:
         return int((await connection.execute(COUNT)).scalar_one())
 
 
-async def test_a_statement_is_one_hop_and_a_commit_another(database: Database, hops: list[str]) -> None:
-    await count(database)
-    hops.clear()
+async def test_a_statement_takes_one_switch_and_a_commit_another(database: Database, switches: list[object]) -> None:
     async with database.transaction() as connection:
         await add(connection, 1)
         await add(connection, 2)
         assert (await connection.execute(COUNT)).scalar_one() == 2
-    assert hops == ["_run", "_run", "_run", "commit"]
-    hops.clear()
+    assert len(switches) == 4
+    switches.clear()
     assert await count(database) == 2
-    assert hops == ["_run", "commit"]
+    assert len(switches) == 2
 
 
-async def test_a_transaction_in_which_nothing_is_done_is_no_hop(database: Database, hops: list[str]) -> None:
-    await count(database)
-    hops.clear()
+async def test_a_transaction_in_which_nothing_is_done_takes_no_switch(
+    database: Database, switches: list[object]
+) -> None:
     async with database.transaction():
         pass
     with pytest.raises(KeyError):
         async with database.transaction():
             raise KeyError
-    assert hops == []
+    assert switches == []
+
+
+async def test_no_thread_of_the_database_keeps_the_process_from_ending(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'b.db'}"):
+        # The event loop's own helpers end with the loop.
+        new = [thread for thread in set(threading.enumerate()) - before if not thread.name.startswith("asyncio_")]
+        assert new
+        assert all(thread.daemon for thread in new)
+
+
+async def test_many_rows_in_the_first_statement_are_of_the_transaction(database: Database) -> None:
+    async def add_and_fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(insert(pools), [{"guild_id": number} for number in range(5)])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await add_and_fail()
+    assert await count(database) == 0
 
 
 async def test_a_writer_has_the_lock_from_its_first_statement_on(database: Database, tmp_path: Path) -> None:
@@ -107,7 +125,7 @@ async def test_a_statement_that_fails_takes_all_of_it_back(database: Database) -
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_who_is_cancelled_in_a_hop_leaves_nothing_open(database: Database, tmp_path: Path, turns: int) -> None:
+async def test_a_task_cancelled_in_a_switch_leaves_nothing_open(database: Database, tmp_path: Path, turns: int) -> None:
     async def write() -> None:
         async with database.transaction() as connection:
             await add(connection, 1)
