@@ -1,6 +1,6 @@
 """The least lateness that any schedule can reach at a number of requests, where the distribution is known.
 
-Plain dynamic programming over polls on a fine grid. It is written apart from `bot.jobs.polling.inspection_schedule`, so
+Plain dynamic programming over polls on a fine grid. It is written apart from `bot.jobs.polling.forecast`, so
 that each can show a mistake in the other: the same recursion, but every next poll is tried, and there is no shortest
 interval.
 """

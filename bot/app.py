@@ -27,8 +27,8 @@ from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.worker import FAIRNESS_WINDOW, Worker, WorkerSettings
 from bot.media.archive import Archive
 from bot.media.downloads import DISCORD_FILE_HOSTS, Downloader, host_of, name_of
-from bot.pools.low_balance_repository import LowBalanceRepository
 from bot.pools.models import Limits, PoolSettings
+from bot.pools.queries import LowBalanceRepository
 from bot.pools.reconciliation.service import ReconciliationService
 from bot.pools.service import PoolService
 from bot.provider.ulazai import UlazaiProvider
@@ -37,7 +37,7 @@ from bot.sessions.worker import SessionWorker
 from bot.storage.database import Database
 from bot.storage.lock import only_bot_on
 from cogs.delivery import Delivery
-from cogs.interactions.errors import CommandTree
+from cogs.interactions.responses import CommandTree
 from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.session_messages import SessionMessages
 from cogs.messages.status_cards import StatusCards

@@ -14,8 +14,9 @@ from bot.errors import DeliveryError, PlaceRefusedError, StorageError
 from bot.jobs.models import Approval, Job, JobState
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
-from bot.jobs.ports import DeliveryTarget, JobStatus, Posted, delivery_targets, nonce
+from bot.jobs.ports import DeliveryTarget, JobStatus, Posted
 from bot.jobs.service import JobService
+from bot.jobs.worker.deliver import delivery_targets
 from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.status_cards import StatusCards
@@ -192,11 +193,10 @@ class Delivery:
             self._cards.make_way()
             message = await target.send(
                 text,
-                nonce=nonce(job),
+                nonce=job.nonce,
                 allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[member]),
                 files=[attachment(job, video)] if video else [],
-                # An empty view is none at all.
-                view=decision_buttons([job] if job.state is JobState.UNCONFIRMED else []),
+                view=decision_buttons([job]) if job.state is JobState.UNCONFIRMED else discord.utils.MISSING,
             )
         return Posted(message.channel.id, message.id)
 

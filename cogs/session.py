@@ -15,8 +15,7 @@ from bot.pools.models import Session, SessionPlan
 from bot.pools.rules.input_checks import MAX_CREDITS
 from bot.sessions.service import MAX_MINUTES, MAX_TITLE, SessionService
 from bot.sessions.worker import SessionWorker
-from cogs.interactions.channel_checks import check_place
-from cogs.interactions.permissions import is_manager, require_guild, require_manager
+from cogs.interactions.permissions import check_place, is_manager, require_guild, require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.rendering import sessions as _session_render
 

@@ -28,12 +28,10 @@ from bot.jobs.validation import (
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.delivery import Delivery
 from cogs.interactions.attachments import first_picture, picture_of
-from cogs.interactions.channel_checks import check_place
-from cogs.interactions.errors import answer_privately, report_error
 from cogs.interactions.modals import AnimateModal, Form, FormValues
-from cogs.interactions.permissions import require_guild, role_ids
+from cogs.interactions.permissions import check_place, require_guild, role_ids
 from cogs.interactions.refused_requests import RefusedRequests
-from cogs.interactions.responses import deferred_when_slow, send_or_edit
+from cogs.interactions.responses import answer_privately, deferred_when_slow, report_error, send_or_edit
 from cogs.messages.status_cards import StatusCards
 from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
 from cogs.rendering import jobs as _render
@@ -154,7 +152,7 @@ class Video(commands.Cog):
     @commands.Cog.listener()
     async def on_interaction(self, interaction: _Interaction) -> None:
         """Answer a form that was opened before a restart, which nothing else does."""
-        if Form.is_lost(interaction):
+        if interaction.type is discord.InteractionType.modal_submit and Form.is_lost(interaction):
             await report_error(interaction, RefusedError(Refusal.FORM_LOST))
 
     @commands.Cog.listener()

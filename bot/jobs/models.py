@@ -7,7 +7,7 @@ from enum import StrEnum
 from bot.codes import Reason
 from bot.pools.models import Limits, Session, Usage
 from bot.pools.policy import ApprovalCause
-from bot.pools.rules.quota import credits_left
+from bot.pools.rules.limits import credits_left
 from bot.provider.models import Estimate, GenerationRequest
 
 
@@ -105,6 +105,21 @@ class Job:
     def credits_kept(self) -> int:
         """What the provider took and did not give back."""
         return (self.charged_credits or 0) - (self.refunded_credits or 0)
+
+    @property
+    def nonce(self) -> str:
+        """The word under which Discord posts the job's outcome only once: fixed per job and outcome.
+
+        Discord allows 25 characters. The time tells a job's outcomes apart, and the jobs of one database from those
+        of another.
+        """
+        moment = self.finished_at or self.created_at
+        return f"{self.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"
+
+    @property
+    def card_nonce(self) -> str:
+        """The word under which Discord posts the moderators' card of the job only once; see `nonce`."""
+        return f"a{self.id % 10**9:x}-{int(self.created_at.timestamp() * 1000):x}"
 
     @property
     def is_open(self) -> bool:

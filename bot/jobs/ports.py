@@ -1,6 +1,5 @@
 """What the side of Discord does for jobs, under which nonce a post is made, and where it is tried next."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -67,7 +66,7 @@ class JobNotifier(Protocol):
         ...
 
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
-        """Post how a job ended, under `nonce(job)`.
+        """Post how a job ended, under `job.nonce`.
 
         Raises:
             PlaceRefusedError: not possible in this place.
@@ -102,7 +101,7 @@ class JobNotifier(Protocol):
         ...
 
     async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
-        """Ask moderators about a job in this channel, under `card_nonce(job)`.
+        """Ask moderators about a job in this channel, under `job.card_nonce`.
 
         Raises:
             PlaceRefusedError: not possible in this channel.
@@ -126,35 +125,3 @@ class JobNotifier(Protocol):
     def show(self, status: JobStatus) -> None:
         """Bring the job's card up to date, soon. Never fails and never waits."""
         ...
-
-
-def delivery_targets(job: Job) -> Iterator[DeliveryTarget]:
-    """Yield the delivery_targets for a job's outcome, the best first."""
-    if job.thread_id or job.card_message_id:
-        yield DeliveryTarget.THREAD
-    yield DeliveryTarget.CHANNEL
-    yield DeliveryTarget.DIRECT
-
-
-def approval_card_channels(job: Job, moderators_channel: int | None) -> list[int]:
-    """Return the channels for the card on which moderators decide, the best first.
-
-    No thread is made for it: the job may yet come to nothing.
-    """
-    channels = (moderators_channel, job.thread_id, job.requester.channel_id)
-    return list(dict.fromkeys(channel_id for channel_id in channels if channel_id))
-
-
-def nonce(job: Job) -> str:
-    """Return the word under which Discord posts a job's outcome only once: fixed per job and outcome.
-
-    Discord allows 25 characters. The time tells a job's outcomes apart, and the jobs of one database from those
-    of another.
-    """
-    moment = job.finished_at or job.created_at
-    return f"{job.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"
-
-
-def card_nonce(job: Job) -> str:
-    """Return the word under which Discord posts the card of a job for its moderators only once; see `nonce`."""
-    return f"a{job.id % 10**9:x}-{int(job.created_at.timestamp() * 1000):x}"

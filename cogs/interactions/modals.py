@@ -8,7 +8,7 @@ import discord
 
 from bot.client import VideoBot
 from bot.jobs.validation import MAX_PROMPT
-from cogs.interactions.errors import report_error
+from cogs.interactions.responses import report_error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,71 @@
-"""Who may do what. Discord's command permissions do not bind administrators, buttons or forms: each checks here."""
+"""Who may do what, and what the bot may do where.
+
+Discord's command permissions do not bind administrators, buttons or forms: each checks here.
+"""
 
 import discord
 
 from bot.client import VideoBot
-from bot.codes import Refusal
+from bot.codes import Reason, Refusal
 from bot.errors import RefusedError
+
+# What a card needs: to be seen, sent and found again after a restart.
+_NEEDED = ("view_channel", "send_messages", "embed_links", "read_message_history")
+
+
+def trouble_with(bot: VideoBot, guild_id: int, channel_id: int) -> Reason | None:
+    """Return what keeps cards out of a channel, without a request to Discord; None: nothing that is known here."""
+    guild = bot.get_guild(guild_id)
+    if guild is None:
+        return None
+    channel = guild.get_channel(channel_id)
+    if channel is None:
+        return Reason(Refusal.CHANNEL_HIDDEN, {"channel_id": channel_id})
+    allowed = channel.permissions_for(guild.me)
+    missing = [name for name in _NEEDED if not getattr(allowed, name)]
+    if not missing:
+        return None
+    return Reason(Refusal.CHANNEL_PERMISSIONS, {"channel_id": channel_id, "permissions": " ".join(missing)})
+
+
+_THREADED = (discord.ChannelType.text, discord.ChannelType.news)
+_THREADS = (discord.ChannelType.public_thread, discord.ChannelType.private_thread, discord.ChannelType.news_thread)
+
+# Discord's documentation, "Permissions" and "Start Thread from Message".
+_IN_CHANNEL = discord.Permissions(
+    view_channel=True, send_messages=True, create_public_threads=True, send_messages_in_threads=True
+)
+_IN_THREAD = discord.Permissions(view_channel=True, send_messages_in_threads=True)
+_ELSEWHERE = discord.Permissions(view_channel=True, send_messages=True)
+
+
+def check_place(interaction: discord.Interaction[VideoBot]) -> bool:
+    """Check that the bot may post here, and make a thread where there is none.
+
+    Returns:
+        Whether the result goes right here: into the thread in which the command was used, or into a channel
+        that can't have threads, such as a voice channel's chat.
+
+    Raises:
+        RefusedError: MISSING_PERMISSIONS.
+    """
+    kind = interaction.channel.type if interaction.channel else None
+    needed = _IN_THREAD if kind in _THREADS else _IN_CHANNEL if kind in _THREADED else _ELSEWHERE
+    missing = [name for name, wanted in needed if wanted and not getattr(_permissions(interaction), name)]
+    if missing:
+        raise RefusedError(Refusal.MISSING_PERMISSIONS, permissions=" ".join(missing))
+    return kind not in _THREADED
+
+
+def _permissions(interaction: discord.Interaction[VideoBot]) -> discord.Permissions:
+    """Return what Discord says that the bot may do here; where it says nothing, what its roles allow."""
+    if interaction.app_permissions.value or interaction.guild is None:
+        return interaction.app_permissions
+    channel = interaction.channel
+    if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+        return channel.permissions_for(interaction.guild.me)
+    return interaction.app_permissions
+
 
 _Interaction = discord.Interaction[VideoBot]
 

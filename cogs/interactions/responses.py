@@ -1,15 +1,100 @@
-"""Answering interactions in time."""
+"""Answering interactions: in time, and whatever went wrong.
+
+Every error becomes one private reply: the member is never left without an answer, and never sees a traceback.
+"""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import discord
 import structlog
+from discord import app_commands
 
-from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, VideoBot
+from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, UNREADABLE_ERRORS, VideoBot
+from bot.codes import Refusal
+from bot.errors import ReelpoolError, RefusedError
+from cogs.interactions.permissions import require_guild
+from cogs.rendering.refusals import sentence_of
 
 _log = structlog.get_logger(__name__)
+
+
+class CommandTree(app_commands.CommandTree[VideoBot]):
+    """The commands, with one place for what is true of all of them."""
+
+    async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
+        """Refuse commands outside servers, where there is no pool to pay from, and when the bot is stopping."""
+        try:
+            interaction.client.track_task()
+            require_guild(interaction)
+        except RefusedError as refusal:
+            # What is raised here would reach nobody: discord.py hands on its own errors only.
+            await report_error(interaction, refusal)
+            return False
+        return True
+
+    async def _call(self, interaction: discord.Interaction[VideoBot]) -> None:
+        # discord.py reads a command's data before anything of ours, and lets what it can't read go unanswered.
+        try:
+            await super()._call(interaction)
+        except UNREADABLE_ERRORS as error:
+            await report_error(interaction, error)
+
+    async def on_error(
+        self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Tell the member what went wrong, in one or two sentences that only they see."""
+        await report_error(interaction, error)
+
+
+async def report_error(interaction: discord.Interaction[VideoBot], error: Exception) -> None:
+    """Answer an interaction that failed; never raises."""
+    # The process is being stopped: there is no way to Discord any more.
+    if interaction.client.is_closed():
+        return
+    cause = _cause(error)
+    if not isinstance(cause, ReelpoolError):
+        _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
+        cause = ReelpoolError()
+    try:
+        await answer_privately(interaction, sentence_of(cause))
+    except (discord.HTTPException, *NETWORK_ERRORS) as failure:
+        _log.warning("a member could not be answered", interaction_id=interaction.id, error=str(failure))
+
+
+def _cause(error: Exception) -> Exception:
+    """Return what went wrong, from what discord.py made of it."""
+    if isinstance(error, app_commands.TransformerError):
+        return RefusedError(Refusal.CHOICE_GONE)
+    if isinstance(error, app_commands.CommandInvokeError) and isinstance(error.__cause__, Exception):
+        return error.__cause__
+    return error
+
+
+async def answer_privately(
+    interaction: discord.Interaction[Any], text: str, view: discord.ui.View = discord.utils.MISSING
+) -> None:
+    """Answer so that only the member sees it, also where a public answer was begun already."""
+    response = interaction.response
+    if not response.is_done():
+        try:
+            await response.send_message(text, ephemeral=True, view=view)
+        except discord.HTTPException as error:
+            # An answer had arrived although nothing confirmed it.
+            if error.code != ALREADY_ANSWERED:
+                raise
+        else:
+            return
+    # Whether an answer is private is fixed when it is deferred: a public one has to go first.
+    with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
+        original = await interaction.original_response()
+        if original.flags.loading:
+            await original.delete()
+    await interaction.followup.send(text, ephemeral=True, view=view)
+
 
 _PATIENCE_SECONDS = 1.5
 

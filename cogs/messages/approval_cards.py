@@ -8,11 +8,11 @@ from bot.client import VideoBot
 from bot.errors import PlaceRefusedError
 from bot.jobs.models import Approval, ApprovalCase, Job
 from bot.jobs.moderation.approval_service import ApprovalService
-from bot.jobs.ports import Posted, card_nonce, nonce
+from bot.jobs.ports import Posted
 from bot.jobs.service import JobService
 from bot.pools.models import LowBalanceNotice
 from bot.pools.service import PoolService
-from cogs.interactions.moderator_channel import trouble_with
+from cogs.interactions.permissions import trouble_with
 from cogs.messages.api_errors import discord_errors
 from cogs.moderation.approval_buttons import decision_buttons
 from cogs.rendering import approvals as _approval_render
@@ -51,7 +51,7 @@ class ApprovalCards:
                 _approval_render.card_text(job),
                 embed=_approval_render.open_card(case, pool, overview, self._approvals.deadline(job)),
                 view=decision_buttons([case]),
-                nonce=card_nonce(job),
+                nonce=job.card_nonce,
             )
         return Posted(channel_id, message.id)
 
@@ -103,7 +103,7 @@ class ApprovalCards:
         self._refuse_if_closed(guild_id, channel_id)
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         async with discord_errors():
-            await channel.send(_approval_render.unconfirmed_notice(job, posted), nonce=f"u{nonce(job)}")
+            await channel.send(_approval_render.unconfirmed_notice(job, posted), nonce=f"u{job.nonce}")
 
     def _refuse_if_closed(self, guild_id: int, channel_id: int) -> None:
         if trouble := trouble_with(self._bot, guild_id, channel_id):

@@ -10,11 +10,9 @@ import structlog
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.jobs.models import ApprovalCase
 from bot.pools.rules.input_checks import MAX_REASON
-from cogs.interactions.errors import report_error
 from cogs.interactions.modals import Form
-from cogs.interactions.moderator_channel import trouble_with
-from cogs.interactions.permissions import require_manager
-from cogs.interactions.responses import deferred_when_slow
+from cogs.interactions.permissions import require_manager, trouble_with
+from cogs.interactions.responses import deferred_when_slow, report_error
 from cogs.rendering import approvals as _approval_render
 
 _log = structlog.get_logger(__name__)

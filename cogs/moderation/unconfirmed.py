@@ -11,10 +11,9 @@ from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, Services, VideoBot
 from bot.jobs.models import Job
-from cogs.interactions.errors import report_error
 from cogs.interactions.modals import Form
 from cogs.interactions.permissions import require_manager
-from cogs.interactions.responses import deferred_when_slow, send_or_edit
+from cogs.interactions.responses import deferred_when_slow, report_error, send_or_edit
 from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)

@@ -11,8 +11,8 @@ from bot.client import VideoBot
 from bot.codes import Refusal
 from bot.errors import RightsError
 from bot.pools.ledger.reports import Cursor
-from cogs.interactions.errors import report_error
 from cogs.interactions.permissions import require_manager
+from cogs.interactions.responses import report_error
 from cogs.rendering import pool as _pool_render
 
 _Interaction = discord.Interaction[VideoBot]

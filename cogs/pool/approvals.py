@@ -13,8 +13,7 @@ from bot.errors import RefusedError
 from bot.pools.policy import Policy
 from bot.pools.rules import changes
 from bot.pools.rules.input_checks import MAX_CREDITS
-from cogs.interactions.moderator_channel import trouble_with
-from cogs.interactions.permissions import require_manager
+from cogs.interactions.permissions import require_manager, trouble_with
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.moderation.approval_buttons import ApprovalButton, waiting_answer
 from cogs.pool._changes import PoolCommand, change_rules

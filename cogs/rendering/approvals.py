@@ -11,7 +11,7 @@ from bot.jobs.ports import Posted
 from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
 from bot.pools.models import LowBalanceNotice, Pool
 from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
-from bot.pools.rules.quota import has_window
+from bot.pools.rules.limits import has_window
 from cogs.rendering import policy as wording
 from cogs.rendering.failures import failure
 from cogs.rendering.jobs import settings

@@ -7,7 +7,7 @@ import discord
 from bot.jobs.models import UNPAID_STATES, Job, JobState, MemberUsage
 from bot.jobs.polling import progress_now
 from bot.jobs.ports import JobStatus
-from bot.pools.rules.quota import has_window, room_at
+from bot.pools.rules.limits import has_window, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.rendering.failures import failure, own_words, wait_reason
 from cogs.rendering.text import cut, fit, quoted, relative, short

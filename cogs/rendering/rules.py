@@ -8,8 +8,7 @@ from bot.jobs.models import MemberUsage
 from bot.pools.ledger.reports import MemberRules
 from bot.pools.policy import LowBalanceLevel
 from bot.pools.rules.changes import block_of
-from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource
-from bot.pools.rules.quota import has_window
+from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource, has_window
 from cogs.rendering import policy as wording
 from cogs.rendering.text import ended
 

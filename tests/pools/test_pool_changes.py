@@ -10,9 +10,9 @@ from bot.jobs.models import Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.pools.ledger import entries as ledger
-from bot.pools.low_balance_repository import LowBalanceRepository
 from bot.pools.models import PoolSettings
 from bot.pools.policy import LowBalanceLevel, Policy
+from bot.pools.queries import LowBalanceRepository
 from bot.pools.rules import changes
 from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService

@@ -8,7 +8,7 @@ from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import Approval, ApprovalCase, ApprovalDecision, Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.pools.rules.input_checks import clean_reason
-from bot.pools.rules.quota import relative
+from bot.pools.rules.limits import relative
 
 _T = TypeVar("_T")
 

@@ -17,8 +17,8 @@ from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import ApprovalCase
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.pools.low_balance_repository import LowBalanceRepository
 from bot.pools.models import LowBalanceNotice
+from bot.pools.queries import LowBalanceRepository
 
 _log = structlog.get_logger(__name__)
 

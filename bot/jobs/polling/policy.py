@@ -17,10 +17,15 @@ from datetime import datetime, timedelta
 
 from bot.clock import Clock
 from bot.jobs.models import Job
-from bot.jobs.polling.forecast import forecast_for
-from bot.jobs.polling.inspection_schedule import LATE_SHARE
-from bot.jobs.polling.job_statistics import NO_STATISTICS, JobStatistics
-from bot.jobs.polling.progress_model import EndEstimate, ProgressSample, estimate_end, narrowing_poll
+from bot.jobs.polling.forecast import LATE_SHARE, forecast_for
+from bot.jobs.polling.progress_model import (
+    NO_STATISTICS,
+    EndEstimate,
+    JobStatistics,
+    ProgressSample,
+    estimate_end,
+    narrowing_poll,
+)
 from bot.provider.models import Estimate
 
 TYPICAL = Estimate(60.0, 90.0)

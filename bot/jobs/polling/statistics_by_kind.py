@@ -8,8 +8,8 @@ from statistics import median
 from typing import NamedTuple
 
 from bot.jobs.polling.forecast import forecast_for
-from bot.jobs.polling.job_statistics import NO_STATISTICS, JobStatistics
 from bot.jobs.polling.policy import TYPICAL, PollState
+from bot.jobs.polling.progress_model import NO_STATISTICS, JobStatistics
 from bot.provider.models import GenerationMode, GenerationRequest
 
 # New durations are added in batches of this fraction of those that there are, since each batch means a new plan.

@@ -28,7 +28,7 @@ from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Job, JobState, Requester
 from bot.jobs.polling import expected_end
 from bot.pools.models import JobAccount, Limits, Spend, Usage
-from bot.pools.rules.quota import has_window, window_start
+from bot.pools.rules.limits import has_window, window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
 from bot.storage.schema import jobs
 

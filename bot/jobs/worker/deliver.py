@@ -5,6 +5,7 @@ every try, and only then it is marked as delivered. Discord honours a nonce for 
 looks for its own message before it posts again.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from bot.clock import Clock
 from bot.codes import Failure, Reason
 from bot.errors import PlaceRefusedError
 from bot.jobs.models import Job
-from bot.jobs.ports import JobNotifier, Posted, delivery_targets
+from bot.jobs.ports import DeliveryTarget, JobNotifier, Posted
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 
@@ -85,3 +86,11 @@ class Deliverer:
             return lambda: repository.keep(job.id)
         _log.info("outcome posted", job_id=job.id, state=job.state.value, message_id=posted.message_id)
         return lambda: repository.record_delivery(job.id, posted)
+
+
+def delivery_targets(job: Job) -> Iterator[DeliveryTarget]:
+    """Yield where a job's outcome can be posted, the best first."""
+    if job.thread_id or job.card_message_id:
+        yield DeliveryTarget.THREAD
+    yield DeliveryTarget.CHANNEL
+    yield DeliveryTarget.DIRECT

@@ -1,22 +1,222 @@
-"""Whom the provider gets now, of the jobs that are to be sent and the looks that are due.
+"""Which submissions and polls go to the provider now.
 
-Four things limit it: how many requests it may get in a second, how many jobs it may have, whether it takes any, and how
-many are being sent just now. Where nothing does, nobody waits and nothing is read.
+Four things limit them: requests per second, jobs in flight, the circuit breaker, and submissions under way. Where none
+of them does, no job waits and nothing is read. Queued jobs are kept in memory and are read again at start; what their
+members used is read only where more jobs are queued than may go.
 """
 
 import heapq
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
 
 from bot.clock import Clock
 from bot.codes import WaitReason
-from bot.jobs.models import Job
+from bot.errors import StorageError
+from bot.jobs.models import Job, JobState
 from bot.jobs.ports import JobStatus
+from bot.jobs.queueing.fair_queue import FairQueue, QueuedJob, expected_starts
 from bot.jobs.queueing.rate_limiter import AlternatingSplit, TokenBucket
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.pending_jobs import PendingJobs, ProviderCapacity, QueuePosition
 from bot.jobs.worker.poll import Poller
 from bot.jobs.worker.submit import Submitter
 from bot.jobs.worker.tracked_job import TrackedJob
+
+_log = structlog.get_logger(__name__)
+
+_AT_PROVIDER = (JobState.SUBMITTING, JobState.PROCESSING)
+# What members used changes by the minute, as their credits leave the window.
+_KNOWN_FOR_SECONDS = 30.0
+# To look through the line costs some microseconds for each job in it: so it takes a hundredth of a core at most.
+_LOOK_PAUSE_SECONDS_PER_JOB = 0.002
+_LONGEST_LOOK_PAUSE_SECONDS = 30.0
+# An expected start that moves less than this is not worth an edit.
+_ABOUT_SECONDS = 5.0
+_ABOUT_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """What is to be said of a job that waits.
+
+    Attributes:
+        place: in its server's line; 1 is the next one.
+        start_at: when it should be sent, by the monotonic clock.
+    """
+
+    reason: WaitReason
+    place: int
+    start_at: float
+
+    def is_about(self, other: "QueuePosition | None", now: float) -> bool:
+        """Tell whether both say the same to a reader."""
+        if other is None or (self.reason, self.place) != (other.reason, other.place):
+            return False
+        return abs(self.start_at - other.start_at) <= max(_ABOUT_SECONDS, (self.start_at - now) * _ABOUT_SHARE)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCapacity:
+    """What the line goes by when it says how long it takes.
+
+    Attributes:
+        reason: why jobs wait.
+        opens_at: when the first may go, as far as it is up to the provider, by the monotonic clock.
+        ends: when the jobs at the provider should end, by the same.
+        seconds_of: how long a job takes, once it is sent.
+        per_second: how many may be sent in a second; 0: any number.
+    """
+
+    reason: WaitReason
+    opens_at: float
+    ends: Sequence[float]
+    seconds_of: Callable[[Job], float]
+    per_second: float
+
+
+class PendingJobs:
+    """The jobs that wait to be sent.
+
+    Args:
+        repository: where to read what members used.
+        active_jobs: how many jobs the provider may have at once; 0: any number.
+        window: for how long credits count as used.
+    """
+
+    def __init__(self, repository: JobRepository, *, active_jobs: int, window: timedelta) -> None:
+        self.active_jobs = active_jobs
+        self._repository = repository
+        self._window = window
+        self._queue = FairQueue()
+        self._jobs: dict[int, Job] = {}
+        self._shown: dict[int, QueuePosition] = {}
+        self._learned_at: float | None = None
+        self._looked_at: float | None = None
+        self._changed = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def __contains__(self, job_id: int) -> bool:
+        return job_id in self._queue
+
+    @property
+    def room(self) -> int | None:
+        """How many more jobs the provider may have; None: any number."""
+        return max(0, self.active_jobs - self._queue.in_flight_count) if self.active_jobs else None
+
+    @property
+    def at_provider(self) -> Sequence[int]:
+        """The jobs that are at the provider."""
+        return self._queue.in_flight
+
+    async def recall(self) -> None:
+        """Go on with the turns of an earlier process.
+
+        Raises:
+            StorageError: the database can't be read.
+        """
+        for guild_id, at in (await self._repository.last_served()).items():
+            self._queue.set_served(guild_id, at)
+
+    def join(self, job: Job) -> None:
+        """Let a queued job wait; also one that waits already and was moved to the front."""
+        self._jobs[job.id] = job
+        self._queue.enqueue(_queued(job))
+        self._changed = True
+
+    def take(self, now: datetime) -> int:
+        """Return the job whose turn it is; it is at the provider from now on.
+
+        Raises:
+            IndexError: nobody waits.
+        """
+        job_id = self._queue.pop(now).job_id
+        self._drop(job_id)
+        return job_id
+
+    def note(self, job: Job) -> None:
+        """Go by where a job stands now, that does not wait in the line."""
+        before = self._queue.in_flight_count
+        if job.state is JobState.QUEUED:
+            self._queue.undo_pop(job.id)
+        elif job.state in _AT_PROVIDER:
+            self._queue.add_in_flight(_queued(job), job.submitted_at or job.created_at)
+        else:
+            self._queue.remove(job.id)
+        self._changed |= self._queue.in_flight_count != before
+
+    def leave(self, job_id: int) -> None:
+        """Forget a job."""
+        self._queue.remove(job_id)
+        self._drop(job_id)
+
+    def _drop(self, job_id: int) -> None:
+        self._jobs.pop(job_id, None)
+        self._shown.pop(job_id, None)
+        self._changed = True
+
+    def is_blind(self) -> bool:
+        """Tell whether somebody waits of whom it is not known what they used, so that no turn can be given."""
+        return bool(self._queue.unknown_members)
+
+    def is_stale(self, now: float) -> bool:
+        """Tell whether it has been some time since it was read what members used."""
+        return self._learned_at is None or now - self._learned_at > _KNOWN_FOR_SECONDS
+
+    async def learn(self, now: float, today: datetime) -> None:
+        """Read what the members who wait have used. Never raises: who can't be read has used nothing.
+
+        Args:
+            now: by the monotonic clock.
+            today: the time of day, at which the window ends.
+        """
+        unknown = members = self._queue.unknown_members
+        if self.is_stale(now):
+            members, self._learned_at = self._queue.competing_members, now
+        if not members:
+            return
+        try:
+            used = await self._repository.used_credits(members, today - self._window)
+        except StorageError as error:
+            _log.error("turns go by age alone for now", error=str(error))
+            self._queue.set_used_credits(dict.fromkeys(unknown, 0))
+            return
+        self._queue.set_used_credits({member: used.get(member, 0) for member in members})
+        self._changed = True
+
+    def looks_at(self, now: float) -> float | None:
+        """Return when `news` should be asked again; None: not before something changes."""
+        if not self._queue:
+            return None
+        pause = len(self._queue) * _LOOK_PAUSE_SECONDS_PER_JOB
+        if not self._changed:
+            pause = max(pause, _LONGEST_LOOK_PAUSE_SECONDS)
+        if self._looked_at is None:
+            return now
+        return self._looked_at + pause
+
+    def news(self, now: float, prospect: ProviderCapacity) -> Iterator[tuple[int, QueuePosition]]:
+        """Yield the jobs of whose waiting there is something new to say."""
+        self._looked_at, self._changed = now, False
+        order = [self._jobs[queued.job_id] for queued in self._queue.order()]
+        seconds = [prospect.seconds_of(job) for job in order] if self.active_jobs else [0.0] * len(order)
+        starts = expected_starts(seconds, prospect.opens_at, prospect.ends, self.active_jobs, prospect.per_second)
+        places: Counter[int] = Counter()
+        for job, start_at in zip(order, starts, strict=True):
+            places[job.requester.guild_id] += 1
+            wait = QueuePosition(prospect.reason, places[job.requester.guild_id], start_at)
+            if not wait.is_about(self._shown.get(job.id), now):
+                self._shown[job.id] = wait
+                yield job.id, wait
+
+
+def _queued(job: Job) -> QueuedJob:
+    return QueuedJob(job.id, job.requester.guild_id, job.requester.member_id, job.held_credits, job.moved_to_front_at)
+
 
 _SENDS_AT_ONCE = 32
 

@@ -14,7 +14,7 @@ from bot.codes import Failure, Reason
 from bot.errors import PlaceRefusedError, TransitionError
 from bot.jobs.models import ApprovalCase, Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.ports import JobNotifier, Posted, approval_card_channels
+from bot.jobs.ports import JobNotifier, Posted
 from bot.jobs.worker.tracked_job import StepResult, TrackedJob
 
 _log = structlog.get_logger(__name__)
@@ -104,3 +104,12 @@ class ApprovalRequester:
         if row.state is not JobState.AWAITING_APPROVAL:
             self._notifier.close_approval_card(job.id)
         return row
+
+
+def approval_card_channels(job: Job, moderators_channel: int | None) -> list[int]:
+    """Return the channels for the card on which moderators decide, the best first.
+
+    No thread is made for it: the job may yet come to nothing.
+    """
+    channels = (moderators_channel, job.thread_id, job.requester.channel_id)
+    return list(dict.fromkeys(channel_id for channel_id in channels if channel_id))

@@ -7,9 +7,8 @@ from datetime import datetime
 from bot.codes import Reason, Refusal
 from bot.errors import PromptRefusedError, RefusedError
 from bot.pools.models import Limits, Pool, PricedKind, Session, Usage
-from bot.pools.policy import ApprovalCause, LowBalanceLevel
-from bot.pools.rules.low_balance import low_balance_level
-from bot.pools.rules.quota import limit_refusal
+from bot.pools.policy import ApprovalCause, LowBalanceLevel, low_balance_level
+from bot.pools.rules.limits import limit_refusal
 from bot.wordlist.matcher import first_match
 
 _MONEY = (
@@ -71,8 +70,8 @@ def admit(found: Admission, request: AdmissionRequest) -> ApprovalCause | None:
         RefusedError: another rule or limit forbids it, or there are too few credits. Where a cheaper kind would be
             accepted, its `fits_` data name it.
     """
-    refusal = _rule_refusal(found, request)
-    if refusal is None and not request.is_asked and first_match(found.pool.policy.words, request.prompt):
+    refusal, words = _rule_refusal(found, request), found.pool.policy.words
+    if refusal is None and not request.is_asked and words and first_match(words, request.prompt):
         raise PromptRefusedError
     refusal = refusal or _credit_refusal(found, request.kind)
     if refusal is None:

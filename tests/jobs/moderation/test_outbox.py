@@ -12,9 +12,9 @@ from bot.jobs.models import ApprovalCase, Job
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.store.repository import JobRepository
-from bot.pools.low_balance_repository import LowBalanceRepository
 from bot.pools.models import LowBalanceNotice, PoolSettings
 from bot.pools.policy import LowBalanceLevel
+from bot.pools.queries import LowBalanceRepository
 from bot.pools.rules.changes import set_moderators_channel
 from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService

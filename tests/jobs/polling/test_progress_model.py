@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.polling.job_statistics import ProgressReliability
-from bot.jobs.polling.progress_model import ROUNDINGS, EndEstimate, ProgressSample, estimate_end, narrowing_poll
+from bot.jobs.polling.progress_model import (
+    ROUNDINGS,
+    EndEstimate,
+    ProgressReliability,
+    ProgressSample,
+    estimate_end,
+    narrowing_poll,
+)
 from tests.properties import PROPERTY
 
 ROUND: dict[float, Callable[[float], int]] = {0.005: math.floor, 0.0: round, -0.005: math.ceil}

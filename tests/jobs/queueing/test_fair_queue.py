@@ -7,8 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.queueing.fair_queue import FairQueue, QueuedJob, expected_starts
-from bot.jobs.queueing.priority_map import PriorityMap
+from bot.jobs.queueing.fair_queue import FairQueue, PriorityMap, QueuedJob, expected_starts
 from tests.clock import START
 from tests.properties import PROPERTY
 

@@ -5,7 +5,8 @@ import pytest
 from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, ProviderUnclearError, StorageError
 from bot.jobs.models import Job, JobState
-from bot.jobs.ports import DeliveryTarget, delivery_targets, nonce
+from bot.jobs.ports import DeliveryTarget
+from bot.jobs.worker.deliver import delivery_targets
 from bot.pools.models import Balance
 from tests.builders import FAILURE, picture_request, requester, take
 from tests.clock import START
@@ -150,10 +151,10 @@ async def test_the_nonce_is_fixed_per_job_and_outcome_and_short_enough(stage: St
     failed = await stage.repository.fail(first.id, FAILURE)
     stage.clock.advance(0.5)
     unlike = await stage.repository.fail(second.id, FAILURE)
-    words = {nonce(failed), nonce(second), nonce(unlike)}
+    words = {failed.nonce, second.nonce, unlike.nonce}
     assert len(words) == 3
     assert all(len(word) <= 25 for word in words)
-    assert nonce(failed) == nonce(await stage.repository.record_card(failed.id, 1))
+    assert failed.nonce == (await stage.repository.record_card(failed.id, 1)).nonce
 
 
 # Pictures

@@ -5,7 +5,8 @@ import pytest
 from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Job, JobState
-from bot.jobs.ports import DeliveryTarget, approval_card_channels, card_nonce, nonce
+from bot.jobs.ports import DeliveryTarget
+from bot.jobs.worker.request_approval import approval_card_channels
 from bot.pools.models import Balance, PoolSettings
 from tests.builders import CHANNEL, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, requester
 from tests.jobs.scripted import Stage
@@ -190,6 +191,6 @@ async def test_the_moderators_channel_comes_first_and_no_thread_is_made(stage: S
 
 async def test_the_nonce_of_a_card_is_its_own_and_short_enough(stage: Stage) -> None:
     job, other = await taken(stage), await taken(stage)
-    words = {card_nonce(job), card_nonce(other), nonce(job)}
+    words = {job.card_nonce, other.card_nonce, job.nonce}
     assert len(words) == 3
     assert all(len(word) <= 25 for word in words)

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.polling import inspection_schedule as inspection
+from bot.jobs.polling import forecast as inspection
 from bot.jobs.polling.duration_model import MEMORY
-from bot.jobs.polling.forecast import POLLS_PER_JOB, forecast_for
-from bot.jobs.polling.inspection_schedule import best_plan
+from bot.jobs.polling.forecast import POLLS_PER_JOB, best_plan, forecast_for
 from bot.provider.models import Estimate
 from tests.properties import PROPERTY
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pools.policy import LowBalanceLevel, LowBalanceLimits
-from bot.pools.rules.low_balance import level_to_announce, low_balance_level
+from bot.pools.policy import LowBalanceLevel, LowBalanceLimits, level_to_announce, low_balance_level
 from tests.properties import PROPERTY
 
 NONE, CHEAPEST, APPROVAL = LowBalanceLevel.NONE, LowBalanceLevel.CHEAPEST, LowBalanceLevel.APPROVAL

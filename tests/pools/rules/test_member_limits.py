@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bot.codes import Reason, Refusal
 from bot.pools.models import Limits, Spend, Usage
-from bot.pools.rules.quota import credits_left, has_window, limit_refusal, room_at, window_start
+from bot.pools.rules.limits import credits_left, has_window, limit_refusal, room_at, window_start
 from tests.clock import START
 from tests.properties import PROPERTY
 

@@ -9,7 +9,7 @@ from bot.codes import WaitReason
 from bot.errors import ProviderBusyError, ProviderKeyError, ProviderUnclearError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
 from bot.jobs.queueing.fair_queue import Member
-from bot.jobs.worker.pending_jobs import PendingJobs, ProviderCapacity
+from bot.jobs.worker.dispatcher import PendingJobs, ProviderCapacity
 from bot.provider.models import GenerationMode, GenerationRequest
 from tests.builders import GUILD, MEMBER, requester
 from tests.jobs.scripted import COMPLETED, Stage, for_ever
