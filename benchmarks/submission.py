@@ -21,7 +21,6 @@ from benchmarks.report import circumstances, table, write_section
 from bot.clock import SystemClock
 from bot.jobs.models import Requester
 from bot.jobs.service import JobService
-from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
@@ -94,8 +93,8 @@ async def run_submission(commands: int, concurrencies: Sequence[int] = _CONCURRE
 
 async def _submit(path: Path, commands: int, concurrency: int, log: DriverLog) -> Accepted:
     async with Database.open(_url(path)) as database:
-        service = JobService(JobRepository(database, SystemClock()), _POOL_SETTINGS)
-        await service.submit(_requester(0), _REQUEST)  # opens the connections, and fills the caches
+        service = JobService(database, SystemClock(), _POOL_SETTINGS)
+        await service.create(_requester(0), _REQUEST)  # opens the connections, and fills the caches
         log.statements.clear()
         numbers, each = iter(range(1, commands + 1)), list[float]()
         cpu, driver, started = time.process_time(), log.seconds, time.perf_counter()
@@ -112,7 +111,7 @@ async def _submit(path: Path, commands: int, concurrency: int, log: DriverLog) -
 async def _work(service: JobService, numbers: Iterator[int], each: list[float]) -> None:
     for number in numbers:
         started = time.perf_counter()
-        await service.submit(_requester(number), _REQUEST)
+        await service.create(_requester(number), _REQUEST)
         each.append(time.perf_counter() - started)
 
 
@@ -127,7 +126,7 @@ async def _loop(statements: list[Statement]) -> float:
         path = Path(folder) / "jobs.db"
         async with Database.open(_url(path)) as database:
             # The first command was accepted before the statements were recorded.
-            await JobService(JobRepository(database, SystemClock()), _POOL_SETTINGS).submit(_requester(0), _REQUEST)
+            await JobService(database, SystemClock(), _POOL_SETTINGS).create(_requester(0), _REQUEST)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 connection.execute(f"PRAGMA {pragma}")

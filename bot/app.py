@@ -37,7 +37,7 @@ from bot.sessions.worker import SessionWorker
 from bot.storage.database import Database
 from bot.storage.lock import only_bot_on
 from cogs.delivery import Delivery
-from cogs.interactions.responses import CommandTree
+from cogs.interactions.responses import CommandTree, answer_lost_form
 from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.session_messages import SessionMessages
 from cogs.messages.status_cards import StatusCards
@@ -99,7 +99,7 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
     clock, database, pool_settings = SystemClock(), opened.database, _pool_settings(settings)
     worker_settings = _worker_settings(settings)
     repository, approvals = JobRepository(database, clock), ApprovalRepository(database, clock)
-    jobs, pools = JobService(repository, pool_settings), PoolService(database, clock, pool_settings)
+    jobs, pools = JobService(database, clock, pool_settings), PoolService(database, clock, pool_settings)
     sessions = SessionService(database, clock, pool_settings)
     moderation = ApprovalService(approvals, approval_after=worker_settings.approval_after)
     unconfirmed = UnconfirmedService(UnconfirmedRepository(database, clock), opened.provider)
@@ -114,6 +114,7 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
     opened.stack.push_async_callback(videos.stop)
     opened.stack.push_async_callback(session_worker.stop)
 
+    bot.add_listener(answer_lost_form, "on_interaction")
     services = Services(
         jobs=jobs,
         pools=pools,

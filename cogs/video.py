@@ -28,7 +28,7 @@ from bot.jobs.validation import (
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.delivery import Delivery
 from cogs.interactions.attachments import first_picture, picture_of
-from cogs.interactions.modals import AnimateModal, Form, FormValues
+from cogs.interactions.modals import AnimateModal, FormValues
 from cogs.interactions.permissions import check_place, require_guild, role_ids
 from cogs.interactions.refused_requests import RefusedRequests
 from cogs.interactions.responses import answer_privately, deferred_when_slow, report_error, send_or_edit
@@ -150,12 +150,6 @@ class Video(commands.Cog):
         await interaction.response.send_modal(AnimateModal(interaction, submit))
 
     @commands.Cog.listener()
-    async def on_interaction(self, interaction: _Interaction) -> None:
-        """Answer a form that was opened before a restart, which nothing else does."""
-        if interaction.type is discord.InteractionType.modal_submit and Form.is_lost(interaction):
-            await report_error(interaction, RefusedError(Refusal.FORM_LOST))
-
-    @commands.Cog.listener()
     async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
         """Tell a member who uses the bot again of what could not be posted anywhere, once."""
         jobs = await self.bot.services.jobs.kept(require_guild(interaction), interaction.user.id)
@@ -163,8 +157,7 @@ class Video(commands.Cog):
             return
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
             await interaction.followup.send(_render.kept(jobs), ephemeral=True)
-            for job in jobs:
-                await self.bot.services.jobs.record_telling(job)
+            await self.bot.services.jobs.record_notified(jobs)
 
     @app_commands.command(description="Your videos in the making, your credits, and your limits")
     async def usage(self, interaction: _Interaction) -> None:
@@ -281,7 +274,7 @@ class Video(commands.Cog):
         async with deferred_when_slow(interaction):
             if request.image_url:
                 await self._check_header(request.image_url)
-            return await self.bot.services.jobs.submit(requester, request, is_asked=is_asked)
+            return await self.bot.services.jobs.create(requester, request, is_asked=is_asked)
 
     async def _offer_to_ask(
         self, interaction: _Interaction, request: GenerationRequest, refusal: PromptRefusedError

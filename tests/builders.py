@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.codes import Failure, Reason
 from bot.jobs.models import Job, Requester
+from bot.jobs.service import JobService
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings
 from bot.provider.models import GenerationMode, GenerationRequest
@@ -42,6 +43,11 @@ async def repository_at(path: Path, clock: Clock, busy_timeout_seconds: float = 
         yield JobRepository(database, clock)
 
 
+def members_side(repository: JobRepository, settings: PoolSettings = PoolSettings(UNLIMITED, PLENTY)) -> JobService:  # noqa: B008
+    """What members can do, on the same database."""
+    return JobService(repository._database, repository._clock, settings)
+
+
 async def take(
     repository: JobRepository,
     who: Requester | None = None,
@@ -50,5 +56,7 @@ async def take(
     limits: Limits = UNLIMITED,
 ) -> Job:
     """Take a job, out of a pool that has enough."""
-    job, _overview = await repository.take(who or requester(), request, price, PoolSettings(limits, PLENTY))
+    job, _overview = await members_side(repository, PoolSettings(limits, PLENTY)).create(
+        who or requester(), request, price
+    )
     return job

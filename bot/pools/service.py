@@ -12,10 +12,17 @@ from bot.pools.ledger.forecast import PACE_SPAN, empty_at, periods_of
 from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, MemberRules, Page, Spending, Statement
 from bot.pools.models import Pool, PoolSettings
 from bot.pools.policy import Policy, low_balance_level
-from bot.pools.queries import open_pool, open_pools, read_pool, read_session_in
+from bot.pools.queries import (
+    PolicyChange,
+    change_policy,
+    open_pool,
+    open_pools,
+    read_pool,
+    read_session_in,
+    write_audit,
+)
 from bot.pools.rules.input_checks import check_credits, clean_reason
 from bot.pools.rules.limits import limits_for, origins, window_hours
-from bot.pools.rules.store import PolicyChange, change_policy, write_audit
 from bot.storage.database import Database
 
 PAGE_SIZE = 10

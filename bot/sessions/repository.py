@@ -16,8 +16,7 @@ from bot.errors import RefusedError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Pool, Session, SessionEnd, SessionPlan
-from bot.pools.queries import read_session, session_of
-from bot.pools.rules.store import write_audit
+from bot.pools.queries import read_session, session_of, write_audit
 from bot.storage.schema import sessions
 
 

@@ -20,7 +20,7 @@ from bot.backoff import Backoff
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Job
-from bot.jobs.worker.timer_queue import TimerQueue
+from bot.jobs.worker.tracking import TimerQueue
 from bot.pools.models import Session
 from bot.sessions.models import EndedSession, SessionCard, SessionNotifier, SessionStatus
 from bot.sessions.service import SessionService

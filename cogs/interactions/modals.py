@@ -28,13 +28,6 @@ class Form(discord.ui.Modal):
         # Discord lets the answer come within 15 minutes.
         super().__init__(title=title, timeout=15 * 60, custom_id=f"{opener.client.form_prefix}{opener.id}")
 
-    @staticmethod
-    def is_lost(interaction: discord.Interaction[VideoBot]) -> bool:
-        """Tell whether this interaction is the answer to a form of an earlier process."""
-        if interaction.type is not discord.InteractionType.modal_submit or interaction.data is None:
-            return False
-        return not str(interaction.data.get("custom_id")).startswith(interaction.client.form_prefix)
-
     async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it too
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:

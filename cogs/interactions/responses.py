@@ -50,6 +50,14 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
         await report_error(interaction, error)
 
 
+async def answer_lost_form(interaction: discord.Interaction[VideoBot]) -> None:
+    """Answer a form that was opened before a restart, which nothing else does: forms live in memory."""
+    if interaction.type is not discord.InteractionType.modal_submit or interaction.data is None:
+        return
+    if not str(interaction.data.get("custom_id")).startswith(interaction.client.form_prefix):
+        await report_error(interaction, RefusedError(Refusal.FORM_LOST))
+
+
 async def report_error(interaction: discord.Interaction[VideoBot], error: Exception) -> None:
     """Answer an interaction that failed; never raises."""
     # The process is being stopped: there is no way to Discord any more.

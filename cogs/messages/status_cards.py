@@ -17,8 +17,8 @@ from bot.client import NETWORK_ERRORS, VideoBot
 from bot.clock import Clock
 from bot.jobs.models import Job, JobState
 from bot.jobs.ports import JobStatus
-from bot.jobs.queueing.rate_limiter import TokenBucket
-from bot.jobs.worker.timer_queue import TimerQueue
+from bot.jobs.queueing.flow_control import TokenBucket
+from bot.jobs.worker.tracking import TimerQueue
 from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)

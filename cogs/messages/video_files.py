@@ -27,7 +27,8 @@ class VideoFiles:
 
     def __init__(self, downloader: Downloader, archive: Archive) -> None:
         self._downloader = downloader
-        self._archive = archive
+        # None: copies are not kept.
+        self._archive = archive if archive.folder is not None else None
         self._keeping: dict[int, asyncio.Task[None]] = {}
         self._at_once = asyncio.Semaphore(_KEPT_AT_ONCE)
 
@@ -41,27 +42,28 @@ class VideoFiles:
         """
         if job.state is not JobState.SUCCEEDED or not job.video_url:
             return None
-        key = _key(job)
-        if copy := await self._archive.find(key):
+        archive, key = self._archive, _key(job)
+        if archive and (copy := await archive.find(key)):
             return _fitting(copy, max_bytes)
         try:
             file = await self._downloader.video(job.video_url, max_bytes)
         except DownloadError as error:
             _log.info("video is posted as a link", job_id=job.id, reason=str(error))
             return None
-        await self._archive.store(key, file)
+        if archive:
+            await archive.store(key, file)
         return file
 
     async def kept(self, job: Job, max_bytes: int) -> BufferedIOBase | None:
         """Return the archived copy of a job's video if it has at most `max_bytes`; the caller closes it."""
-        copy = await self._archive.find(_key(job))
+        copy = await self._archive.find(_key(job)) if self._archive else None
         return _fitting(copy, max_bytes) if copy else None
 
     def keep_later(self, job: Job) -> None:
         """See to it in the background that the archive has a job's video. Never fails and never waits."""
-        is_wanted = self._archive.folder is not None and job.state is JobState.SUCCEEDED and job.video_url
-        if is_wanted and job.id not in self._keeping:
-            task = asyncio.create_task(self._keep(job), name=f"copy of job {job.id}")
+        archive = self._archive
+        if archive and job.state is JobState.SUCCEEDED and job.video_url and job.id not in self._keeping:
+            task = asyncio.create_task(self._keep(archive, job), name=f"copy of job {job.id}")
             self._keeping[job.id] = task
             task.add_done_callback(lambda _: self._keeping.pop(job.id, None))
 
@@ -72,8 +74,8 @@ class VideoFiles:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep(self, job: Job) -> None:
-        archive, key = self._archive, _key(job)
+    async def _keep(self, archive: Archive, job: Job) -> None:
+        key = _key(job)
         async with self._at_once:
             if copy := await archive.find(key):
                 copy.close()

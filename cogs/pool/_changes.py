@@ -11,7 +11,7 @@ from bot.client import VideoBot
 from bot.codes import AuditAction
 from bot.errors import StorageError
 from bot.pools.policy import Policy
-from bot.pools.rules.store import PolicyChange
+from bot.pools.queries import PolicyChange
 from cogs.interactions.permissions import is_manager, require_guild, require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.rendering import pool as _pool_render

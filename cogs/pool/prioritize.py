@@ -24,7 +24,7 @@ async def prioritize(interaction: _Interaction, job: int) -> None:
     guild_id = await require_manager(interaction)
     services = interaction.client.services
     async with deferred_when_slow(interaction, ephemeral=True):
-        moved = await services.jobs.move_to_front(job, guild_id, interaction.user.id)
+        moved = await services.jobs.prioritize(job, guild_id, interaction.user.id)
     services.worker.moved_to_front(moved)
     await send_or_edit(interaction, _pool_render.prioritized(moved), ephemeral=True)
 
@@ -35,7 +35,7 @@ async def _waiting(interaction: _Interaction, typed: str) -> list[app_commands.C
     try:
         if not await is_manager(interaction):
             return []
-        jobs = await interaction.client.services.jobs.waiting(require_guild(interaction), str(typed).strip())
+        jobs = await interaction.client.services.jobs.queued(require_guild(interaction), str(typed).strip())
     except StorageError as error:
         _log.error("no jobs to choose from", error=str(error))
         return []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.jobs.queueing.circuit_breaker import CircuitBreaker
+from bot.jobs.queueing.flow_control import CircuitBreaker
 from tests.e2e.stage import Stage, staged
 
 

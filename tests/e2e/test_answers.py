@@ -86,10 +86,10 @@ async def test_private_commands_stay_private_when_they_are_slow(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     assert stage.bot is not None
-    repository = stage.bot.services.jobs._repository
+    service = stage.bot.services.jobs
     may_go_on = asyncio.Event()
     for name in ("overview", "history"):
-        monkeypatch.setattr(repository, name, slowed(getattr(repository, name), may_go_on))
+        monkeypatch.setattr(service, name, slowed(getattr(service, name), may_go_on))
     record = await start(stage, command)
     await record.answered()
     assert record.message.thinking

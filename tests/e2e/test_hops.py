@@ -18,8 +18,8 @@ from tests.e2e.moderation import approval_card, ask_dear, closed, press, set_up
 from tests.e2e.stage import Stage, staged
 
 # The aim for both is 40. Lower these with every file that a request no longer enters; never raise them.
-MOST_FOR_A_VIDEO = 58
-MOST_FOR_AN_APPROVAL = 56
+MOST_FOR_A_VIDEO = 41
+MOST_FOR_AN_APPROVAL = 43
 
 _ROOT = Path(__file__).parents[2]
 _OURS = tuple(f"{_ROOT / package}/" for package in ("bot", "cogs"))

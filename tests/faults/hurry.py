@@ -49,10 +49,10 @@ def hurried_bot(clock: FastClock) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bot.app.SystemClock", lambda: clock)
         # Plans are made by the clock, and slept for in real seconds.
-        patch.setattr("bot.jobs.worker.timer_queue._LONGEST_SLEEP_SECONDS", _LONGEST_SLEEP_SECONDS)
+        patch.setattr("bot.jobs.worker.tracking._LONGEST_SLEEP_SECONDS", _LONGEST_SLEEP_SECONDS)
         patch.setattr(VideoBot, "before_identify_hook", _no_pause)
         # Refusals close the provider's gate for all, ever longer: here nearly every job is refused.
-        patch.setattr("bot.jobs.queueing.circuit_breaker._LONGEST_PAUSE_SECONDS", _LONGEST_GATE_SECONDS)
+        patch.setattr("bot.jobs.queueing.flow_control._LONGEST_PAUSE_SECONDS", _LONGEST_GATE_SECONDS)
         # No power cut is played here, and waiting for the disk takes most of the time.
         patch.setattr("bot.storage.database._PRAGMAS", (*_PRAGMAS, "PRAGMA synchronous = OFF"))
         patch.setattr("bot.provider.ulazai._SUBMIT_TIMEOUT", _PROVIDER_TIMEOUT)

@@ -10,7 +10,7 @@ from bot.errors import RefusedError, RightsError, TransitionError
 from bot.jobs.models import JobState
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.provider.models import Submission
-from tests.builders import FAILURE, MEMBER
+from tests.builders import FAILURE, MEMBER, members_side
 from tests.pools.machine import Machine
 from tests.pools.model import JobModel
 from tests.refusals import is_refused
@@ -61,7 +61,7 @@ class JobActions(Machine):
         job, is_owner = self.model.jobs[job_id], variant % 3 > 0
         sources = {AWAITING, QUEUED} if is_owner else set[JobState]()
         who = job.member_id if is_owner else job.member_id + 7
-        if self.moved(job_id, sources, lambda: self.jobs.cancel(job_id, job.pool.guild_id, who)):
+        if self.moved(job_id, sources, lambda: members_side(self.jobs).cancel(job_id, job.pool.guild_id, who)):
             job.state = JobState.CANCELLED
             job.release()
 

@@ -104,7 +104,8 @@ class Machine(RuleBasedStateMachine):
         """Try a transition; it succeeds from these states and from no other."""
         job = self.model.jobs[job_id]
         result = self.tried(step())
-        assert isinstance(result, TransitionError) is (job.state not in sources), (job.state, result)
+        is_refused = isinstance(result, TransitionError | RefusedError)
+        assert is_refused is (job.state not in sources), (job.state, result)
         return None if isinstance(result, Exception) else job
 
     @invariant()

@@ -15,12 +15,12 @@ from bot.jobs.models import Job, Requester
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Funds, Limits, PoolSettings, SessionPlan
 from bot.pools.policy import LowBalanceLimits, Policy
+from bot.pools.queries import PolicyChange
 from bot.pools.reconciliation.service import reconcile
-from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService
 from bot.sessions.service import SessionService
 from bot.storage.database import Database
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
+from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side
 from tests.clock import FakeClock
 from tests.refusals import is_refused
 from tests.storage.test_database import url_of
@@ -47,7 +47,9 @@ class Counter200:
             Requester(next(_ids), GUILD, place[0], MEMBER + number % members, in_thread, place[1])
             for number in range(AT_ONCE)
         ]
-        taking = (self.repository.take(requester, TEXT_REQUEST, PRICE, terms) for requester in requesters)
+        taking = (
+            members_side(self.repository, terms).create(requester, TEXT_REQUEST, PRICE) for requester in requesters
+        )
         results = await asyncio.gather(*taking, return_exceptions=True)
         return Counter(map(_outcome, results))
 

@@ -12,14 +12,13 @@ from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings
 from bot.pools.policy import LowBalanceLevel, Policy
-from bot.pools.queries import LowBalanceRepository
+from bot.pools.queries import LowBalanceRepository, PolicyChange
 from bot.pools.rules import changes
-from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService
 from bot.provider.models import Submission
 from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
-from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, requester
+from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side, requester
 from tests.clock import FakeClock
 from tests.jobs.moderation.test_outbox import ScriptedModerators
 from tests.sessions.session_books import MANAGER, Desk, asker_in, plan
@@ -43,7 +42,7 @@ class Stage:
         await self.pools.change(GUILD, MANAGER, PolicyChange(AuditAction.ALLOW, change))
 
     async def take(self, price: int, *, is_asked: bool = False) -> Job:
-        job, _ = await self.desk.jobs.take(requester(), TEXT_REQUEST, price, TERMS, is_asked=is_asked)
+        job, _ = await members_side(self.desk.jobs, TERMS).create(requester(), TEXT_REQUEST, price, is_asked=is_asked)
         return job
 
     async def accepted(self, price: int, charged: int) -> Job:
@@ -107,7 +106,7 @@ async def deposit(stage: Stage) -> Callable[[], Awaitable[object]]:
 
 async def release(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.take(80)
-    return lambda: stage.desk.jobs.cancel(job.id, GUILD, MEMBER)
+    return lambda: members_side(stage.desk.jobs).cancel(job.id, GUILD, MEMBER)
 
 
 async def denial(stage: Stage) -> Callable[[], Awaitable[object]]:

@@ -13,9 +13,9 @@ from bot.jobs.models import JobState, Requester
 from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.models import SessionPlan
 from bot.pools.policy import LowBalanceLimits, Policy
-from bot.pools.rules.store import PolicyChange
+from bot.pools.queries import PolicyChange
 from bot.provider.models import GenerationMode, GenerationRequest
-from tests.builders import CHANNEL, MEMBER
+from tests.builders import CHANNEL, MEMBER, members_side
 from tests.pools.actions import ACTIONS, AWAITING, MANAGER, SUBMITTING, WAYS, JobActions
 from tests.pools.machine import SERVERS, TERMS
 from tests.pools.model import Budget, JobModel
@@ -90,7 +90,7 @@ class Pools(JobActions):
     ) -> None:
         """Ask for a video; it is never taken where limits, time or purse have no room for it."""
         pool, price = self.model.pool(requester.guild_id), list_price(request)
-        result = self.tried(self.jobs.take(requester, request, price, TERMS, is_asked=is_asked))
+        result = self.tried(members_side(self.jobs, TERMS).create(requester, request, price, is_asked=is_asked))
         purse = session.available if session else pool.available
         if isinstance(result, Exception):
             assert not (is_refused(result, Refusal.LIMIT_JOBS, Refusal.LIMIT_CREDITS, Refusal.MAX_PRICE) and is_fitting)

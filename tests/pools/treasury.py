@@ -15,7 +15,7 @@ from bot.pools.service import PoolService
 from bot.provider.models import Submission
 from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
-from tests.builders import GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, requester
+from tests.builders import GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side, requester
 from tests.clock import FakeClock
 
 START_CREDITS = 1000
@@ -39,7 +39,7 @@ class Treasury:
 
     async def job(self, member_id: int = MEMBER, guild_id: int = GUILD, price: int = 55) -> Job:
         """Take a job, which holds its price."""
-        job, _ = await self.jobs.take(requester(guild_id, member_id), TEXT_REQUEST, price, self.terms)
+        job, _ = await members_side(self.jobs, self.terms).create(requester(guild_id, member_id), TEXT_REQUEST, price)
         return job
 
     async def paid(

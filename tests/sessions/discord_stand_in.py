@@ -13,7 +13,7 @@ from bot.sessions.models import SessionCard, SessionStatus, Summary
 from bot.sessions.service import SessionService
 from bot.sessions.worker import SessionWorker
 from bot.storage.database import Database
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
+from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side
 from tests.clock import FakeClock
 
 MANAGER = 900
@@ -84,7 +84,7 @@ class Hall:
 
     async def take(self, session: Session, number: int) -> Job:
         requester = Requester(80_000 + number, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
-        job, _ = await self.jobs.take(requester, TEXT_REQUEST, 55, TERMS)
+        job, _ = await members_side(self.jobs, TERMS).create(requester, TEXT_REQUEST, 55)
         return job
 
     async def finish(self, job: Job, *, told: bool = True) -> None:

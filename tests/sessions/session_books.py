@@ -17,7 +17,7 @@ from bot.sessions.models import SessionStatus
 from bot.sessions.service import SessionService
 from bot.storage.database import Database
 from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
-from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST
+from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, members_side
 from tests.clock import FakeClock
 
 MANAGER, OTHER = 900, 301
@@ -56,7 +56,7 @@ class Desk:
         return await self.service.record_thread(session.id, next(_ids))
 
     async def take(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> tuple[Job, MemberUsage]:
-        return await self.jobs.take(requester, request, list_price(request), self.terms)
+        return await members_side(self.jobs, self.terms).create(requester, request, list_price(request))
 
     async def submitted(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> Job:
         job, _ = await self.take(requester, request)

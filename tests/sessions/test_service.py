@@ -20,7 +20,7 @@ from bot.provider.models import Submission
 from bot.sessions.models import MemberShare, Summary
 from bot.sessions.queries import read_session_statuss
 from bot.storage.database import Database
-from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST
+from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, members_side
 from tests.clock import FakeClock
 from tests.refusals import refused
 from tests.sessions.session_books import CHEAPEST, DEPOSIT, MANAGER, OTHER, Desk, asker_in, plan
@@ -156,7 +156,7 @@ async def test_a_session_is_ended_once_and_only_by_its_own_server(desk: Desk) ->
 
 async def test_end_expires_what_waits_for_a_moderator(desk: Desk) -> None:
     session = await desk.start(plan(300))
-    waiting, _ = await desk.jobs.take(asker_in(session), TEXT_REQUEST, 55, desk.terms, is_asked=True)
+    waiting, _ = await members_side(desk.jobs, desk.terms).create(asker_in(session), TEXT_REQUEST, 55, is_asked=True)
     ending = await desk.service.end(session.id, GUILD, MANAGER)
     assert [(job.id, job.state) for job in ending.expired] == [(waiting.id, JobState.EXPIRED)]
     assert ending.status.session.returned == 300

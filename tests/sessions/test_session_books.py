@@ -24,7 +24,7 @@ from bot.provider.models import Submission
 from bot.sessions.queries import read_jobs_of
 from bot.storage.database import Database
 from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
-from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED
+from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side
 from tests.clock import FakeClock
 from tests.properties import STEPS
 from tests.sessions.session_books import DEPOSIT, MANAGER, Desk, asker_in, plan
@@ -78,7 +78,9 @@ class Money(RuleBasedStateMachine):
             requester = asker_in(session)
             price = list_price(request)
             try:
-                job, _ = await self.outbox.jobs.take(requester, request, price, self.outbox.terms, is_asked=is_asked)
+                job, _ = await members_side(self.outbox.jobs, self.outbox.terms).create(
+                    requester, request, price, is_asked=is_asked
+                )
             except RefusedError:
                 return 0
             return job.id
@@ -101,7 +103,7 @@ class Money(RuleBasedStateMachine):
 
     @rule(job_id=taken)
     def cancel(self, job_id: int) -> None:
-        self.attempt(self.outbox.jobs.cancel(job_id, GUILD, MEMBER))
+        self.attempt(members_side(self.outbox.jobs).cancel(job_id, GUILD, MEMBER))
 
     @rule(session_id=opened)
     def end(self, session_id: int) -> None:

@@ -12,7 +12,7 @@ from bot.jobs.ports import Posted
 from bot.pools.models import SessionEnd
 from bot.sessions.models import nonce
 from bot.storage.database import Database
-from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST
+from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, members_side
 from tests.sessions.discord_stand_in import AWAY, MANAGER, REFUSED, TERMS, Hall
 
 
@@ -174,7 +174,7 @@ async def test_unconfirmed_job_does_not_hold_up_the_summary(hall: Hall) -> None:
 async def test_end_wakes_those_who_waited_for_a_moderator(hall: Hall) -> None:
     session = await hall.opened()
     requester = Requester(80_001, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
-    job, _ = await hall.jobs.take(requester, TEXT_REQUEST, 55, TERMS, is_asked=True)
+    job, _ = await members_side(hall.jobs, TERMS).create(requester, TEXT_REQUEST, 55, is_asked=True)
     await hall.keeper.end(session.id, GUILD, MANAGER)
     assert [(each.id, each.awaits_delivery) for each in hall.woken] == [(job.id, True)]
 

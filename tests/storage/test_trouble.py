@@ -19,7 +19,6 @@ from bot.clock import SystemClock
 from bot.errors import StorageError
 from bot.jobs.models import Requester
 from bot.jobs.service import JobService
-from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings
 from bot.provider.models import GenerationMode, GenerationRequest
 from bot.storage.database import Database
@@ -154,7 +153,7 @@ async def test_requests_are_refused_with_a_clear_sentence_and_taken_afterwards(
     tmp_path: Path, trouble: Trouble
 ) -> None:
     async with opened(tmp_path / "a.db") as database:
-        service = JobService(JobRepository(database, SystemClock()), PoolSettings(Limits(0, 0, 0)))
+        service = JobService(database, SystemClock(), PoolSettings(Limits(0, 0, 0)))
         with trouble.begin(database, tmp_path / "a.db"):
             # Where the file may not grow, what is left of its last page may take one or two yet.
             answers = [await answer(service, number) for number in range(6)]
@@ -169,7 +168,7 @@ async def answer(service: JobService, number: int) -> str:
     requester = Requester(interaction_id=number, guild_id=1, channel_id=1, member_id=1, in_thread=False)
     request = GenerationRequest(GenerationMode.TEXT, "x" * 2000, 5, sound=False, publish=False, aspect_ratio="16:9")
     try:
-        await service.submit(requester, request)
+        await service.create(requester, request)
     except StorageError as error:
         return type(error).__name__
     return TAKEN

@@ -21,8 +21,7 @@ from bot.jobs.store.approval_queries import (
 from bot.jobs.store.queries import account_of, job_of, move, new_outcome
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.pools.ledger import entries as ledger
-from bot.pools.queries import read_pool
-from bot.pools.rules.store import write_audit
+from bot.pools.queries import read_pool, write_audit
 from bot.storage.database import Database
 from bot.storage.schema import approvals, jobs
 

@@ -1,20 +1,16 @@
 """Jobs in SQL: one method for each guarded transition, with its ledger entries in the same transaction."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, func, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, update
 
 from bot.clock import Clock
-from bot.codes import AuditAction, Reason
-from bot.errors import TransitionError
-from bot.jobs.models import OPEN_STATES, ApprovalDecision, Job, JobState, MemberUsage, Requester
+from bot.codes import Reason
+from bot.jobs.models import OPEN_STATES, Job, JobState
 from bot.jobs.polling import MEMORY, VideoKind
 from bot.jobs.ports import Posted
 from bot.jobs.queueing.fair_queue import Member
-from bot.jobs.store.approval_queries import close_approval
 from bot.jobs.store.fair_queue_queries import read_last_served, read_used
 from bot.jobs.store.queries import (
     account_of,
@@ -22,31 +18,17 @@ from bot.jobs.store.queries import (
     move,
     new_outcome,
     note,
-    read_open_jobs,
-    read_usage,
     unique_task,
     values_of,
 )
-from bot.jobs.store.submission import take_job
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import PoolSettings
-from bot.pools.policy import Policy
-from bot.pools.queries import read_pool, read_session
-from bot.pools.rules.limits import limits_for
-from bot.pools.rules.store import write_audit
-from bot.provider.models import GenerationMode, GenerationRequest, Submission
+from bot.provider.models import GenerationMode, Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs
 
 _REMEMBERED_JOBS = 1000
 # Made once: to make a statement, and to find its SQL again, costs more than to run it.
 _ONE = select(jobs).where(jobs.c.id == bindparam("job"))
-_KEPT = (
-    select(jobs)
-    .where(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
-    .where(jobs.c.kept_at.is_not(None), jobs.c.delivered_at.is_(None))
-    .order_by(jobs.c.id)
-)
 
 
 class JobRepository:
@@ -55,36 +37,6 @@ class JobRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-
-    async def take(
-        self,
-        requester: Requester,
-        request: GenerationRequest,
-        price_credits: int,
-        terms: PoolSettings,
-        *,
-        is_asked: bool = False,
-    ) -> tuple[Job, MemberUsage]:
-        """Check rules, limits and pool, insert the job and hold its price, in one transaction.
-
-        Args:
-            requester: who asks, and where.
-            request: for what.
-            price_credits: its list price.
-            terms: the operator's.
-            is_asked: the member wants a moderator to look at a prompt that was refused.
-
-        Returns:
-            The job, queued or waiting for a moderator, and what its member uses with it.
-
-        Raises:
-            RefusedError: it is not taken, for the reason that the error tells the member.
-            StorageError: the database can't be written.
-        """
-        async with self._database.transaction(is_urgent=True) as connection:
-            return await take_job(
-                connection, requester, request, price_credits, terms, self._clock.now(), is_asked=is_asked
-            )
 
     async def begin_submission(self, job_id: int) -> Job:
         """`queued -> submitting`, committed before the provider hears of the job."""
@@ -166,22 +118,6 @@ class JobRepository:
                 await ledger.refund(connection, account_of(job), job.refunded_credits or 0, now)
             return job
 
-    async def cancel(self, job_id: int, guild_id: int, member_id: int) -> Job:
-        """`awaiting_approval | queued -> cancelled`, by the member whose job it is: the hold comes back.
-
-        Raises:
-            TransitionError: it does not wait any more, or is not theirs.
-        """
-        now = self._clock.now()
-        waiting = {JobState.AWAITING_APPROVAL, JobState.QUEUED}
-        async with self._database.transaction() as connection:
-            job = await move(connection, job_id, waiting, JobState.CANCELLED, finished_at=now, delivered_at=now)
-            if (job.requester.guild_id, job.requester.member_id) != (guild_id, member_id):
-                raise TransitionError(job_id, JobState.CANCELLED)
-            await close_approval(connection, job_id, ApprovalDecision.CANCELLED, now, decided_by=member_id)
-            await ledger.release(connection, account_of(job), job.held_credits, now)
-            return job
-
     async def mark_unconfirmed(self, job_id: int, failure: Reason) -> Job:
         """`submitting | processing -> unconfirmed`: nobody knows what became of it; hold or charge stay."""
         async with self._database.transaction() as connection:
@@ -235,27 +171,6 @@ class JobRepository:
                     ages.append((finished_at - submitted_at).total_seconds())
         return found
 
-    async def waiting(self, guild_id: int) -> list[Job]:
-        """Return a server's queued jobs, oldest first."""
-        return await self._select(and_(jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value))
-
-    async def move_to_front(self, job_id: int, guild_id: int, moderator_id: int) -> Job:
-        """Move a queued job to the front of its server's line, and write down which moderator did.
-
-        Raises:
-            TransitionError: it is not queued any more, or another server's.
-        """
-        now = self._clock.now()
-        mine = and_(jobs.c.id == job_id, jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value)
-        query = update(jobs).where(mine).values(moved_to_front_at=now).returning(*jobs.c)
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                raise TransitionError(job_id, JobState.QUEUED)
-            data = {"job_id": job_id, "member_id": row["member_id"]}
-            await write_audit(connection, guild_id, moderator_id, AuditAction.PRIORITIZE, now, **data)
-            return job_of(row)
-
     async def used_credits(self, members: Collection[Member], since: datetime) -> dict[Member, int]:
         """Return the credits of jobs that members asked for since then and that were sent; without those with none."""
         async with self._database.reading() as connection:
@@ -265,10 +180,6 @@ class JobRepository:
         """Return when a job of each server was last sent, as far as the newest jobs tell."""
         async with self._database.reading() as connection:
             return await read_last_served(connection)
-
-    async def record_card(self, job_id: int, message_id: int) -> Job:
-        """Remember the status card."""
-        return await self._note(job_id, card_message_id=message_id)
 
     async def record_thread(self, job_id: int, thread_id: int) -> Job:
         """Remember the thread that gets the result."""
@@ -289,16 +200,6 @@ class JobRepository:
             **thread,
         )
 
-    async def kept(self, guild_id: int, member_id: int) -> list[Job]:
-        """Return a member's jobs whose outcome no place took, and of which the member has not been told."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(_KEPT, {"guild": guild_id, "member": member_id})
-            return [job_of(row) for row in rows.mappings()]
-
-    async def record_telling(self, job_id: int) -> Job:
-        """Remember that the member was told of an outcome that no place took."""
-        return await self._note(job_id, delivered_at=self._clock.now())
-
     async def keep(self, job_id: int) -> Job:
         """Give up on posting: the result stays in `/history`."""
         return await self._note(job_id, kept_at=self._clock.now())
@@ -308,56 +209,6 @@ class JobRepository:
         async with self._database.reading() as connection:
             row = (await connection.execute(_ONE, {"job": job_id})).mappings().one_or_none()
             return job_of(row) if row else None
-
-    async def history(self, guild_id: int, member_id: int, limit: int) -> list[Job]:
-        """Return a member's last jobs in a server, newest first."""
-        query = (
-            select(jobs)
-            .where(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id)
-            .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-            .limit(limit)
-        )
-        async with self._database.reading() as connection:
-            return [job_of(row) for row in (await connection.execute(query)).mappings()]
-
-    async def videos(self, guild_id: int, member_id: int, typed: str, limit: int) -> list[Job]:
-        """Return a member's finished videos in a server with `typed` in their number and prompt, newest first."""
-        label = jobs.c.id.cast(Text) + ": " + jobs.c.prompt
-        query = (
-            select(jobs)
-            .where(jobs.c.guild_id == guild_id, jobs.c.member_id == member_id)
-            .where(jobs.c.state == JobState.SUCCEEDED.value, label.icontains(typed, autoescape=True))
-            .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-            .limit(limit)
-        )
-        async with self._database.reading() as connection:
-            return [job_of(row) for row in (await connection.execute(query)).mappings()]
-
-    async def overview(
-        self, guild_id: int, member_id: int, role_ids: Collection[int], terms: PoolSettings
-    ) -> MemberUsage:
-        """Return what a member may use and uses, with their open jobs, at one moment."""
-        async with self._database.reading() as connection:
-            overview = await self._spending(connection, guild_id, member_id, role_ids, terms)
-            open_jobs = await read_open_jobs(connection, guild_id, member_id)
-            return replace(overview, open_jobs=tuple(open_jobs))
-
-    async def spending_after(self, job: Job, terms: PoolSettings) -> MemberUsage:
-        """Return what the member of a job may use and uses; for a session's job, with the session."""
-        requester = job.requester
-        async with self._database.reading() as connection:
-            overview = await self._spending(
-                connection, requester.guild_id, requester.member_id, requester.role_ids, terms
-            )
-            session = await read_session(connection, job.session_id) if job.session_id else None
-            return replace(overview, session=session)
-
-    async def _spending(
-        self, connection: AsyncConnection, guild_id: int, member_id: int, role_ids: Collection[int], terms: PoolSettings
-    ) -> MemberUsage:
-        pool = await read_pool(connection, guild_id)
-        limits = limits_for(pool.policy if pool else Policy(), member_id, role_ids, terms.limits)
-        return MemberUsage(limits, await read_usage(connection, guild_id, member_id, limits, self._clock.now()))
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Job]:
         async with self._database.reading() as connection:

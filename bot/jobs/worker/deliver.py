@@ -17,7 +17,7 @@ from bot.errors import PlaceRefusedError
 from bot.jobs.models import Job
 from bot.jobs.ports import DeliveryTarget, JobNotifier, Posted
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.tracked_job import StepResult, TrackedJob
+from bot.jobs.worker.tracking import StepResult, TrackedJob
 
 _log = structlog.get_logger(__name__)
 

@@ -19,11 +19,11 @@ from bot.errors import StorageError
 from bot.jobs.models import Job, JobState
 from bot.jobs.ports import JobStatus
 from bot.jobs.queueing.fair_queue import FairQueue, QueuedJob, expected_starts
-from bot.jobs.queueing.rate_limiter import AlternatingSplit, TokenBucket
+from bot.jobs.queueing.flow_control import AlternatingSplit, TokenBucket
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.poll import Poller
 from bot.jobs.worker.submit import Submitter
-from bot.jobs.worker.tracked_job import TrackedJob
+from bot.jobs.worker.tracking import TrackedJob
 
 _log = structlog.get_logger(__name__)
 

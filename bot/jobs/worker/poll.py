@@ -16,9 +16,9 @@ from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, Provi
 from bot.jobs.models import Job
 from bot.jobs.polling import StatisticsByKind, VideoKind, expected_wait, next_poll
 from bot.jobs.ports import JobNotifier, JobStatus
-from bot.jobs.queueing.circuit_breaker import CircuitBreaker
+from bot.jobs.queueing.flow_control import CircuitBreaker
 from bot.jobs.store.repository import JobRepository
-from bot.jobs.worker.tracked_job import StepResult, TrackedJob
+from bot.jobs.worker.tracking import StepResult, TrackedJob
 from bot.provider.models import TaskState, TaskStatus
 from bot.provider.ports import VideoProvider
 

@@ -15,7 +15,7 @@ from bot.errors import PlaceRefusedError, TransitionError
 from bot.jobs.models import ApprovalCase, Job, JobState
 from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.ports import JobNotifier, Posted
-from bot.jobs.worker.tracked_job import StepResult, TrackedJob
+from bot.jobs.worker.tracking import StepResult, TrackedJob
 
 _log = structlog.get_logger(__name__)
 

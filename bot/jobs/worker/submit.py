@@ -22,10 +22,10 @@ from bot.errors import (
 )
 from bot.jobs.models import Job
 from bot.jobs.ports import JobNotifier, JobStatus
-from bot.jobs.queueing.circuit_breaker import CircuitBreaker
+from bot.jobs.queueing.flow_control import CircuitBreaker
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import picture_expires_at
-from bot.jobs.worker.tracked_job import StepResult, TrackedJob
+from bot.jobs.worker.tracking import StepResult, TrackedJob
 from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)

@@ -30,8 +30,7 @@ from bot.jobs.worker.dispatcher import Dispatcher
 from bot.jobs.worker.poll import Poller
 from bot.jobs.worker.request_approval import ApprovalRequester
 from bot.jobs.worker.submit import Submitter
-from bot.jobs.worker.timer_queue import TimerQueue
-from bot.jobs.worker.tracked_job import PendingWrite, StepResult, TrackedJob
+from bot.jobs.worker.tracking import PendingWrite, StepResult, TimerQueue, TrackedJob
 from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)

@@ -14,11 +14,20 @@ from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import LowBalanceNotice, PoolSettings
 from bot.pools.policy import LowBalanceLevel
-from bot.pools.queries import LowBalanceRepository
+from bot.pools.queries import LowBalanceRepository, PolicyChange
 from bot.pools.rules.changes import set_moderators_channel
-from bot.pools.rules.store import PolicyChange
 from bot.pools.service import PoolService
-from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, repository_at, requester
+from tests.builders import (
+    CHANNEL,
+    FAILURE,
+    GUILD,
+    MEMBER,
+    TEXT_REQUEST,
+    UNLIMITED,
+    members_side,
+    repository_at,
+    requester,
+)
 from tests.clock import FakeClock
 
 MODERATOR = 901
@@ -65,7 +74,9 @@ class OutboxStage:
 
     async def waiting(self) -> Job:
         """A job that waits, with a card."""
-        job, _ = await self.repository.take(requester(), TEXT_REQUEST, 55, PoolSettings(UNLIMITED, 1000), is_asked=True)
+        job, _ = await members_side(self.repository, PoolSettings(UNLIMITED, 1000)).create(
+            requester(), TEXT_REQUEST, 55, is_asked=True
+        )
         return await self.approvals.record_card(job.id, CHANNEL, 8000 + job.id)
 
     async def name_channel(self, channel_id: int | None = CHANNEL) -> None:
@@ -145,7 +156,7 @@ async def test_a_card_that_is_gone_is_left_alone(stage: OutboxStage) -> None:
 @pytest.mark.parametrize("trouble", [DeliveryDelayedError("status 503"), RuntimeError("a mistake")], ids=repr)
 async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: OutboxStage, trouble: Exception) -> None:
     job = await stage.waiting()
-    await stage.repository.cancel(job.id, GUILD, MEMBER)
+    await members_side(stage.repository).cancel(job.id, GUILD, MEMBER)
     stage.moderators.trouble = trouble
     stage.outbox.close_card(job.id)
     await stage.outbox.run_once()
@@ -185,7 +196,7 @@ async def test_what_comes_back_to_the_line_is_not_told_but_what_comes_well_above
     job = await stage.waiting()
     await stage.leave(240)
     assert stage.steps == [LowBalanceLevel.CHEAPEST]
-    await stage.repository.cancel(job.id, GUILD, MEMBER)
+    await members_side(stage.repository).cancel(job.id, GUILD, MEMBER)
     assert (await stage.pools.pool(GUILD)).funds.available == 295
     await stage.look()
     assert stage.steps == [LowBalanceLevel.CHEAPEST]

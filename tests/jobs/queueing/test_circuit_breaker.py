@@ -1,6 +1,6 @@
 import pytest
 
-from bot.jobs.queueing.circuit_breaker import CircuitBreaker
+from bot.jobs.queueing.flow_control import CircuitBreaker
 from tests.clock import FakeClock
 
 

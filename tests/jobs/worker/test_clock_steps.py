@@ -12,7 +12,7 @@ from bot.jobs.moderation.approval_repository import ApprovalRepository
 from bot.jobs.ports import DeliveryTarget
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings
-from tests.builders import PLENTY, TEXT_REQUEST, UNLIMITED, requester, take
+from tests.builders import PLENTY, TEXT_REQUEST, UNLIMITED, members_side, requester, take
 from tests.clock import FakeClock
 from tests.jobs.scripted import COMPLETED, Stage
 
@@ -23,7 +23,9 @@ step = pytest.mark.parametrize("step", STEPS)
 
 async def awaiting(stage: Stage) -> Job:
     """A job that waits for a moderator."""
-    job, _ = await stage.repository.take(requester(), TEXT_REQUEST, 55, PoolSettings(UNLIMITED, PLENTY), is_asked=True)
+    job, _ = await members_side(stage.repository, PoolSettings(UNLIMITED, PLENTY)).create(
+        requester(), TEXT_REQUEST, 55, is_asked=True
+    )
     stage.worker.track(job)
     await stage.settle()
     return job

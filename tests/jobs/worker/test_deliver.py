@@ -8,7 +8,7 @@ from bot.jobs.models import Job, JobState
 from bot.jobs.ports import DeliveryTarget
 from bot.jobs.worker.deliver import delivery_targets
 from bot.pools.models import Balance
-from tests.builders import FAILURE, picture_request, requester, take
+from tests.builders import FAILURE, members_side, picture_request, requester, take
 from tests.clock import START
 from tests.jobs.scripted import COMPLETED, Stage, break_for_a_while
 
@@ -27,7 +27,7 @@ async def finished(stage: Stage) -> Job:
     """A job with a card whose video is ready and not yet posted."""
     stage.provider.statuses.append(COMPLETED)
     job = await take(stage.repository)
-    stage.worker.track(await stage.repository.record_card(job.id, 5000))
+    stage.worker.track(await members_side(stage.repository).record_card(job, 5000))
     await stage.settle()
     stage.clock.advance(60)
     return job
@@ -142,7 +142,7 @@ async def test_a_delivery_that_a_stop_cut_off_is_made_by_the_next_process(stage:
 async def test_where_there_is_no_card_the_channel_is_first(stage: Stage) -> None:
     job = await take(stage.repository)
     assert list(delivery_targets(job)) == [CHANNEL, DIRECT]
-    assert list(delivery_targets(await stage.repository.record_card(job.id, 1))) == [THREAD, CHANNEL, DIRECT]
+    assert list(delivery_targets(await members_side(stage.repository).record_card(job, 1))) == [THREAD, CHANNEL, DIRECT]
     assert list(delivery_targets(await take(stage.repository, requester(in_thread=True)))) == [THREAD, CHANNEL, DIRECT]
 
 
@@ -154,7 +154,7 @@ async def test_the_nonce_is_fixed_per_job_and_outcome_and_short_enough(stage: St
     words = {failed.nonce, second.nonce, unlike.nonce}
     assert len(words) == 3
     assert all(len(word) <= 25 for word in words)
-    assert failed.nonce == (await stage.repository.record_card(failed.id, 1)).nonce
+    assert failed.nonce == (await members_side(stage.repository).record_card(failed, 1)).nonce
 
 
 # Pictures

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.codes import WaitReason
-from bot.errors import ProviderBusyError, ProviderKeyError, ProviderUnclearError, StorageError, TransitionError
+from bot.codes import Refusal, WaitReason
+from bot.errors import ProviderBusyError, ProviderKeyError, ProviderUnclearError, StorageError
 from bot.jobs.models import Job, JobState
 from bot.jobs.queueing.fair_queue import Member
 from bot.jobs.worker.dispatcher import PendingJobs, ProviderCapacity
 from bot.provider.models import GenerationMode, GenerationRequest
-from tests.builders import GUILD, MEMBER, requester
+from tests.builders import GUILD, MEMBER, members_side, requester
 from tests.jobs.scripted import COMPLETED, Stage, for_ever
+from tests.refusals import refused
 
 RED, BLUE = GUILD, GUILD + 1
 MODERATOR = 7
@@ -124,7 +125,7 @@ async def test_places_move_up_when_somebody_leaves(stage: Stage) -> None:
     jobs = [await ask(stage, str(n), member_id=BEN) for n in range(3)]
     await stage.pass_time(1)
     assert places(stage, *jobs) == [1, 2, 3]
-    stage.worker.untrack(await stage.repository.cancel(jobs[0].id, RED, BEN))
+    stage.worker.untrack(await members_side(stage.repository).cancel(jobs[0].id, RED, BEN))
     await stage.pass_time(1)
     assert places(stage, *jobs[1:]) == [1, 2]
     await end_one(stage)
@@ -159,20 +160,20 @@ async def test_a_moved_job_has_its_servers_next_turn(stage: Stage) -> None:
     await stage.settle()
     jobs = [await ask(stage, str(n)) for n in range(3)]
     await stage.settle()
-    stage.worker.moved_to_front(await stage.repository.move_to_front(jobs[2].id, RED, MODERATOR))
+    stage.worker.moved_to_front(await members_side(stage.repository).prioritize(jobs[2].id, RED, MODERATOR))
     await stage.pass_time(1)
     assert places(stage, *jobs) == [2, 3, 1]
     await end_one(stage)
     assert sent(stage) == ["there", "2"]
-    with pytest.raises(TransitionError):
-        await stage.repository.move_to_front(jobs[2].id, RED, MODERATOR)
-    with pytest.raises(TransitionError):
-        await stage.repository.move_to_front(jobs[0].id, BLUE, MODERATOR)
+    with refused(Refusal.NOT_QUEUED):
+        await members_side(stage.repository).prioritize(jobs[2].id, RED, MODERATOR)
+    with refused(Refusal.NOT_QUEUED):
+        await members_side(stage.repository).prioritize(jobs[0].id, BLUE, MODERATOR)
 
 
 async def test_a_job_that_moved_on_meanwhile_is_not_put_back_in_line(stage: Stage) -> None:
     job = await ask(stage, "quick")
-    moved = await stage.repository.move_to_front(job.id, RED, MODERATOR)
+    moved = await members_side(stage.repository).prioritize(job.id, RED, MODERATOR)
     await stage.settle()
     stage.worker.moved_to_front(moved)
     await stage.settle()
@@ -195,7 +196,7 @@ async def test_the_order_is_the_same_after_a_restart(stage: Stage) -> None:
     await ask(stage, "red ben", RED, BEN)
     await ask(stage, "blue", BLUE)
     await ask(stage, "blue ben", BLUE, BEN)
-    moved = await stage.repository.move_to_front(jobs[1].id, RED, MODERATOR)
+    moved = await members_side(stage.repository).prioritize(jobs[1].id, RED, MODERATOR)
     stage.worker.moved_to_front(moved)
     await stage.settle()
     told = [job.job_id for job in stage.worker._pending._queue.order()]

@@ -8,7 +8,7 @@ from bot.jobs.models import Job, JobState
 from bot.jobs.ports import DeliveryTarget
 from bot.jobs.worker.request_approval import approval_card_channels
 from bot.pools.models import Balance, PoolSettings
-from tests.builders import CHANNEL, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, requester
+from tests.builders import CHANNEL, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, members_side, requester
 from tests.jobs.scripted import Stage
 
 MODERATOR = 901
@@ -19,7 +19,7 @@ REFUSED = PlaceRefusedError("no permission")
 async def taken(stage: Stage) -> Job:
     """A job that waits for a moderator, not yet taken up by the worker."""
     terms = PoolSettings(UNLIMITED, PLENTY)
-    job, _ = await stage.repository.take(requester(), TEXT_REQUEST, 55, terms, is_asked=True)
+    job, _ = await members_side(stage.repository, terms).create(requester(), TEXT_REQUEST, 55, is_asked=True)
     return job
 
 
@@ -177,7 +177,7 @@ async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Sta
 
 async def test_a_cancelled_job_is_forgotten(stage: Stage) -> None:
     job = await asked(stage)
-    stage.worker.untrack(await stage.repository.cancel(job.id, GUILD, MEMBER))
+    stage.worker.untrack(await members_side(stage.repository).cancel(job.id, GUILD, MEMBER))
     await stage.pass_time(25 * HOUR, step=600)
     assert (await stage.state(job), stage.notifier.posts) == (JobState.CANCELLED, [])
 

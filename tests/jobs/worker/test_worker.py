@@ -21,7 +21,7 @@ from bot.jobs.models import JobState
 from bot.jobs.ports import Posted
 from bot.pools.models import Balance
 from bot.provider.models import Submission
-from tests.builders import GUILD, MEMBER, requester, take
+from tests.builders import GUILD, MEMBER, members_side, requester, take
 from tests.jobs.scripted import COMPLETED, PROCESSING, VIDEO, Stage, break_for_a_while, for_ever, stage_at
 
 QUEUED, SUBMITTING, UNCONFIRMED = JobState.QUEUED, JobState.SUBMITTING, JobState.UNCONFIRMED
@@ -223,7 +223,7 @@ async def test_a_job_that_is_cancelled_while_it_waits_is_never_sent(stage: Stage
     stage.provider.answers.append(ProviderBusyError(30))
     job = await stage.ask()
     await stage.settle()
-    cancelled = await stage.repository.cancel(job.id, GUILD, MEMBER)
+    cancelled = await members_side(stage.repository).cancel(job.id, GUILD, MEMBER)
     if is_told:
         stage.worker.untrack(cancelled)
     await stage.pass_time(120)

@@ -15,8 +15,8 @@ from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
 from bot.pools.ledger.reports import Cursor, LedgerEntry, Page, ProviderBalance, Spender, Spending
 from bot.pools.models import EntryKind
 from bot.pools.policy import LowBalanceLevel
+from bot.pools.queries import PolicyChange
 from bot.pools.rules import changes
-from bot.pools.rules.store import PolicyChange
 from bot.provider.models import Submission
 from cogs.rendering.ledger_csv import COLUMNS, harmless, write_entries, write_heading
 from tests.builders import FAILURE, GUILD, MEMBER

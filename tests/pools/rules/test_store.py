@@ -12,9 +12,9 @@ from bot.codes import AuditAction, Reason, Refusal
 from bot.errors import RefusedError
 from bot.pools.models import Funds
 from bot.pools.policy import Policy
+from bot.pools.queries import PolicyChange
 from bot.pools.rules import changes
 from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON
-from bot.pools.rules.store import PolicyChange
 from tests.builders import GUILD
 from tests.pools.treasury import MODERATOR, START_CREDITS, Treasury, treasury_at
 from tests.refusals import refused

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clock import SystemClock
-from bot.jobs.worker import timer_queue as schedule_module
-from bot.jobs.worker.timer_queue import TimerQueue
+from bot.jobs.worker import tracking as schedule_module
+from bot.jobs.worker.tracking import TimerQueue
 from tests.clock import FakeClock
 from tests.properties import PROPERTY
 

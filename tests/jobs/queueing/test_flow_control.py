@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.jobs.queueing.rate_limiter import AlternatingSplit, TokenBucket
+from bot.jobs.queueing.flow_control import AlternatingSplit, TokenBucket
 from tests.clock import FakeClock
 
 
