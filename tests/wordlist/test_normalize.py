@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.wordlist.normalize import DIGIT_READINGS, EMOJI_READINGS, LETTER_READINGS, LOOK_ALIKES, SIGN_READINGS, fold
+from bot.wordlist.look_alikes import LOOK_ALIKES
+from bot.wordlist.normalize import DIGIT_READINGS, EMOJI_READINGS, LETTER_READINGS, SIGN_READINGS, fold
 from tests.properties import PROPERTY
+from tests.wordlist.look_alike_table import TABLE, look_alike_table
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
@@ -86,6 +88,10 @@ def test_every_look_alike_in_the_tables_can_be_met() -> None:
     assert [f"{ord(c):04X}" for c, letter in LOOK_ALIKES.items() if fold(c) != letter or fold(letter) != letter] == []
     readings = (LETTER_READINGS, DIGIT_READINGS, SIGN_READINGS, EMOJI_READINGS)
     assert [f"{ord(c):04X}" for table in readings for c in table if fold(c) != c] == []
+
+
+def test_the_table_is_what_is_made_out_of_unicodes_data() -> None:
+    assert TABLE.read_text("utf-8") == look_alike_table()
 
 
 def test_every_character_folds_once_and_for_all() -> None:
