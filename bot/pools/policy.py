@@ -84,6 +84,7 @@ class Policy:
         members: allowances of members.
         blocks: members who may make no videos.
         words: what prompts may not contain.
+        words_with_endings: those of the words that are found with endings as well.
         approval_price: the price from which a video needs approval; None: no price does.
         moderators_channel: where the cards for moderators go; None: the job's own thread.
     """
@@ -96,6 +97,7 @@ class Policy:
     members: Mapping[int, Allowance] = field(default_factory=dict)
     blocks: Mapping[int, Block] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    words_with_endings: tuple[str, ...] = ()
     approval_price: int | None = None
     moderators_channel: int | None = None
     low_balance: LowBalanceLimits = LowBalanceLimits()
@@ -136,8 +138,8 @@ def _only(changed: Iterable[str], document: Mapping[str, Any], other: Mapping[st
     parts = {key: document[key] for key in changed if key in document}
     for key in _RULES_BY_ID & parts.keys():
         parts[key] = {each: rule for each, rule in parts[key].items() if other.get(key, {}).get(each) != rule}
-    if "words" in parts:
-        parts["words"] = [word for word in parts["words"] if word not in set(other.get("words", ()))]
+    for key in {"words", "words_with_endings"} & parts.keys():
+        parts[key] = [word for word in parts[key] if word not in set(other.get(key, ()))]
     return parts
 
 

@@ -1,20 +1,24 @@
 """Words and phrases that a server's moderators do not want in prompts: pure.
 
 A listed word is found as a whole word, however it is disguised: `fold` takes away what is the same for a reader, and
-here digits and signs are read as the letters they stand for. These are the rules where more than one is thinkable:
+here digits and signs are read as the letters they stand for. The rules where there is a choice:
 
 - Between the words of a phrase there may be any white space and punctuation, signs and emoji.
 - A digit or sign is read as a letter only in a word that has a letter of its own, and not in a quantity (5s, 80s, 4k):
   "4ss" and "a$$" are disguises, "455" and "$55" are numbers. A sign also still ends a word: "ass!" and "yes|ass".
 - In a listed word, digits and signs stand for themselves. Moderators list the word; its disguises are found.
+- "vv" is read as w, and "rn" as m in words of five letters and more: "burn" is not "bum".
+- Spaced letters are read as one word where most of its parts are single letters: "b a d w or d". Longer parts end it.
+- A word that is listed with endings is also found as an English plural or with -ed, -er and -ing; never inside a word.
 - Scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are searched through. In Korean, particles are
   written behind a word without a space: it must begin where a word begins, and may go on unless it is one syllable.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import product
 
 from bot.codes import Refusal
 from bot.errors import RefusedError
@@ -38,10 +42,21 @@ _START = re.compile(r"(?<![wmks])[wsk]|(?<=s)[wsk]|c|(?<=[wm])k|(?<=k)[ws]")
 _TOKEN = re.compile(r"[wmks]+")
 _QUANTITY = re.compile(r"\d+[^\W\d_]")
 _OUTER_SIGNS = re.compile(r"(?<![^\W_])[!|+]+|[!|+]+(?![^\W_])")
-_OPENING = 3  # letters by which most of a prompt is told to begin no listed word
+# Spaced letters: parts of one or two letters. Signs are either letters ("a $ $") or between letters ("a!s!s").
+_SPACED = (
+    re.compile(r"(?<![wsmkcn])[ws]m*(?:[ws]m*)?(?: +[ws]m*(?:[ws]m*)?(?![wsmkcn]))+"),
+    re.compile(r"(?<![wmkcn])wm*(?:wm*)?(?:[ s]+wm*(?:wm*)?(?![wmkcn]))+"),
+)
+_PART = (re.compile(r"[wsm]+"), re.compile(r"[wm]+"))
+_LEAST_PARTS = 3
+_OPENING = 3  # letters by which most places of a prompt are known to begin no listed word
+_PAIRS = {"w": "vv", "m": "rn"}
+_LEAST_LETTERS_WITH_RN = 5
+_MOST_PAIRS = 2  # of one word that are combined in every way
 _SIGNS = SIGN_READINGS | EMOJI_READINGS
 _DISGUISES = DIGIT_READINGS | SIGN_READINGS
 _READ_ANYWHERE = LETTER_READINGS | EMOJI_READINGS
+_READ_SPACED = _DISGUISES | _READ_ANYWHERE
 _AMBIGUOUS = frozenset(_DISGUISES | _READ_ANYWHERE)
 
 
@@ -77,11 +92,31 @@ def remove_words(words: tuple[str, ...], gone: tuple[str, ...]) -> tuple[str, ..
     return tuple(word for word in words if _key(word) not in keys)
 
 
-def first_match(words: tuple[str, ...], prompt: str) -> str | None:
-    """Return the listed word that comes first in a prompt, as it is listed; None if there is none."""
+def add_endings(words: tuple[str, ...], with_endings: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which words of the list are found with endings, once these are added to them.
+
+    Args:
+        words: the whole list, with the new words in it.
+        with_endings: those of them that are found with endings already.
+        new: words that shall be, in whatever spelling they are listed.
+    """
+    keys = set(map(_key, (*with_endings, *new)))
+    return tuple(word for word in words if _key(word) in keys)
+
+
+def first_match(words: tuple[str, ...], prompt: str, *, with_endings: tuple[str, ...] = ()) -> str | None:
+    """Return the listed word that comes first in a prompt, as it is listed; None if there is none.
+
+    A word in spaced letters is returned only where there is no other.
+
+    Args:
+        words: the list.
+        prompt: the text to search.
+        with_endings: those of the list that are found with endings as well.
+    """
     if not words:
         return None
-    return _compiled(words).find(prompt)
+    return _compiled(words, with_endings).find(prompt)
 
 
 def _clean(word: str) -> str:
@@ -162,6 +197,34 @@ def _may_be_disguised(word: str) -> bool:
     return has_letter and not _QUANTITY.fullmatch(word.strip("".join(SIGN_READINGS)))
 
 
+def _inflections(key: str) -> Iterator[str]:
+    """Return the regular plurals and forms of an English word, and of a phrase's last word."""
+    if not ("a" <= key[-1:] <= "z"):
+        return
+    stem, last = key[:-1], key[-1]
+    yield from (key + ending for ending in ("s", "es", "ed", "er", "ers", "ing", "ings"))
+    if last == "e":
+        yield from (stem + ending for ending in ("ed", "er", "ers", "ing", "ings"))
+    elif last == "y":
+        yield from (stem + ending for ending in ("ies", "ied", "ier", "iers"))
+    elif last not in "aiou":
+        yield from (key + last + ending for ending in ("ed", "er", "ers", "ing", "ings"))
+
+
+def _written(key: str) -> Iterator[str]:
+    """Return the ways of writing a word with pairs of letters that are read as one."""
+    has_rn = sum(letter.isalnum() for letter in key) >= _LEAST_LETTERS_WITH_RN
+    pairs = {letter: pair for letter, pair in _PAIRS.items() if letter != "m" or has_rn}
+    places = [place for place, letter in enumerate(key) if letter in pairs]
+    # Beyond that many, the first ones are all written in one way.
+    free, tied = places[-_MOST_PAIRS:], places[:-_MOST_PAIRS]
+    for chosen in product((False, True), repeat=len(free)):
+        paired = {place for place, is_paired in zip(free, chosen, strict=True) if is_paired}
+        if paired and all(chosen):
+            paired.update(tied)
+        yield "".join(pairs[letter] if place in paired else letter for place, letter in enumerate(key))
+
+
 class _Node:
     """A place in the tree of listed words: what may come next, and the word that ends here."""
 
@@ -180,21 +243,21 @@ class _WordTree:
     time is at most the prompt's length times the size of the tree, whatever is written in either.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], with_endings: Iterable[str]) -> None:
         self._root = _Node()
+        # The words without the gaps of phrases, for spaced letters.
+        self._spaced_root = _Node()
         self._openings: set[str] = set()
         self._short_openings: set[str] = set()
+        inflected = frozenset(with_endings)
         for word in words:
-            self._add(word)
-
-    def _add(self, word: str) -> None:
-        node = self._root
-        key = _key(word)
-        opening = key.split(" ")[0][:_OPENING]
-        (self._openings if len(opening) == _OPENING else self._short_openings).add(opening)
-        for place, letter in enumerate(key):
-            node = node.after.setdefault(letter, _Node(is_first=place == 0, is_gap=letter == " "))
-        node.word = node.word or word
+            key = _key(word)
+            for form in {key, *(_inflections(key) if word in inflected else ())}:
+                _add(self._spaced_root, form.replace(" ", ""), word)
+                for written in _written(form):
+                    opening = written.partition(" ")[0][:_OPENING]
+                    (self._openings if len(opening) == _OPENING else self._short_openings).add(opening)
+                    _add(self._root, written, word)
 
     def find(self, prompt: str) -> str | None:
         text = fold(prompt)
@@ -208,6 +271,34 @@ class _WordTree:
             word, walked = self._walk(start, text, kinds, readings)
             if word is not None:
                 return word
+        return self._find_spaced(text, kinds)
+
+    def _find_spaced(self, text: str, kinds: str) -> str | None:
+        """Return a listed word that is written in spaced letters."""
+        for spaced, part in zip(_SPACED, _PART, strict=True):
+            for run in spaced.finditer(kinds):
+                parts = [text[found.start() : found.end()] for found in part.finditer(kinds, run.start(), run.end())]
+                for first in range(len(parts) - _LEAST_PARTS + 1):
+                    word = self._walk_spaced(parts, first)
+                    if word is not None:
+                        return word
+        return None
+
+    def _walk_spaced(self, parts: list[str], first: int) -> str | None:
+        """Follow the words that begin with this part of spaced letters."""
+        nodes, singles = [self._spaced_root], 0
+        for count, part in enumerate(parts[first:], start=1):
+            for letter in part:
+                nodes = _step(nodes, letter + _READ_SPACED.get(letter, ""), _WORD)
+            if not nodes:
+                return None
+            singles += len(part) == 1
+            # In a number of spaced digits no letter is meant.
+            has_letter = any(letter.isalpha() for letter in "".join(parts[first : first + count]))
+            if count >= _LEAST_PARTS and singles * 2 > count and has_letter:
+                for node in nodes:
+                    if node.word is not None:
+                        return node.word
         return None
 
     def _may_begin(self, text: str, start: int, readings: Mapping[int, str]) -> bool:
@@ -232,6 +323,13 @@ class _WordTree:
                 if node.word is not None and _ends(kinds, place, is_one_letter=node.is_first):
                     return node.word, place + 1
         return None, len(text)
+
+
+def _add(root: _Node, key: str, word: str) -> None:
+    node = root
+    for place, letter in enumerate(key):
+        node = node.after.setdefault(letter, _Node(is_first=place == 0, is_gap=letter == " "))
+    node.word = node.word or word
 
 
 def _step(nodes: Iterable[_Node], letters: str, kind: str) -> list[_Node]:
@@ -265,5 +363,5 @@ def _ends(kinds: str, place: int, *, is_one_letter: bool) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _compiled(words: tuple[str, ...]) -> _WordTree:
-    return _WordTree(words)
+def _compiled(words: tuple[str, ...], with_endings: tuple[str, ...]) -> _WordTree:
+    return _WordTree(words, with_endings)

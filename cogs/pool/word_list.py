@@ -18,14 +18,20 @@ words = app_commands.Group(name="words", description="Words and phrases that pro
 
 
 @words.command(description="Add words or phrases that prompts may not contain")
-@app_commands.describe(words_="With commas between them; whole words are found, however they are disguised")
+@app_commands.describe(
+    words_="With commas between them; whole words are found, however they are disguised",
+    endings="Also find English plurals and -ed, -er and -ing forms; not by default",
+)
 @app_commands.rename(words_="words")
-async def add(interaction: _Interaction, words_: str) -> None:
+async def add(interaction: _Interaction, words_: str, endings: bool = False) -> None:
     """Add to the list."""
     await require_manager(interaction)
     new = parse_words(words_)
     await change_rules(
-        interaction, AuditAction.WORDS, lambda policy: changes.list_words(policy, new), _pool_render.words_now
+        interaction,
+        AuditAction.WORDS,
+        lambda policy: changes.list_words(policy, new, with_endings=endings),
+        _pool_render.words_now,
     )
 
 

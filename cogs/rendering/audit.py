@@ -131,6 +131,8 @@ def _changes(before: Data, after: Data) -> Iterator[str]:
         yield f"added: {plain(', '.join(new.words))}"
     if old.words:
         yield f"removed: {plain(', '.join(old.words))}"
+    if new.words_with_endings:
+        yield f"with endings: {plain(', '.join(new.words_with_endings))}"
 
 
 _PARTS: dict[str, Callable[[Policy], str]] = {

@@ -1,6 +1,6 @@
 """The answers to `/pool`. What people wrote is shown and never acted on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import discord
 
@@ -99,7 +99,7 @@ def rule_list(policy: Policy, guild_id: int, hours: float) -> discord.Embed:
 
 def word_list(policy: Policy) -> discord.Embed:
     """The answer to `/pool words list`."""
-    return answer(words(policy.words), "Words that prompts may not contain")
+    return answer(words(policy.words, policy.words_with_endings), "Words that prompts may not contain")
 
 
 def words_now(policy: Policy) -> str:
@@ -187,11 +187,11 @@ def rules(policy: Policy, guild_id: int, hours: float) -> str:
     return text if len(text) <= _DESCRIPTION else f"{text[: _DESCRIPTION - 40].rpartition(chr(10))[0]}\nThere are more."
 
 
-def words(listed: Sequence[str]) -> str:
+def words(listed: Sequence[str], with_endings: Collection[str] = ()) -> str:
     """The listed words, as many as have room."""
     if not listed:
         return "None. `/pool words add` lists some."
-    shown = [plain(word) for word in listed]
+    shown = [f"{plain(word)} (with endings)" if word in with_endings else plain(word) for word in listed]
     text = ", ".join(shown)
     if len(text) <= _DESCRIPTION:
         return text

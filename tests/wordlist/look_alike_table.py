@@ -7,6 +7,7 @@ Hebrew, Arabic or an Indic script means its letters.
 """
 
 import re
+import textwrap
 import unicodedata
 from collections import defaultdict
 from importlib.metadata import distribution
@@ -15,28 +16,12 @@ from pathlib import Path
 
 import bot.wordlist
 
+_WIDTH = 120  # of the lines of the repository's code
 TABLE = Path(bot.wordlist.__path__[0]) / "look_alikes.py"
 
-_ALPHABETS = frozenset(
-    [
-        "LATIN",
-        "GREEK",
-        "CYRILLIC",
-        "COPTIC",
-        "ARMENIAN",
-        "CHEROKEE",
-        "CANADIAN",
-        "LISU",
-        "WARANG",
-        "CARIAN",
-        "LYCIAN",
-        "TIFINAGH",
-        "ELBASAN",
-        "OLD",
-        "RUNIC",
-        "DESERET",
-        "OSAGE",
-    ]
+_ALPHABETS = re.compile(
+    r"(?:LATIN|GREEK|CYRILLIC|COPTIC|ARMENIAN|CHEROKEE|CANADIAN|LISU|WARANG|CARIAN|LYCIAN|TIFINAGH|ELBASAN|OLD|RUNIC"
+    r"|DESERET|OSAGE) "
 )
 # The Latin letters whose names are read: the blocks that are complete in the Unicode version of every Python.
 _LATIN = (
@@ -84,9 +69,13 @@ def look_alike_table() -> str:
 
 def _entry(item: tuple[str, list[str]]) -> str:
     letters, points = item
-    rows = [" ".join(points[start : start + 18]) for start in range(0, len(points), 18)]
-    if len(rows) == 1:
-        return f'    "{letters}": "{rows[0]}",\n'
+    line = f'    "{letters}": "{" ".join(points)}",'
+    if len(line) <= _WIDTH:
+        return f"{line}\n"
+    # As ruff formats it: on one line within the brackets if there is room.
+    rows = textwrap.wrap(" ".join(points), _WIDTH - 10)
+    if len(rows) > 1:
+        rows = textwrap.wrap(" ".join(points), _WIDTH - 20)
     text = "".join(f'        "{row}{" " if row is not rows[-1] else ""}"\n' for row in rows)
     return f'    "{letters}": (\n{text}    ),\n'
 
@@ -109,10 +98,11 @@ def _look_alikes(confusables: dict[str, str]) -> dict[str, str]:
 
 
 def _is_borrowed(character: str) -> bool:
-    alphabet = unicodedata.name(character, "").partition(" ")[0]
+    name = unicodedata.name(character, "")
     # The one syllable of Canada that Unicode counts as a symbol is read too; Greek notes are not.
-    is_letter = character.isalpha() or alphabet == "CANADIAN"
-    return is_letter and not character.isascii() and character not in _LEFT_OUT and alphabet in _ALPHABETS
+    is_letter = character.isalpha() or name.startswith("CANADIAN")
+    is_left_out = character.isascii() or character in _LEFT_OUT
+    return is_letter and not is_left_out and _ALPHABETS.match(name) is not None
 
 
 def _letters(character: str, confusables: dict[str, str]) -> str:
@@ -130,7 +120,8 @@ def _letters(character: str, confusables: dict[str, str]) -> str:
 def _as_latin(character: str, confusables: dict[str, str]) -> str:
     # Unicode's table has the one direction: m is drawn like rn.
     target = confusables.get(character, "").replace("rn", "m")
-    letters = "".join(letter if letter.isascii() else _by_name(letter, is_upright=True) for letter in _casefold(target))
+    known = [letter if letter.isascii() else _by_name(letter, is_upright=True) for letter in _casefold(target)]
+    letters = "".join(known) if all(known) else ""
     return letters if letters.isalpha() else ""
 
 

@@ -70,8 +70,9 @@ def admit(found: Admission, request: AdmissionRequest) -> ApprovalCause | None:
         RefusedError: another rule or limit forbids it, or there are too few credits. Where a cheaper kind would be
             accepted, its `fits_` data name it.
     """
-    refusal, words = _rule_refusal(found, request), found.pool.policy.words
-    if refusal is None and not request.is_asked and words and first_match(words, request.prompt):
+    refusal, policy = _rule_refusal(found, request), found.pool.policy
+    is_judged = refusal is None and not request.is_asked and policy.words
+    if is_judged and first_match(policy.words, request.prompt, with_endings=policy.words_with_endings):
         raise PromptRefusedError
     refusal = refusal or _credit_refusal(found, request.kind)
     if refusal is None:

@@ -10,7 +10,7 @@ from bot.codes import Refusal
 from bot.errors import RefusedError
 from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
 from bot.pools.rules.input_checks import Unit, check_credits, check_whole, clean_reason
-from bot.wordlist.matcher import add_words, remove_words
+from bot.wordlist.matcher import add_endings, add_words, remove_words
 
 _Value = TypeVar("_Value")
 
@@ -137,16 +137,23 @@ def unblock(policy: Policy, member_id: int, now: datetime) -> Policy:
     return replace(policy, blocks=_without(policy.blocks, member_id))
 
 
-def list_words(policy: Policy, words: tuple[str, ...]) -> Policy:
+def list_words(policy: Policy, words: tuple[str, ...], *, with_endings: bool = False) -> Policy:
     """Add words and phrases to those that prompts may not contain.
+
+    Args:
+        policy: the rules as they are.
+        words: the new words; one that is listed already gets endings if it is to have them.
+        with_endings: whether they are found with endings as well.
 
     Raises:
         RefusedError: all of them are listed already, or there would be too many.
     """
     listed = add_words(policy.words, words)
-    if listed == policy.words:
+    inflected = add_endings(listed, policy.words_with_endings, words if with_endings else ())
+    changed = replace(policy, words=listed, words_with_endings=inflected)
+    if changed == policy:
         raise RefusedError(Refusal.WORDS_LISTED_ALREADY)
-    return replace(policy, words=listed)
+    return changed
 
 
 def unlist_words(policy: Policy, words: tuple[str, ...]) -> Policy:
@@ -158,7 +165,7 @@ def unlist_words(policy: Policy, words: tuple[str, ...]) -> Policy:
     listed = remove_words(policy.words, words)
     if listed == policy.words:
         raise RefusedError(Refusal.WORDS_NOT_LISTED)
-    return replace(policy, words=listed)
+    return replace(policy, words=listed, words_with_endings=remove_words(policy.words_with_endings, words))
 
 
 class TargetKind(StrEnum):

@@ -195,3 +195,13 @@ def test_words_are_listed_once_and_taken_off_in_any_spelling() -> None:
 def test_what_was_changed_outlives_the_database(everyone: Allowance, hours: int | None, reason: str) -> None:
     policy = changes.allow(changes.block(NONE, 5, hours, reason, NOW), EVERYONE, everyone)
     assert policy_of(document_of(policy)) == policy
+
+
+def test_listed_words_get_endings_when_they_are_added_with_them() -> None:
+    policy = changes.list_words(Policy(), ("one", "two"))
+    policy = changes.list_words(policy, ("two", "three"), with_endings=True)
+    assert (policy.words, policy.words_with_endings) == (("one", "two", "three"), ("two", "three"))
+    with refused(Refusal.WORDS_LISTED_ALREADY):
+        changes.list_words(policy, ("two",), with_endings=True)
+    assert changes.unlist_words(policy, ("two",)).words_with_endings == ("three",)
+    assert policy_of('{"words": ["one"]}').words_with_endings == ()
