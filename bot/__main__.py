@@ -4,6 +4,7 @@ Each loads what it runs when it is called: to load all of it takes a second, whi
 """
 
 import asyncio
+import io
 import logging
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ def main(context: click.Context) -> None:
 
     Without a command it runs the bot, with the settings from the environment and `.env`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A console that has no sign for a character shows a question mark, rather than an error in place of the rest.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if context.invoked_subcommand is None:
         _run_bot()
 

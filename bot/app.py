@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 import discord
@@ -67,6 +68,7 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         StorageError: the database can't be opened.
     """
     async with AsyncExitStack() as stack:
+        _log.info("opening the database", path=str(Path.cwd() / settings.database_path))
         stack.enter_context(only_bot_on(settings.database_path))
         database = await stack.enter_async_context(Database.open(settings.database_url))
         provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))

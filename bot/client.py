@@ -17,6 +17,7 @@ from discord.ext import commands
 from bot.clock import Clock
 from bot.codes import Refusal
 from bot.command_sync import commands_differ
+from bot.config import proxy_for
 from bot.errors import RefusedError
 from bot.jobs.moderation.approval_service import ApprovalService
 from bot.jobs.moderation.outbox import ModerationOutbox
@@ -123,6 +124,7 @@ class VideoBot(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
+            proxy=proxy_for(api_url),
             tree_cls=tree_cls,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),

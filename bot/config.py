@@ -1,8 +1,14 @@
 """The settings: read once, from the environment and `.env`, and checked together."""
 
+import difflib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
@@ -21,6 +27,11 @@ from bot.errors import SettingsError
 MAX_CREDITS = 10_000_000
 """More than anybody means: a slip of the finger."""
 
+_ENV_FILE = ".env"
+_LEAST_SECRET_CHARACTERS = 8
+# How alike a name in the environment must be to one of ours to be a slip, by `difflib`: the variables of other programs
+# are nobody's mistake.
+_MISSPELT = 0.85
 _HTTP_URL = TypeAdapter(AnyHttpUrl)
 
 
@@ -35,7 +46,17 @@ def _secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be one word of plain characters")
+    # A shorter word would be found, and hidden, in ordinary text too.
+    if len(text) < _LEAST_SECRET_CHARACTERS:
+        raise ValueError(f"must have {_LEAST_SECRET_CHARACTERS} characters or more")
     return SecretStr(text)
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("begins with ~, but this user has no home folder") from error
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -46,7 +67,7 @@ class DatabaseSettings(BaseSettings):
     """Where the database is: all that is needed to look after it, without any secret."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=_ENV_FILE, env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: str = Field(
@@ -64,7 +85,8 @@ class DatabaseSettings(BaseSettings):
         is_plain_file = url.database and url.database != ":memory:" and not url.database.startswith("file:")
         if url.get_backend_name() != "sqlite" or url.host or url.query or not is_plain_file:
             raise ValueError("must name a SQLite file, like sqlite:///data/reelpool.db")
-        return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+        path = str(_at_home(Path(url.database or "")))
+        return url.set(drivername="sqlite+aiosqlite", database=path).render_as_string(hide_password=False)
 
     @property
     def database_path(self) -> Path:
@@ -139,6 +161,11 @@ class Settings(DatabaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="How much is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or machines.")
 
+    @field_validator("archive_dir")
+    @classmethod
+    def _home(cls, value: Path | None) -> Path | None:
+        return None if value is None else _at_home(value)
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -153,6 +180,17 @@ class Settings(DatabaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The words that must never be seen anywhere."""
         return (self.discord_token.get_secret_value(), self.ulazai_api_key.get_secret_value())
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY` …) names for an address, if any.
+
+    For discord.py, which takes a proxy only as an argument.
+    """
+    address = urlsplit(url)
+    if proxy_bypass(address.hostname or ""):
+        return None
+    return getproxies().get(address.scheme)
 
 
 _S = TypeVar("_S", bound=DatabaseSettings)
@@ -177,15 +215,51 @@ def load_database_settings() -> DatabaseSettings:
 
 
 def _load(kind: type[_S]) -> _S:
+    faults: list[str] = []
     try:
-        return kind()
+        faults += _name_faults()
+        settings = kind()
     except ValidationError as error:
-        faults = [_fault(str(item["loc"][0]), item["type"], item["msg"]) for item in error.errors()]
-        raise SettingsError(faults) from None
+        quoted = _quoted_names()
+        faults += [
+            _fault(str(item["loc"][0]), item["type"], item["msg"])
+            for item in error.errors()
+            if str(item["loc"][0]).upper() not in quoted
+        ]
     except UnicodeDecodeError:
         raise SettingsError([".env is not UTF-8 text: save it as UTF-8."]) from None
     except OSError as error:
         raise SettingsError([f".env can't be read: {error.strerror}."]) from None
+    faults += [
+        f"{name}: the quotes around its value count as part of it, as `docker --env-file` keeps them: remove them."
+        for name in sorted(_quoted_names())
+    ]
+    if faults:
+        raise SettingsError(faults) from None
+    return settings
+
+
+def _names() -> set[str]:
+    return {field.upper() for field in Settings.model_fields}
+
+
+def _quoted_names() -> set[str]:
+    values = {name.upper(): value.strip() for name, value in os.environ.items() if name.upper() in _names()}
+    return {name for name, value in values.items() if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"}
+
+
+def _name_faults() -> Iterator[str]:
+    """Yield the names that are no settings: in `.env` every one, in the environment those that are almost ours."""
+    names = sorted(_names())
+    first_words = {name.partition("_")[0] for name in names}
+    in_file = dotenv_values(_ENV_FILE, encoding="utf-8-sig", interpolate=False) if Path(_ENV_FILE).is_file() else {}
+    for found in sorted({name.upper() for name in in_file} - set(names)):
+        nearest = next(iter(difflib.get_close_matches(found, names, n=1)), None)
+        yield f"{found} in .env is no setting{f': do you mean {nearest}?' if nearest else '.'}"
+    for found in sorted({name.upper() for name in os.environ} - set(names) - {name.upper() for name in in_file}):
+        if found.partition("_")[0] in first_words:
+            for near in difflib.get_close_matches(found, names, n=1, cutoff=_MISSPELT):
+                yield f"{found} in the environment is no setting: do you mean {near}?"
 
 
 def _fault(field: str, kind: str, message: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Settings, load_settings
+from bot.config import Settings, load_settings, proxy_for
 from bot.errors import SettingsError
 
 TOKEN, KEY = "the.secret-token", "ulz_the-secret-key"
@@ -107,7 +107,7 @@ def test_empty_values_are_as_if_they_were_not_there(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_env_file_is_read_and_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = "# a comment\nLIMIT_ACTIVE_JOBS=7\nlimit_window_hours=1.5\nLOG_LEVEL='debug'\nUNKNOWN=1\nLOG_FORMAT=\n"
+    lines = "# a comment\nLIMIT_ACTIVE_JOBS=7\nlimit_window_hours=1.5\nLOG_LEVEL='debug'\nLOG_FORMAT=\n"
     (tmp_path / ".env").write_text(f"{lines}ULAZAI_API_KEY=from-the-file\nDISCORD_TOKEN=other\n", encoding="utf-8")
     monkeypatch.delenv("ULAZAI_API_KEY")
     settings = load_settings()
@@ -118,9 +118,9 @@ def test_the_env_file_is_read_and_the_environment_comes_first(tmp_path: Path, mo
 
 def test_an_env_file_as_a_windows_editor_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISCORD_TOKEN")
-    (tmp_path / ".env").write_text("DISCORD_TOKEN=first\r\nLIMIT_ACTIVE_JOBS=4\r\n", encoding="utf-8-sig")
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=first-token\r\nLIMIT_ACTIVE_JOBS=4\r\n", encoding="utf-8-sig")
     settings = load_settings()
-    assert (settings.discord_token.get_secret_value(), settings.limit_active_jobs) == ("first", 4)
+    assert (settings.discord_token.get_secret_value(), settings.limit_active_jobs) == ("first-token", 4)
 
 
 def test_an_env_file_that_is_no_text_is_a_clear_fault(tmp_path: Path) -> None:
@@ -214,3 +214,55 @@ def test_the_process_ends_with_one_message_and_speaks_to_nobody(tmp_path: Path, 
     assert "a secret" not in done.stderr
     assert "Traceback" not in done.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == [".env"]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("LIMIT_WINDOW_HOUR", "LIMIT_WINDOW_HOURS"), ("ULAZAI_APIKEY", "ULAZAI_API_KEY"), ("log_levl", "LOG_LEVEL")],
+)
+def test_a_misspelt_setting_is_refused_with_the_right_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, right: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=f"{name.upper()} in the environment is no setting: do you mean {right}"):
+        load_settings()
+
+
+def test_the_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOG_DIR", "DISCORD_WEBHOOK", "POOL_SIZE", "JOB_NAME", "IMIT_WINDOW_HOURS", "LIMIT_CPU"):
+        monkeypatch.setenv(name, "1")
+    load_settings()
+
+
+def test_every_unknown_name_in_the_env_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=80\nLIMIT_WINDOW_HOUR=3\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert list(caught.value.faults) == [
+        "LIMIT_WINDOW_HOUR in .env is no setting: do you mean LIMIT_WINDOW_HOURS?",
+        "PORT in .env is no setting.",
+    ]
+
+
+@pytest.mark.parametrize("name", ["LIMIT_ACTIVE_JOBS", "ULAZAI_BASE_URL", "DISCORD_TOKEN"])
+def test_quotes_that_were_kept_are_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert "quotes" in fault_in(monkeypatch, name, '"12345678"')
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///~/a.db")
+    monkeypatch.setenv("ARCHIVE_DIR", "~/copies")
+    settings = load_settings()
+    assert (settings.database_path, settings.archive_dir) == (tmp_path / "a.db", tmp_path / "copies")
+
+
+def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "8 characters" in fault_in(monkeypatch, "ULAZAI_API_KEY", "1234567")
+
+
+def test_the_environments_proxy_is_used_but_not_for_hosts_that_go_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "ulazai.example")
+    assert proxy_for("https://discord.example/api/v10") == "http://proxy.example:3128"
+    assert proxy_for("https://ulazai.example") is None

@@ -80,14 +80,16 @@ def test_the_example_has_every_setting_with_its_default_and_meaning() -> None:
 
 
 def test_the_example_is_itself_a_file_of_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    active = ENV_EXAMPLE.replace("DISCORD_TOKEN=", "DISCORD_TOKEN=t").replace("ULAZAI_API_KEY=", "ULAZAI_API_KEY=k")
+    active = ENV_EXAMPLE.replace("DISCORD_TOKEN=", "DISCORD_TOKEN=the-token").replace(
+        "ULAZAI_API_KEY=", "ULAZAI_API_KEY=the-api-key"
+    )
     (tmp_path / ".env").write_text(re.sub(r"(?m)^# (?=[A-Z0-9_]+=)", "", active), encoding="utf-8")
     for name in DEFAULTS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     assert Settings.model_validate(
         Settings().model_dump()  # type: ignore[call-arg, unused-ignore]  # the fields come from the file
-    ) == Settings.model_validate({"discord_token": "t", "ulazai_api_key": "k"})
+    ) == Settings.model_validate({"discord_token": "the-token", "ulazai_api_key": "the-api-key"})
 
 
 # Commands

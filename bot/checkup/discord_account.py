@@ -8,7 +8,7 @@ import discord
 from bot.checkup.clock import ClockReadings
 from bot.checkup.findings import Finding, ok, warning, wrong
 from bot.client import NETWORK_ERRORS, PERMISSIONS, invite_url
-from bot.config import Settings
+from bot.config import Settings, proxy_for
 from cogs.commands import declared
 
 _TOKEN, _COMMANDS, _SERVERS = "Discord token", "commands", "servers"
@@ -23,7 +23,12 @@ _TROUBLE = (discord.DiscordException, *NETWORK_ERRORS, *_STRANGE)
 async def check_discord(settings: Settings, readings: ClockReadings) -> AsyncIterator[Finding]:
     """Log in without connecting to the gateway, so that a running bot is not disturbed, and look around."""
     discord.http.Route.BASE = settings.discord_api_url
-    client = discord.Client(intents=discord.Intents.none(), http_trace=readings.trace(), max_ratelimit_timeout=30)
+    client = discord.Client(
+        intents=discord.Intents.none(),
+        http_trace=readings.trace(),
+        max_ratelimit_timeout=30,
+        proxy=proxy_for(settings.discord_api_url),
+    )
     async with client:
         yield await _check_token(client, settings)
         if client.user is None:

@@ -1,8 +1,10 @@
 """All checks in order, each finding as soon as it is there."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from bot.checkup.books import check_books
 from bot.checkup.clock import ClockReadings
@@ -26,10 +28,20 @@ async def check_all(clock: Clock) -> AsyncIterator[Finding]:
         for finding in _check_without_account(error):
             yield finding
         return
-    yield ok(_SUBJECT, "complete.")
+    yield _check_env_file()
     redact = Redactor(settings.secrets)
     async for finding in _check(settings, clock):
         yield replace(finding, subject=redact(finding.subject), text=redact(finding.text))
+
+
+def _check_env_file() -> Finding:
+    file = Path(".env")
+    if os.name == "posix" and file.is_file() and file.stat().st_mode & 0o077:
+        return warning(
+            _SUBJECT,
+            f"complete, but others may read or write .env (mode {file.stat().st_mode & 0o777:o}): chmod 600 .env",
+        )
+    return ok(_SUBJECT, "complete.")
 
 
 async def _check(settings: Settings, clock: Clock) -> AsyncIterator[Finding]:

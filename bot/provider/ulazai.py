@@ -54,10 +54,12 @@ class UlazaiProvider:
         # A kept connection may be closed by the server just as a request is written on it, and nobody could
         # tell whether that request was carried out: what costs money goes over a connection of its own.
         self._payments = aiohttp.ClientSession(
-            headers=headers, timeout=_SUBMIT_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True)
+            headers=headers, timeout=_SUBMIT_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True), trust_env=True
         )
         traces = [trace] if trace else None
-        self._looks = aiohttp.ClientSession(headers=headers, timeout=_STATUS_TIMEOUT, trace_configs=traces)
+        self._looks = aiohttp.ClientSession(
+            headers=headers, timeout=_STATUS_TIMEOUT, trace_configs=traces, trust_env=True
+        )
         self._base_url = base_url
 
     async def __aenter__(self) -> Self:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import StorageError
-from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder
+from bot.storage.files import BUSY_TIMEOUT_SECONDS, make_folder, make_private
 from bot.storage.inspection import Schema, inspect_file
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Database:
         make_folder(path)
         # First of all, and without changing anything: merely opening it as usual writes to a file.
         schema = await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
+        make_private(path)
         engine = create_async_engine(
             url,
             pool_size=4,

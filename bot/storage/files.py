@@ -1,8 +1,9 @@
 """The database as a file: its folder, and looking into it without changing anything."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bot.errors import StorageError
@@ -12,15 +13,28 @@ BUSY_TIMEOUT_SECONDS = 2.0
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder that a file is to be in.
+    """Make the folder that a file is to be in; if it is not there yet, only this user may enter it.
 
     Raises:
         StorageError: it can't be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"can't make the folder of {path}: {error.strerror}") from error
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file if there is none, and let only its owner read and write it: prompts and names are in it.
+
+    Files that SQLite makes beside a database have the database's mode. Where the mode can't be set, as on a file of
+    somebody else, it stays: whether the file can be used is for SQLite to say.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for ending in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + ending).chmod(0o600)
 
 
 @contextmanager

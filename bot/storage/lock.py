@@ -23,7 +23,7 @@ def only_bot_on(path: Path) -> Iterator[None]:
     """
     make_folder(path)
     # Two names of one database, such as a link and its target, must meet at one lock.
-    lock = FileLock(f"{path.resolve()}.lock")
+    lock = FileLock(f"{path.resolve()}.lock", mode=0o600)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

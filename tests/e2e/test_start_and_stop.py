@@ -114,7 +114,7 @@ async def use_everything(stage: Stage) -> None:
 
 async def test_wrong_token_is_one_readable_line_and_exit_code_1(tmp_path: Path) -> None:
     async with servers(tmp_path) as stage:
-        environment = bot_environment(stage.discord, stage.ulazai, tmp_path) | {"DISCORD_TOKEN": "wrong"}
+        environment = bot_environment(stage.discord, stage.ulazai, tmp_path) | {"DISCORD_TOKEN": "wrong-token"}
         ended = await run(environment, tmp_path)
     assert ended.code == 1
     *_, last = ended.errors.splitlines()

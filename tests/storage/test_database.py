@@ -11,6 +11,7 @@ from bot.pools.models import EntryKind
 from bot.provider.models import GenerationMode
 from bot.storage import schema
 from bot.storage.database import Database
+from bot.storage.lock import only_bot_on
 
 POOL = "INSERT INTO pools (guild_id) VALUES (1)"
 DEPOSIT = "INSERT INTO ledger_entries (guild_id, kind, credits, created_at) VALUES (1, 'deposit', 5, '2026-01-01')"
@@ -122,3 +123,15 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> 
     with pytest.raises(StorageError, match="can't make the folder"):
         async with Database.open(url_of(tmp_path / "file" / "a.db")):
             pass
+
+
+async def test_only_the_owner_may_read_the_database_and_what_is_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "a.db"
+    for _ in range(2):
+        with only_bot_on(path):
+            async with Database.open(f"sqlite+aiosqlite:///{path}"):
+                assert {file.name for file in path.parent.iterdir()} >= {"a.db", "a.db-wal", "a.db-shm", "a.db.lock"}
+                assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+        # As an earlier version left them.
+        path.chmod(0o644)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
