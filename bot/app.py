@@ -233,6 +233,8 @@ def _worker_settings(settings: Settings) -> WorkerSettings:
         unconfirmed_after=timedelta(hours=settings.unconfirmed_after_hours),
         requests_per_second=settings.provider_max_requests_per_second,
         active_jobs=settings.provider_max_active_jobs,
-        turn_window=timedelta(hours=settings.limit_window_hours) if settings.limit_window_hours else FAIRNESS_WINDOW,
+        fairness_window=timedelta(hours=settings.limit_window_hours)
+        if settings.limit_window_hours
+        else FAIRNESS_WINDOW,
         wait_for_credits=settings.provider_out_of_credits == "wait",
     )

@@ -152,7 +152,7 @@ class Video(commands.Cog):
     @commands.Cog.listener()
     async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
         """Tell a member who uses the bot again of what could not be posted anywhere, once."""
-        jobs = await self.bot.services.jobs.kept(require_guild(interaction), interaction.user.id)
+        jobs = await self.bot.services.jobs.undeliverable(require_guild(interaction), interaction.user.id)
         if not jobs or interaction.response.type is discord.InteractionResponseType.modal:
             return
         with suppress(discord.HTTPException, *NETWORK_ERRORS):

@@ -1,4 +1,4 @@
-"""A job: one request for one video, from asked to posted."""
+"""A job: one request for one video, from the command to its post."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from bot.provider.models import Estimate, GenerationRequest
 
 
 class JobState(StrEnum):
-    """Where a job stands between asked and done. Being delivered is not a state: it has columns of its own."""
+    """The states of a job. Delivery is not one of them: it has columns of its own."""
 
     AWAITING_APPROVAL = "awaiting_approval"
     QUEUED = "queued"
@@ -27,21 +27,21 @@ class JobState(StrEnum):
 
 
 OPEN_STATES = (JobState.AWAITING_APPROVAL, JobState.QUEUED, JobState.SUBMITTING, JobState.PROCESSING)
-"""States in which a job waits or is being worked on, and takes one of its member's places."""
+"""States in which a job counts as one of its member's open jobs."""
 
 UNPAID_STATES = (JobState.FAILED, JobState.CANCELLED, JobState.DENIED, JobState.EXPIRED)
-"""States in which a job counts towards no limit."""
+"""States in which a job's credits count towards no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks, and where: Discord's ids.
+    """The member who asks, and where: Discord's ids.
 
     Attributes:
-        interaction_id: of the command, so that the same one is never taken twice.
+        interaction_id: of the command; unique, so that none makes two jobs.
         in_thread: the command was used inside a thread, which then gets the result.
-        parent_id: of the channel that this thread is in; not kept.
-        role_ids: the member's roles; of these, the ones that have a rule are kept.
+        parent_id: of the channel of this thread; not in the database.
+        role_ids: the member's roles; in the database only those that have a rule.
     """
 
     interaction_id: int
@@ -58,17 +58,18 @@ class Job:
     """A row of the jobs table.
 
     Attributes:
-        held_credits: the list price, held when the job was taken.
-        charged_credits: what the provider took; None until it has taken something.
-        refunded_credits: what came back of the charge of a job that failed.
-        account_credits: the provider account's balance after this job, where it was said.
+        held_credits: the list price, held when the job was created.
+        charged_credits: what the provider charged; None: nothing yet.
+        refunded_credits: of the charge of a job that failed.
+        account_credits: the provider account's balance after this job, if the provider named it.
+        task_id: the provider's id of the job.
         failure: why there is no video, or why it is unconfirmed; its code is a `Failure`.
         card_message_id: of the status card.
         thread_id: of the thread that gets the result, once there is one.
-        delivery_began_at: when the outcome was about to be posted for the first time.
-        kept_at: when every place had refused the result, which is kept for `/history` only.
+        delivery_began_at: when the outcome was first about to be posted.
+        kept_at: when every place had refused the outcome; only `/history` has it.
         session_id: of the creative session that pays for it, if one does.
-        moved_to_front_at: when a manager moved it to the front of the line.
+        moved_to_front_at: when a moderator moved it to the front of its server's queue.
     """
 
     id: int
@@ -98,47 +99,46 @@ class Job:
 
     @property
     def credits(self) -> int:
-        """What the job costs as far as is known: the charge, else the hold."""
+        """The charge if there is one, else the hold."""
         return self.held_credits if self.charged_credits is None else self.charged_credits
 
     @property
-    def credits_kept(self) -> int:
-        """What the provider took and did not give back."""
+    def net_credits(self) -> int:
+        """The charge without what was refunded."""
         return (self.charged_credits or 0) - (self.refunded_credits or 0)
 
     @property
     def nonce(self) -> str:
-        """The word under which Discord posts the job's outcome only once: fixed per job and outcome.
+        """The nonce of the outcome's post: the same at every try, so that Discord posts it once.
 
-        Discord allows 25 characters. The time tells a job's outcomes apart, and the jobs of one database from those
-        of another.
+        Discord allows 25 characters. The time tells a job's outcomes apart, and jobs of different databases.
         """
         moment = self.finished_at or self.created_at
         return f"{self.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"
 
     @property
     def card_nonce(self) -> str:
-        """The word under which Discord posts the moderators' card of the job only once; see `nonce`."""
+        """The nonce of the job's approval card; see `nonce`."""
         return f"a{self.id % 10**9:x}-{int(self.created_at.timestamp() * 1000):x}"
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still being worked on."""
+        """Whether it counts as one of its member's open jobs."""
         return self.state in OPEN_STATES
 
     @property
-    def wants_work(self) -> bool:
-        """Whether it is to be sent, watched or told, or decided by moderators in time."""
+    def needs_worker(self) -> bool:
+        """Whether the worker has something to do for it, now or later."""
         return self.is_open or self.awaits_delivery or self.state is JobState.UNCONFIRMED
 
     @property
     def awaits_delivery(self) -> bool:
-        """Whether it has an outcome that its member has not been told."""
+        """Whether it has an outcome that is still to be posted."""
         return self.finished_at is not None and self.delivered_at is None and self.kept_at is None
 
 
 class ApprovalDecision(StrEnum):
-    """What became of a job that waited for a moderator."""
+    """How a job left `awaiting_approval`."""
 
     APPROVED = "approved"
     CHEAPER = "cheaper"
@@ -149,12 +149,12 @@ class ApprovalDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A row of the approvals table: what moderators are asked about a job, and what was decided.
+    """A row of the approvals table: why a job needs approval, and what was decided.
 
     Attributes:
-        card_message_id: of the card with the decisions, in the channel `card_channel_id`.
-        decision: None while the job waits.
-        decided_by: of the moderator, or of the member who took the request back; None: its time ran out.
+        card_message_id: of the approval card, in the channel `card_channel_id`.
+        decision: None: not decided yet.
+        decided_by: of the moderator, or of the member who cancelled; None: it expired.
         reason: what the moderator wrote.
         card_closed_at: when the card was edited to show the decision.
     """
@@ -171,13 +171,13 @@ class Approval:
 
     @property
     def has_open_card(self) -> bool:
-        """Whether there is a card that still asks for a decision."""
+        """Whether there is a card that still has its buttons."""
         return self.card_message_id is not None and self.card_closed_at is None
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalCase:
-    """A job with what moderators were asked about it."""
+    """A job with its approval."""
 
     job: Job
     approval: Approval
@@ -185,12 +185,12 @@ class ApprovalCase:
 
 @dataclass(frozen=True, slots=True)
 class SurroundingBalances:
-    """The provider account's balance around an unconfirmed job, as its answers to other jobs told it.
+    """The provider account's balance around an unconfirmed job, from the answers to other jobs.
 
     Attributes:
         before: the balance after the last job before it.
         after: the balance after the first job since.
-        charged_after: what that job took.
+        charged_after: what that job was charged.
     """
 
     before: int
@@ -200,12 +200,12 @@ class SurroundingBalances:
 
 @dataclass(frozen=True, slots=True)
 class MemberUsage:
-    """What a member uses now.
+    """A member's limits and usage.
 
     Attributes:
         limits: what the member may use.
         usage: what the member uses.
-        open_jobs: the jobs in the making, oldest first.
+        open_jobs: oldest first.
         session: the creative session that pays, if this is about one of its jobs.
     """
 
@@ -216,5 +216,5 @@ class MemberUsage:
 
     @property
     def credits_left(self) -> int | None:
-        """What may still be spent in this window, or in the session; None where there is no limit."""
+        """What the member may still spend in the window, or in the session; None: no limit."""
         return self.session.available if self.session else credits_left(self.limits, self.usage)

@@ -1,4 +1,4 @@
-"""What the side of Discord does for jobs, under which nonce a post is made, and where it is tried next."""
+"""What the worker needs of Discord, and the values that pass between them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from bot.jobs.polling import PollState
 
 
 class DeliveryTarget(StrEnum):
-    """Where an outcome can be posted, the best first."""
+    """Where an outcome can be posted, in the order in which it is tried."""
 
     THREAD = "thread"
     CHANNEL = "channel"
@@ -20,15 +20,15 @@ class DeliveryTarget(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """How a job is doing, for its card.
+    """What a job's status card shows.
 
     Attributes:
-        poll_state: of a job that the provider is working on.
+        poll_state: of a processing job.
         waiting: why a queued job is not submitted yet.
         retry_at: when it will be tried again.
-        place: of a queued job in its server's line; 1 is the next one.
-        expected_at: when it should be sent.
-        expires_at: until when a job that waits for a moderator can be approved.
+        place: of a queued job in its server's queue; 1 is the next one.
+        expected_at: when it should be submitted.
+        expires_at: until when a job can be approved.
     """
 
     job: Job
@@ -45,7 +45,7 @@ class Posted:
     """A message of the bot's: Discord's ids.
 
     Attributes:
-        thread_id: of the job's own thread, where it was posted there.
+        thread_id: of the job's own thread, if it was posted there.
     """
 
     channel_id: int
@@ -54,10 +54,10 @@ class Posted:
 
 
 class JobNotifier(Protocol):
-    """The side of Discord: posts outcomes and keeps cards up to date."""
+    """Posts outcomes and approval cards, and keeps status cards up to date."""
 
     async def open_thread(self, job: Job) -> int:
-        """Make the job's thread from its card, unless it has one, and return its id.
+        """Create the job's thread from its card, unless it has one, and return its id.
 
         Raises:
             PlaceRefusedError: Discord allows no thread here.
@@ -75,7 +75,7 @@ class JobNotifier(Protocol):
         ...
 
     async def find_outcome(self, job: Job) -> Posted | None:
-        """Look for a post of this outcome that was made since the delivery began.
+        """Search for a post of this outcome that was made since the delivery began.
 
         Raises:
             DeliveryDelayedError: not possible now.
@@ -83,10 +83,10 @@ class JobNotifier(Protocol):
         ...
 
     async def show_hint(self, job: Job) -> None:
-        """Add to the post of an unconfirmed job what the account's balance suggests by now.
+        """Add to the post of an unconfirmed job what the provider account's balance suggests.
 
         Raises:
-            PlaceRefusedError: the post is not to be found.
+            PlaceRefusedError: the post was deleted.
             DeliveryDelayedError: not possible now.
         """
         ...
@@ -101,7 +101,13 @@ class JobNotifier(Protocol):
         ...
 
     async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
-        """Ask moderators about a job in this channel, under `job.card_nonce`.
+        """Post an approval card, under `job.card_nonce`.
+
+        Args:
+            job: awaiting approval.
+            approval: why it needs approval.
+            channel_id: where to post it.
+
 
         Raises:
             PlaceRefusedError: not possible in this channel.
@@ -110,7 +116,7 @@ class JobNotifier(Protocol):
         ...
 
     async def find_approval_card(self, job: Job, channel_id: int) -> Posted | None:
-        """Look for the card of a job in this channel.
+        """Search for a job's approval card in this channel.
 
         Raises:
             PlaceRefusedError: not possible in this channel.
@@ -119,9 +125,9 @@ class JobNotifier(Protocol):
         ...
 
     def close_approval_card(self, job_id: int) -> None:
-        """Have the card of a job show what was decided, soon. Never fails and never waits."""
+        """Have a job's approval card show the decision, soon. Never raises or waits."""
         ...
 
     def show(self, status: JobStatus) -> None:
-        """Bring the job's card up to date, soon. Never fails and never waits."""
+        """Have a job's status card show this, soon. Never raises or waits."""
         ...

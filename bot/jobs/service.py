@@ -1,4 +1,4 @@
-"""What members do with jobs: ask for one, cancel one, see theirs. Each method is one transaction."""
+"""What members do with jobs: create, cancel, list. Each method is one transaction."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.jobs.polling import expected_finish
 from bot.jobs.store.approval_queries import close_approval, insert_approval
-from bot.jobs.store.queries import account_of, insert_job, job_of, move, note, read_open_jobs, read_usage
+from bot.jobs.store.queries import account_of, insert_job, job_of, move, read_open_jobs, read_usage, set_values
 from bot.jobs.validation import cheaper_kinds, priced_kind
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings, Session, Spend
@@ -25,22 +25,22 @@ from bot.provider.models import GenerationRequest
 from bot.storage.database import Database
 from bot.storage.schema import jobs
 
-# Built once: to build a statement, and to find its SQL again, costs more than to run it.
+# Built once: to build and compile a statement costs more than to run it.
 _OF_MEMBER = select(jobs).where(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
 _UNDELIVERABLE = _OF_MEMBER.where(jobs.c.kept_at.is_not(None), jobs.c.delivered_at.is_(None)).order_by(jobs.c.id)
 _NEWEST_FIRST = _OF_MEMBER.order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
 
 
 class JobService:
-    """The members' side of jobs. It answers from the database alone and never waits for the network."""
+    """The members' side of jobs: the database alone, no network. Every method may raise `StorageError`."""
 
     def __init__(self, database: Database, clock: Clock, settings: PoolSettings) -> None:
         """Make the service.
 
         Args:
-            database: where jobs and credits are.
+            database: with the jobs and the credits.
             clock: the time.
-            settings: the operator's limits, where a server's moderators set none.
+            settings: the operator's defaults, where a server's moderators set nothing.
         """
         self._database = database
         self._clock = clock
@@ -54,20 +54,20 @@ class JobService:
         *,
         is_asked: bool = False,
     ) -> tuple[Job, MemberUsage]:
-        """Check rules, limits and pool, insert the job and hold its price, in one transaction.
+        """Check rules, limits and pool, insert the job and hold its price.
 
         Args:
             requester: who asks, and where.
             request: for what.
             price_credits: what is held; None: the list price.
-            is_asked: the member wants a moderator to look at a prompt that was refused.
+            is_asked: the member asks a moderator to decide about a prompt with a listed word.
 
         Returns:
-            The job, queued or waiting for a moderator, and what its member uses with it.
+            The job, queued or awaiting approval, and its member's usage with it.
 
         Raises:
-            PromptRefusedError: the prompt contains a listed word; with `is_asked` it waits for a moderator.
-            RefusedError: it is not accepted, for the reason in its code.
+            PromptRefusedError: the prompt contains a listed word; with `is_asked` it would await approval.
+            RefusedError: any other code of `Refusal` for rules, limits, credits and sessions; DUPLICATE_REQUEST.
             StorageError: the database can't be written.
         """
         now = self._clock.now()
@@ -128,7 +128,7 @@ class JobService:
             return job
 
     async def overview(self, guild_id: int, member_id: int, role_ids: Collection[int]) -> MemberUsage:
-        """Return what a member may use and uses, with their open jobs, at one moment.
+        """Return a member's limits, usage and open jobs.
 
         Args:
             guild_id: of the server.
@@ -140,7 +140,7 @@ class JobService:
             return replace(usage, open_jobs=tuple(await read_open_jobs(connection, guild_id, member_id)))
 
     async def overview_after(self, job: Job) -> MemberUsage:
-        """Return what the member of a job may use and uses; for a session's job, with the session."""
+        """Return the limits and usage of a job's member, with the session that pays for the job."""
         requester = job.requester
         async with self._database.reading() as connection:
             usage = await self._usage(connection, requester.guild_id, requester.member_id, requester.role_ids)
@@ -180,22 +180,22 @@ class JobService:
             member_id: of the member.
 
         Raises:
-            RefusedError: NO_SUCH_VIDEO: it is not theirs, is another server's, or was not made.
+            RefusedError: NO_SUCH_VIDEO: it is not theirs, is another server's, or did not succeed.
         """
         found = await self._of_member(_OF_MEMBER.where(jobs.c.id == job_id), guild_id, member_id)
         if not found or found[0].state is not JobState.SUCCEEDED:
             raise RefusedError(Refusal.NO_SUCH_VIDEO, job_id=job_id)
         return found[0]
 
-    async def kept(self, guild_id: int, member_id: int) -> list[Job]:
-        """Return a member's jobs whose outcome no place took, and of which the member has not been notified."""
+    async def undeliverable(self, guild_id: int, member_id: int) -> list[Job]:
+        """Return a member's jobs whose outcome could not be posted, and of which the member was not notified."""
         return await self._of_member(_UNDELIVERABLE, guild_id, member_id)
 
     async def record_notified(self, notified: Sequence[Job]) -> None:
-        """Record that a member was notified of such jobs."""
+        """Record that a member was notified of undeliverable jobs."""
         async with self._database.transaction() as connection:
             for job in notified:
-                await note(connection, job.id, delivered_at=self._clock.now())
+                await set_values(connection, job.id, delivered_at=self._clock.now())
 
     async def queued(self, guild_id: int, typed: str, limit: int = 25) -> list[Job]:
         """Return a server's queued jobs with a text in their number or prompt, oldest first.
@@ -239,7 +239,7 @@ class JobService:
     async def record_card(self, job: Job, message_id: int) -> Job:
         """Record the status card of a job."""
         async with self._database.transaction() as connection:
-            return await note(connection, job.id, card_message_id=message_id)
+            return await set_values(connection, job.id, card_message_id=message_id)
 
     async def _of_member(self, query: Select[tuple[object, ...]], guild_id: int, member_id: int) -> list[Job]:
         async with self._database.reading() as connection:
@@ -255,7 +255,7 @@ class JobService:
 
 
 async def _session_at(connection: AsyncConnection, requester: Requester, now: datetime) -> Session | None:
-    """Return the session in whose thread this is asked for."""
+    """Return the session in whose thread the command was used."""
     session = await read_session_in(connection, requester.channel_id) if requester.in_thread else None
     if session is not None and not session.is_open(now):
         raise RefusedError(Refusal.SESSION_IS_OVER)

@@ -82,7 +82,7 @@ class Summary:
 
     def _share(self, member_id: int) -> MemberShare:
         theirs = Summary(self.session, tuple(job for job in self.jobs if job.requester.member_id == member_id))
-        return MemberShare(member_id, theirs.videos, sum(job.credits_kept for job in theirs.jobs))
+        return MemberShare(member_id, theirs.videos, sum(job.net_credits for job in theirs.jobs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def _credits_on_card(job: Job) -> str:
     if job.state in (JobState.CANCELLED, JobState.DENIED, JobState.EXPIRED):
         return "none"
     if job.state is JobState.FAILED:
-        return f"{job.credits_kept} used"
+        return f"{job.net_credits} used"
     if job.charged_credits is not None:
         return f"{job.charged_credits} used"
     return f"{job.held_credits} (estimate)"
@@ -177,8 +177,8 @@ def _held_back(job: Job) -> str:
 
 
 def _money_back(job: Job) -> str:
-    if job.credits_kept:
-        return f"UlazAI kept its price of {job.credits_kept} credits."
+    if job.net_credits:
+        return f"UlazAI kept its price of {job.net_credits} credits."
     return f"Your {job.credits} credits came back."
 
 
@@ -240,7 +240,7 @@ def _history_line(job: Job) -> str:
     if job.state is JobState.SUCCEEDED:
         parts.append(f"[video]({job.video_url}) · {job.credits} credits")
     elif job.state is JobState.FAILED:
-        parts.append(f"failed · {job.credits_kept} credits")
+        parts.append(f"failed · {job.net_credits} credits")
     else:
         parts.append(_WORDS[job.state].lower())
     if job.thread_id:

@@ -192,8 +192,8 @@ def _video(job: Job) -> str:
 
 def _result(job: Job) -> str:
     if job.state is JobState.SUCCEEDED:
-        return " · ".join((*_links(job), f"{job.credits_kept} credits"))
-    return f"{_NO_VIDEO.get(job.state, _UNCONFIRMED)} · {job.credits_kept} credits"
+        return " · ".join((*_links(job), f"{job.net_credits} credits"))
+    return f"{_NO_VIDEO.get(job.state, _UNCONFIRMED)} · {job.net_credits} credits"
 
 
 def _links(job: Job) -> Iterator[str]:

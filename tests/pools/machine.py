@@ -145,7 +145,7 @@ class Machine(RuleBasedStateMachine):
 
 def check_job(job: Job, model: JobModel, entered: Balance) -> None:
     """A job is where it should be, and its entries add up to what it has cost."""
-    assert (job.state, job.held_credits, job.credits_kept) == (model.state, model.price, model.spent)
+    assert (job.state, job.held_credits, job.net_credits) == (model.state, model.price, model.spent)
     assert entered == Balance(model.held, model.spent)
     assert model.held in (0, model.price)
     assert not model.held or model.state not in ENDED

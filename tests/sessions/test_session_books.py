@@ -147,7 +147,7 @@ def check_session(session: Session, entries: list[Any], its_jobs: list[Job]) -> 
     assert min(session.available, session.held, session.spent) >= 0
     assert session.returned == session.budget - own
     assert not session.ended_at or session.available == 0
-    assert sum(job.credits_kept for job in its_jobs) == session.spent
+    assert sum(job.net_credits for job in its_jobs) == session.spent
 
 
 TestMoney = Money.TestCase

@@ -7,13 +7,13 @@ from bot.clock import Clock
 from bot.codes import Reason
 from bot.errors import TransitionError
 from bot.jobs.models import Job, JobState, SurroundingBalances
-from bot.jobs.store.queries import NOT_TOLD, account_of, job_of, move, unique_task
+from bot.jobs.store.queries import NO_DELIVERY, account_of, job_of, move, unique_task
 from bot.pools.ledger import entries as ledger
 from bot.storage.database import Database
 from bot.storage.schema import jobs
 
 _UNCONFIRMED = {JobState.UNCONFIRMED}
-_NO_OUTCOME: dict[str, object] = {**NOT_TOLD, "finished_at": None, "failure": None}
+_NO_OUTCOME: dict[str, object] = {**NO_DELIVERY, "finished_at": None, "failure": None}
 
 
 class UnconfirmedRepository:
@@ -44,7 +44,7 @@ class UnconfirmedRepository:
         async with self._database.transaction() as connection:
             job = await _undecided(connection, job_id, guild_id)
             await _give_back(connection, job, self._clock)
-            values = {**NOT_TOLD, "failure": failure, "finished_at": now, "refunded_credits": job.charged_credits}
+            values = {**NO_DELIVERY, "failure": failure, "finished_at": now, "refunded_credits": job.charged_credits}
             values["delivery_began_at"] = now
             return await move(connection, job_id, _UNCONFIRMED, JobState.FAILED, **values)
 

@@ -14,16 +14,16 @@ from bot.pools.policy import ApprovalCause
 from bot.storage.schema import approvals, jobs
 
 AWAITING = frozenset({JobState.AWAITING_APPROVAL})
-"""Where a job is that can be decided."""
+"""The state in which a job can be decided."""
 
 
 async def insert_approval(connection: AsyncConnection, job_id: int, cause: ApprovalCause) -> None:
-    """Ask moderators about a job that was just taken."""
+    """Insert the approval of a job that was just created."""
     await connection.execute(insert(approvals).values(job_id=job_id, cause=cause.value))
 
 
 async def read_approval(connection: AsyncConnection, job_id: int) -> Approval | None:
-    """Read what moderators were asked about a job; None: nothing."""
+    """Read a job's approval; None: it needed none."""
     query = select(approvals).where(approvals.c.job_id == job_id)
     row = (await connection.execute(query)).mappings().one_or_none()
     return approval_of(row) if row else None
@@ -38,7 +38,19 @@ async def close_approval(
     decided_by: int | None = None,
     reason: str | None = None,
 ) -> Approval | None:
-    """Write a decision down; None: nobody was asked about this job, or it was decided before."""
+    """Record a decision.
+
+    Args:
+        connection: inside a transaction.
+        job_id: of the job.
+        decision: how it was decided.
+        now: when.
+        decided_by: of the moderator, or of the member who cancelled; None: it expired.
+        reason: what the moderator wrote.
+
+    Returns:
+        The approval; None: the job needed none, or it was decided before.
+    """
     query = (
         update(approvals)
         .where(approvals.c.job_id == job_id, approvals.c.decision.is_(None))
@@ -50,10 +62,16 @@ async def close_approval(
 
 
 async def expire_job(connection: AsyncConnection, job_id: int, failure: Reason, now: datetime) -> Job:
-    """`awaiting_approval -> expired`: nobody decided, and the hold comes back.
+    """`awaiting_approval -> expired`: the hold is released.
+
+    Args:
+        connection: inside a transaction.
+        job_id: of the job.
+        failure: why.
+        now: when.
 
     Raises:
-        TransitionError: it does not wait any more.
+        TransitionError: it is not awaiting approval any more.
     """
     job = await move(connection, job_id, AWAITING, JobState.EXPIRED, failure=failure, **new_outcome(now))
     await close_approval(connection, job_id, ApprovalDecision.EXPIRED, now)
@@ -62,14 +80,17 @@ async def expire_job(connection: AsyncConnection, job_id: int, failure: Reason, 
 
 
 async def expire_of_session(connection: AsyncConnection, session_id: int, now: datetime) -> list[Job]:
-    """Expire the jobs that still wait for a moderator when their creative session ends.
+    """Expire the jobs that await approval when their creative session ends.
 
-    Their holds go back to the session's budget, and from there to the pool once the session's row says that it has
-    ended, whichever of the two is written first, as long as `ledger.give_back_rest` comes last.
+    Their holds go back to the session's budget; call `ledger.give_back_rest` afterwards.
+
+    Args:
+        connection: inside a transaction.
+        session_id: of the session.
+        now: when it ends.
 
     Returns:
-        The jobs. After the transaction each is to be woken by `Worker.wake`, which tells its member and closes its
-        card.
+        The jobs; pass each to `Worker.track` after the transaction, so that its outcome is posted.
     """
     query = select(jobs.c.id).where(jobs.c.session_id == session_id, jobs.c.state == JobState.AWAITING_APPROVAL.value)
     job_ids = (await connection.execute(query.order_by(jobs.c.id))).scalars().all()
@@ -77,10 +98,15 @@ async def expire_of_session(connection: AsyncConnection, session_id: int, now: d
 
 
 async def read_waiting(connection: AsyncConnection, job_id: int, guild_id: int) -> Job:
-    """Read a job of a server's that waits for a moderator.
+    """Read a job of a server that awaits approval.
+
+    Args:
+        connection: inside a transaction.
+        job_id: of the job.
+        guild_id: of the server.
 
     Raises:
-        TransitionError: it does not wait any more, or is another server's.
+        TransitionError: it is not awaiting approval any more, or is another server's.
     """
     query = select(jobs).where(jobs.c.id == job_id, jobs.c.guild_id == guild_id)
     row = (
@@ -94,7 +120,7 @@ async def read_waiting(connection: AsyncConnection, job_id: int, guild_id: int) 
 
 
 def approval_of(row: RowMapping) -> Approval:
-    """Return what a row says."""
+    """Return the approval that a row describes."""
     return Approval(
         cause=ApprovalCause(row["cause"]),
         decision=ApprovalDecision(row["decision"]) if row["decision"] else None,

@@ -1,4 +1,4 @@
-"""What turns go by, in SQL. Each function runs inside a transaction."""
+"""What the fair queue goes by, in SQL. Each function runs inside a transaction."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -12,12 +12,11 @@ from bot.storage.schema import jobs
 
 _MEMBERS_PER_QUERY = 1000
 _REMEMBERED_JOBS = 1000
-# What still waits has used nothing of the provider.
-_NOT_SENT = (JobState.AWAITING_APPROVAL, JobState.QUEUED, *UNPAID_STATES)
+_NOT_SUBMITTED = (JobState.AWAITING_APPROVAL, JobState.QUEUED, *UNPAID_STATES)
 
 
 async def read_used(connection: AsyncConnection, members: Collection[Member], since: datetime) -> dict[Member, int]:
-    """Read the credits of the jobs that members asked for since then and that were sent; without those with none."""
+    """Read the credits of members' submitted jobs that were created since then; members with none are absent."""
     wanted, used = list(members), {}
     for start in range(0, len(wanted), _MEMBERS_PER_QUERY):
         used.update(await _read_some(connection, wanted[start : start + _MEMBERS_PER_QUERY], since))
@@ -25,13 +24,13 @@ async def read_used(connection: AsyncConnection, members: Collection[Member], si
 
 
 async def _read_some(connection: AsyncConnection, members: list[Member], since: datetime) -> dict[Member, int]:
-    # Joined, and not asked for with IN: only so SQLite looks each member up in the index.
+    # A join, since with IN SQLite would not search the index for each member.
     them = values(column("guild_id", BigInteger), column("member_id", BigInteger), name="them").data(members).cte()
     theirs = and_(
         jobs.c.guild_id == them.c.guild_id,
         jobs.c.member_id == them.c.member_id,
         jobs.c.created_at > since,
-        jobs.c.state.not_in([state.value for state in _NOT_SENT]),
+        jobs.c.state.not_in([state.value for state in _NOT_SUBMITTED]),
     )
     cost = func.sum(func.coalesce(jobs.c.charged_credits, jobs.c.held_credits))
     query = select(jobs.c.guild_id, jobs.c.member_id, cost).select_from(them.join(jobs, theirs))
@@ -40,7 +39,7 @@ async def _read_some(connection: AsyncConnection, members: list[Member], since: 
 
 
 async def read_last_served(connection: AsyncConnection) -> dict[int, datetime]:
-    """Read when a job of each server was last sent, as far as the newest jobs tell."""
+    """Read when a job of each server was last submitted, among the newest jobs."""
     newest = select(jobs.c.guild_id, jobs.c.submitted_at).order_by(jobs.c.id.desc()).limit(_REMEMBERED_JOBS).subquery()
     query = select(newest.c.guild_id, func.max(newest.c.submitted_at)).where(newest.c.submitted_at.is_not(None))
     rows = await connection.execute(query.group_by(newest.c.guild_id))

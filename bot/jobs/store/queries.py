@@ -1,6 +1,6 @@
-"""Rows of the jobs table: how one is inserted, moved, counted and read. Each runs inside a transaction.
+"""Rows of the jobs table: insert, change, count and read. Each function runs inside a transaction.
 
-What every job needs is a statement that is made once: to make one and to find its SQL again costs more than to run it.
+Statements that every job needs are built once: to build and compile one costs more than to run it.
 """
 
 import json
@@ -34,14 +34,14 @@ from bot.storage.schema import jobs
 
 
 def values_of(states: Collection[JobState]) -> list[str]:
-    """Return the words that stand in the table."""
+    """Return the states as they are written in the table."""
     return [state.value for state in states]
 
 
-# Not a column's name: those stand for what is set.
+# Not a column's name: those name the values to set.
 _KEY = "job_key"
 _INSERT = insert(jobs).returning(*jobs.c)
-_NOTE = update(jobs).where(jobs.c.id == bindparam(_KEY)).returning(*jobs.c)
+_UPDATE = update(jobs).where(jobs.c.id == bindparam(_KEY)).returning(*jobs.c)
 
 _THEIRS = and_(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
 _OPEN = and_(_THEIRS, jobs.c.state.in_(values_of(OPEN_STATES)))
@@ -59,15 +59,15 @@ _SPENDS = select(
     jobs.c.state.not_in(values_of(UNPAID_STATES)),
 )
 
-# What was told of the last outcome is not what will be told of the next one.
-NOT_TOLD: dict[str, object] = dict.fromkeys(
+# The values of a job whose new outcome has not been delivered.
+NO_DELIVERY: dict[str, object] = dict.fromkeys(
     ("delivery_began_at", "result_channel_id", "result_message_id", "delivered_at", "kept_at"), None
 )
 
 
 def new_outcome(now: datetime) -> dict[str, object]:
-    """What every outcome sets: it is new, and from now on there may be a post of it."""
-    return {**NOT_TOLD, "finished_at": now, "delivery_began_at": now}
+    """Return the values that every new outcome sets; from now on there may be a post of it."""
+    return {**NO_DELIVERY, "finished_at": now, "delivery_began_at": now}
 
 
 async def insert_job(
@@ -80,7 +80,16 @@ async def insert_job(
     state: JobState = JobState.QUEUED,
     session_id: int | None = None,
 ) -> Job:
-    """Insert a new job.
+    """Insert a job.
+
+    Args:
+        connection: inside a transaction.
+        requester: who asks, and where.
+        request: for what.
+        price_credits: what is held.
+        now: when it was created.
+        state: queued, or awaiting approval.
+        session_id: of the creative session that pays.
 
     Raises:
         RefusedError: DUPLICATE_REQUEST: there is a job of this interaction already.
@@ -117,14 +126,21 @@ async def insert_job(
 async def move(
     connection: AsyncConnection, job_id: int, sources: Collection[JobState], target: JobState, **values: object
 ) -> Job:
-    """Change the state of one job that is in one of `sources`, and set `values` with it.
+    """Change a job's state, if it is in one of the source states, and set values with it.
+
+    Args:
+        connection: inside a transaction.
+        job_id: of the job.
+        sources: the states from which it may change.
+        target: the new state.
+        values: of other columns, or SQL expressions for them.
 
     Raises:
-        TransitionError: it is in none of them.
+        TransitionError: it is in none of the source states.
     """
-    formulas = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}
-    plain = {name: value for name, value in values.items() if name not in formulas}
-    query = _moving(frozenset(sources)).values(formulas) if formulas else _moving(frozenset(sources))
+    expressions = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}
+    plain = {name: value for name, value in values.items() if name not in expressions}
+    query = _moving(frozenset(sources)).values(expressions) if expressions else _moving(frozenset(sources))
     result = await connection.execute(query, {**plain, "state": target.value, _KEY: job_id})
     row = result.mappings().one_or_none()
     if row is None:
@@ -132,19 +148,23 @@ async def move(
     return job_of(row)
 
 
-async def note(connection: AsyncConnection, job_id: int, **values: object) -> Job:
+async def set_values(connection: AsyncConnection, job_id: int, **values: object) -> Job:
     """Set values of a job, whatever its state."""
-    return job_of((await connection.execute(_NOTE, {**values, _KEY: job_id})).mappings().one())
+    return job_of((await connection.execute(_UPDATE, {**values, _KEY: job_id})).mappings().one())
 
 
 @lru_cache
 def _moving(sources: frozenset[JobState]) -> Update:
-    return _NOTE.where(jobs.c.state.in_(values_of(sources)))
+    return _UPDATE.where(jobs.c.state.in_(values_of(sources)))
 
 
 @contextmanager
 def unique_task(job_id: int) -> Iterator[None]:
-    """A provider that gives one task to two jobs has mixed something up: the second can't be believed."""
+    """Refuse a task id that another job has already.
+
+    Raises:
+        TransitionError: another job has it; the provider mixed something up.
+    """
     try:
         yield
     except IntegrityError as error:
@@ -156,7 +176,15 @@ def unique_task(job_id: int) -> Iterator[None]:
 async def read_usage(
     connection: AsyncConnection, guild_id: int, member_id: int, limits: Limits, now: datetime
 ) -> Usage:
-    """Read what a member uses of the limits; what a session pays for is outside of them."""
+    """Read a member's usage; jobs that a session pays for do not count.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        member_id: of the member.
+        limits: of the member; they say how far back to read.
+        now: where the window ends.
+    """
     theirs = {"guild": guild_id, "member": member_id}
     ends = tuple(expected_end(*times) for times in await connection.execute(_OPEN_TIMES, theirs))
     if not has_window(limits):
@@ -172,13 +200,13 @@ async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: 
 
 
 def account_of(job: Job) -> JobAccount:
-    """Return whose books a job is kept in."""
+    """Return the ids under which a job's credits are booked."""
     return JobAccount(job.id, job.requester.guild_id, job.requester.member_id, job.session_id)
 
 
 @lru_cache
 def _role_ids(text: str) -> frozenset[int]:
-    """Members of a server have few sets of roles, and a start reads them thousands of times."""
+    """Parse role ids; cached, since members of a server share few sets of roles."""
     return frozenset(json.loads(text))
 
 

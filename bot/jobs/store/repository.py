@@ -17,7 +17,7 @@ from bot.jobs.store.queries import (
     job_of,
     move,
     new_outcome,
-    note,
+    set_values,
     unique_task,
     values_of,
 )
@@ -26,40 +26,48 @@ from bot.provider.models import GenerationMode, Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs
 
-_REMEMBERED_JOBS = 1000
-# Made once: to make a statement, and to find its SQL again, costs more than to run it.
+_NEWEST_JOBS = 1000
+# Built once: to build and compile a statement costs more than to run it.
 _ONE = select(jobs).where(jobs.c.id == bindparam("job"))
 
 
 class JobRepository:
-    """The jobs table. Every method is one transaction; every transition names the states it may come from."""
+    """The jobs table. Every method is one transaction, and raises `StorageError` if the database fails."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def begin_submission(self, job_id: int) -> Job:
-        """`queued -> submitting`, committed before the provider hears of the job."""
+        """`queued -> submitting`, committed before the request to the provider.
+
+        Raises:
+            TransitionError: it is in another state.
+        """
         async with self._database.transaction() as connection:
             return await move(
                 connection, job_id, {JobState.QUEUED}, JobState.SUBMITTING, submitted_at=self._clock.now()
             )
 
     async def requeue(self, job_id: int) -> Job:
-        """`submitting -> queued`, where it is certain that nothing was started."""
+        """`submitting -> queued`, where it is certain that nothing was started.
+
+        Raises:
+            TransitionError: it is in another state.
+        """
         async with self._database.transaction() as connection:
             return await move(connection, job_id, {JobState.SUBMITTING}, JobState.QUEUED, submitted_at=None)
 
     async def accept(self, job_id: int, submission: Submission, thread_id: int | None = None) -> Job:
-        """`submitting -> processing`: the provider has taken the job, and its price is booked.
+        """`submitting -> processing`: the provider accepted the job, and its price is charged.
 
         Args:
             job_id: of the job.
-            submission: what the provider said.
-            thread_id: of the job's thread, if it has been made in the meantime.
+            submission: the provider's answer.
+            thread_id: of the job's thread, if it was created in the meantime.
 
         Raises:
-            TransitionError: it is not being submitted, or the task is another job's already.
+            TransitionError: it is in another state, or another job has this task id.
         """
         now = self._clock.now()
         estimate = submission.estimate
@@ -72,7 +80,7 @@ class JobRepository:
                     JobState.PROCESSING,
                     task_id=submission.task_id,
                     thread_id=func.coalesce(literal(thread_id), jobs.c.thread_id),
-                    # Where the answer did not say the price, the list price is the best guess there is.
+                    # Where the answer has no price, the list price is the best estimate.
                     charged_credits=func.coalesce(literal(submission.credits_used), jobs.c.held_credits),
                     account_credits=submission.credits_remaining,
                     estimate_low_seconds=estimate.low_seconds if estimate else None,
@@ -82,7 +90,11 @@ class JobRepository:
             return job
 
     async def succeed(self, job_id: int, video_url: str) -> Job:
-        """`processing -> succeeded`: the video is there, to be delivered."""
+        """`processing -> succeeded`.
+
+        Raises:
+            TransitionError: it is in another state.
+        """
         async with self._database.transaction() as connection:
             return await move(
                 connection,
@@ -94,12 +106,15 @@ class JobRepository:
             )
 
     async def fail(self, job_id: int, failure: Reason, *, refunded: bool = True) -> Job:
-        """`queued | submitting | processing -> failed`: what was held or charged comes back.
+        """`queued | submitting | processing -> failed`: the hold is released, or the charge refunded.
 
         Args:
             job_id: of the job.
             failure: why.
-            refunded: False where the provider said that it keeps its price.
+            refunded: False if the provider's answer said that it gives no refund.
+
+        Raises:
+            TransitionError: it is in another state.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -119,7 +134,11 @@ class JobRepository:
             return job
 
     async def mark_unconfirmed(self, job_id: int, failure: Reason) -> Job:
-        """`submitting | processing -> unconfirmed`: nobody knows what became of it; hold or charge stay."""
+        """`submitting | processing -> unconfirmed`: hold or charge stay until a moderator decides.
+
+        Raises:
+            TransitionError: it is in another state.
+        """
         async with self._database.transaction() as connection:
             return await move(
                 connection,
@@ -131,7 +150,11 @@ class JobRepository:
             )
 
     async def settle_undecided(self, job_id: int, failure: Reason) -> Job:
-        """`unconfirmed -> failed`, with its credits counted as paid."""
+        """`unconfirmed -> failed`, charged.
+
+        Raises:
+            TransitionError: it is in another state.
+        """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             job = await move(
@@ -149,20 +172,20 @@ class JobRepository:
             return job_of((await connection.execute(query.returning(*jobs.c))).mappings().one())
 
     async def half_submitted(self) -> list[Job]:
-        """Return the jobs that a stopped process left between its commit and the provider's answer."""
+        """Return the jobs that are `submitting`: at start, those that a stopped process left."""
         return await self._select(jobs.c.state == JobState.SUBMITTING)
 
     async def unfinished(self) -> list[Job]:
-        """Return every job that wants work: to be sent, watched, told or decided; oldest first."""
+        """Return every job for which the worker has something to do, oldest first."""
         undelivered = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
         states = values_of((*OPEN_STATES, JobState.UNCONFIRMED))
         return await self._select(or_(jobs.c.state.in_(states), undelivered))
 
     async def durations(self) -> dict[VideoKind, list[float]]:
-        """Return how long the last jobs of each kind took until they were found finished, in seconds, newest first."""
+        """Return how long the last jobs of each kind took, in seconds, newest first."""
         columns = (jobs.c.mode, jobs.c.duration_seconds, jobs.c.sound, jobs.c.submitted_at, jobs.c.finished_at)
         succeeded = and_(jobs.c.state == JobState.SUCCEEDED.value, jobs.c.submitted_at.is_not(None))
-        query = select(*columns).where(succeeded).order_by(jobs.c.id.desc()).limit(_REMEMBERED_JOBS)
+        query = select(*columns).where(succeeded).order_by(jobs.c.id.desc()).limit(_NEWEST_JOBS)
         found: dict[VideoKind, list[float]] = {}
         async with self._database.reading() as connection:
             for mode, duration_seconds, sound, submitted_at, finished_at in await connection.execute(query):
@@ -172,27 +195,27 @@ class JobRepository:
         return found
 
     async def used_credits(self, members: Collection[Member], since: datetime) -> dict[Member, int]:
-        """Return the credits of jobs that members asked for since then and that were sent; without those with none."""
+        """Return the credits of members' submitted jobs that were created since then; members with none are absent."""
         async with self._database.reading() as connection:
             return await read_used(connection, members, since)
 
     async def last_served(self) -> dict[int, datetime]:
-        """Return when a job of each server was last sent, as far as the newest jobs tell."""
+        """Return when a job of each server was last submitted, among the newest jobs."""
         async with self._database.reading() as connection:
             return await read_last_served(connection)
 
     async def record_thread(self, job_id: int, thread_id: int) -> Job:
-        """Remember the thread that gets the result."""
-        return await self._note(job_id, thread_id=thread_id)
+        """Record the thread that gets the result."""
+        return await self._set(job_id, thread_id=thread_id)
 
     async def record_picture(self, job_id: int, image_url: str) -> Job:
-        """Remember a fresh address of the picture."""
-        return await self._note(job_id, image_url=image_url)
+        """Record a new address of the picture."""
+        return await self._set(job_id, image_url=image_url)
 
     async def record_delivery(self, job_id: int, posted: Posted) -> Job:
         """Record that the outcome was posted, and where."""
         thread = {"thread_id": posted.thread_id} if posted.thread_id else {}
-        return await self._note(
+        return await self._set(
             job_id,
             result_channel_id=posted.channel_id,
             result_message_id=posted.message_id,
@@ -200,12 +223,12 @@ class JobRepository:
             **thread,
         )
 
-    async def keep(self, job_id: int) -> Job:
-        """Give up on posting: the result stays in `/history`."""
-        return await self._note(job_id, kept_at=self._clock.now())
+    async def mark_undeliverable(self, job_id: int) -> Job:
+        """Record that no place accepted the outcome; `/history` has it."""
+        return await self._set(job_id, kept_at=self._clock.now())
 
     async def get(self, job_id: int) -> Job | None:
-        """Return a job."""
+        """Return a job; None: there is none."""
         async with self._database.reading() as connection:
             row = (await connection.execute(_ONE, {"job": job_id})).mappings().one_or_none()
             return job_of(row) if row else None
@@ -215,6 +238,6 @@ class JobRepository:
             rows = await connection.execute(select(jobs).where(condition).order_by(jobs.c.id))
             return [job_of(row) for row in rows.mappings()]
 
-    async def _note(self, job_id: int, **values: object) -> Job:
+    async def _set(self, job_id: int, **values: object) -> Job:
         async with self._database.transaction() as connection:
-            return await note(connection, job_id, **values)
+            return await set_values(connection, job_id, **values)

@@ -1,8 +1,8 @@
-"""The step of a job with an outcome: tell its member, once.
+"""The step of a job with an outcome: post it, once.
 
-An outbox: the outcome is in the database before anything is posted, the post has a nonce that is the same at
-every try, and only then it is marked as delivered. Discord honours a nonce for a few minutes; after that the bot
-looks for its own message before it posts again.
+Transactional outbox: the outcome is committed before it is posted, the post has the same nonce at every try, and the
+job is marked as delivered afterwards. Discord honours a nonce for a few minutes; later, the bot searches for its own
+post before it posts again.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _NONCE_LIFE_SECONDS = 60.0
 
 
 class Deliverer:
-    """Posts outcomes, and settles what moderators left undecided."""
+    """Posts outcomes, and settles unconfirmed jobs that nobody decided."""
 
     def __init__(
         self,
@@ -36,13 +36,21 @@ class Deliverer:
         *,
         unconfirmed_after: timedelta,
     ) -> None:
+        """Make a deliverer.
+
+        Args:
+            repository: the jobs.
+            clock: the time.
+            notifier: the Discord side.
+            unconfirmed_after: after which an unconfirmed job that nobody decided counts as charged.
+        """
         self._repository = repository
         self._clock = clock
         self._notifier = notifier
         self._unconfirmed_after = unconfirmed_after
 
     async def step(self, tracked: TrackedJob) -> StepResult:
-        """Post the job's outcome in the first place that takes it.
+        """Post the job's outcome in the first place that accepts it.
 
         Raises:
             DeliveryDelayedError: not possible now.
@@ -54,15 +62,19 @@ class Deliverer:
             posted = await self._notifier.find_outcome(job)
         tracked.may_be_posted = True
         posted = posted or await self._post(job)
-        return self._note(job, posted)
+        return self._record(job, posted)
 
     async def undecided_step(self, tracked: TrackedJob) -> StepResult:
-        """Count an unconfirmed job as charged when nobody has decided in time."""
+        """Count an unconfirmed job as charged when nobody has decided in time.
+
+        Raises:
+            DeliveryDelayedError: Discord can't be asked to show the hint now.
+        """
         repository, job = self._repository, tracked.job
-        if tracked.wants_hint:
+        if tracked.needs_hint:
             with suppress(PlaceRefusedError):
                 await self._notifier.show_hint(job)
-            tracked.wants_hint = False
+            tracked.needs_hint = False
         left = self._unconfirmed_after.total_seconds() - self._clock.age(job.finished_at or job.created_at)
         if left > 0:
             return self._clock.monotonic() + left
@@ -76,20 +88,20 @@ class Deliverer:
             try:
                 return await self._notifier.post_outcome(job, place)
             except PlaceRefusedError as error:
-                _log.warning("a place refused the outcome", job_id=job.id, place=place.value, error=str(error))
+                _log.warning("the outcome was refused in one place", job_id=job.id, place=place.value, error=str(error))
         return None
 
-    def _note(self, job: Job, posted: Posted | None) -> StepResult:
+    def _record(self, job: Job, posted: Posted | None) -> StepResult:
         repository = self._repository
         if posted is None:
-            _log.error("no place takes the outcome; it is kept for /history", job_id=job.id)
-            return lambda: repository.keep(job.id)
+            _log.error("the outcome could not be posted anywhere; /history has it", job_id=job.id)
+            return lambda: repository.mark_undeliverable(job.id)
         _log.info("outcome posted", job_id=job.id, state=job.state.value, message_id=posted.message_id)
         return lambda: repository.record_delivery(job.id, posted)
 
 
 def delivery_targets(job: Job) -> Iterator[DeliveryTarget]:
-    """Yield where a job's outcome can be posted, the best first."""
+    """Yield where a job's outcome can be posted, in the order in which it is tried."""
     if job.thread_id or job.card_message_id:
         yield DeliveryTarget.THREAD
     yield DeliveryTarget.CHANNEL

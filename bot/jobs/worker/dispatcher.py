@@ -1,13 +1,13 @@
 """Which submissions and polls go to the provider now.
 
-Four things limit them: requests per second, jobs in flight, the circuit breaker, and submissions under way. Where none
-of them does, no job waits and nothing is read. Queued jobs are kept in memory and are read again at start; what their
-members used is read only where more jobs are queued than may go.
+Four limits apply: requests per second, jobs in flight, the circuit breaker, and submissions under way. While none of
+them binds, nothing is queued and nothing is read. The queue is in memory, and is built again at start; what members
+used is read only while more jobs are queued than may be submitted.
 """
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,22 +29,23 @@ _log = structlog.get_logger(__name__)
 
 _AT_PROVIDER = (JobState.SUBMITTING, JobState.PROCESSING)
 # What members used changes by the minute, as their credits leave the window.
-_KNOWN_FOR_SECONDS = 30.0
-# To look through the line costs some microseconds for each job in it: so it takes a hundredth of a core at most.
-_LOOK_PAUSE_SECONDS_PER_JOB = 0.002
-_LONGEST_LOOK_PAUSE_SECONDS = 30.0
+_USAGE_VALID_SECONDS = 30.0
+# To order the queue costs some microseconds per job: with this pause it takes a hundredth of a core at most.
+_UPDATE_PAUSE_SECONDS_PER_JOB = 0.002
+_LONGEST_UPDATE_PAUSE_SECONDS = 30.0
 # An expected start that moves less than this is not worth an edit.
-_ABOUT_SECONDS = 5.0
-_ABOUT_SHARE = 0.1
+_SAME_START_SECONDS = 5.0
+_SAME_START_SHARE = 0.1
+_CONCURRENT_SUBMISSIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class QueuePosition:
-    """What is to be said of a job that waits.
+    """What the card of a queued job shows.
 
     Attributes:
-        place: in its server's line; 1 is the next one.
-        start_at: when it should be sent, by the monotonic clock.
+        place: in its server's queue; 1 is the next one.
+        start_at: when it should be submitted, by the monotonic clock.
     """
 
     reason: WaitReason
@@ -52,49 +53,59 @@ class QueuePosition:
     start_at: float
 
     def is_about(self, other: "QueuePosition | None", now: float) -> bool:
-        """Tell whether both say the same to a reader."""
+        """Return whether both say the same to a reader."""
         if other is None or (self.reason, self.place) != (other.reason, other.place):
             return False
-        return abs(self.start_at - other.start_at) <= max(_ABOUT_SECONDS, (self.start_at - now) * _ABOUT_SHARE)
+        tolerance = max(_SAME_START_SECONDS, (self.start_at - now) * _SAME_START_SHARE)
+        return abs(self.start_at - other.start_at) <= tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderCapacity:
-    """What the line goes by when it says how long it takes.
+    """What the expected starts of queued jobs are computed from; times are by the monotonic clock.
 
     Attributes:
         reason: why jobs wait.
-        opens_at: when the first may go, as far as it is up to the provider, by the monotonic clock.
-        ends: when the jobs at the provider should end, by the same.
-        seconds_of: how long a job takes, once it is sent.
-        per_second: how many may be sent in a second; 0: any number.
+        available_at: when the provider should accept the first of them.
+        ends: when the jobs at the provider should end.
+        seconds_of: how long a job takes once it is submitted.
+        per_second: how many may be submitted in a second; 0: any number.
     """
 
     reason: WaitReason
-    opens_at: float
+    available_at: float
     ends: Sequence[float]
     seconds_of: Callable[[Job], float]
     per_second: float
 
 
-class PendingJobs:
-    """The jobs that wait to be sent.
+class SubmissionQueue:
+    """The jobs that wait to be submitted: ids only; the worker's tracked jobs are the one place where a job is held."""
 
-    Args:
-        repository: where to read what members used.
-        active_jobs: how many jobs the provider may have at once; 0: any number.
-        window: for how long credits count as used.
-    """
+    def __init__(
+        self,
+        repository: JobRepository,
+        tracked_jobs: Mapping[int, TrackedJob],
+        *,
+        active_jobs: int,
+        window: timedelta,
+    ) -> None:
+        """Make an empty queue.
 
-    def __init__(self, repository: JobRepository, *, active_jobs: int, window: timedelta) -> None:
+        Args:
+            repository: where to read what members used.
+            tracked_jobs: the worker's, by id; every queued job is among them.
+            active_jobs: how many jobs the provider may have at once; 0: any number.
+            window: for how long credits count as used.
+        """
         self.active_jobs = active_jobs
         self._repository = repository
+        self._tracked_jobs = tracked_jobs
         self._window = window
         self._queue = FairQueue()
-        self._jobs: dict[int, Job] = {}
         self._shown: dict[int, QueuePosition] = {}
-        self._learned_at: float | None = None
-        self._looked_at: float | None = None
+        self._usage_read_at: float | None = None
+        self._updated_at: float | None = None
         self._changed = False
 
     def __len__(self) -> int:
@@ -104,17 +115,17 @@ class PendingJobs:
         return job_id in self._queue
 
     @property
-    def room(self) -> int | None:
+    def free_slots(self) -> int | None:
         """How many more jobs the provider may have; None: any number."""
         return max(0, self.active_jobs - self._queue.in_flight_count) if self.active_jobs else None
 
     @property
     def at_provider(self) -> Sequence[int]:
-        """The jobs that are at the provider."""
+        """Ids of the jobs at the provider."""
         return self._queue.in_flight
 
-    async def recall(self) -> None:
-        """Go on with the turns of an earlier process.
+    async def load(self) -> None:
+        """Read when each server was last served, so that a restart favours nobody.
 
         Raises:
             StorageError: the database can't be read.
@@ -122,24 +133,24 @@ class PendingJobs:
         for guild_id, at in (await self._repository.last_served()).items():
             self._queue.set_served(guild_id, at)
 
-    def join(self, job: Job) -> None:
-        """Let a queued job wait; also one that waits already and was moved to the front."""
-        self._jobs[job.id] = job
+    def enqueue(self, job: Job) -> None:
+        """Add a tracked job, or place it again, as when it was moved to the front."""
         self._queue.enqueue(_queued(job))
         self._changed = True
 
-    def take(self, now: datetime) -> int:
-        """Return the job whose turn it is; it is at the provider from now on.
+    def pop(self, now: datetime) -> int:
+        """Return the id of the next job, and count it as at the provider.
 
         Raises:
-            IndexError: nobody waits.
+            IndexError: the queue is empty.
         """
         job_id = self._queue.pop(now).job_id
-        self._drop(job_id)
+        self._shown.pop(job_id, None)
+        self._changed = True
         return job_id
 
-    def note(self, job: Job) -> None:
-        """Go by where a job stands now, that does not wait in the line."""
+    def sync(self, job: Job) -> None:
+        """Count a job that is not queued as at the provider or not, by its state."""
         before = self._queue.in_flight_count
         if job.state is JobState.QUEUED:
             self._queue.undo_pop(job.id)
@@ -149,89 +160,75 @@ class PendingJobs:
             self._queue.remove(job.id)
         self._changed |= self._queue.in_flight_count != before
 
-    def leave(self, job_id: int) -> None:
-        """Forget a job."""
+    def remove(self, job_id: int) -> None:
+        """Remove a job, queued or at the provider."""
         self._queue.remove(job_id)
-        self._drop(job_id)
-
-    def _drop(self, job_id: int) -> None:
-        self._jobs.pop(job_id, None)
         self._shown.pop(job_id, None)
         self._changed = True
 
-    def is_blind(self) -> bool:
-        """Tell whether somebody waits of whom it is not known what they used, so that no turn can be given."""
+    def has_unknown_usage(self) -> bool:
+        """Return whether a member's used credits are not known, so that no slot can be given fairly."""
         return bool(self._queue.unknown_members)
 
-    def is_stale(self, now: float) -> bool:
-        """Tell whether it has been some time since it was read what members used."""
-        return self._learned_at is None or now - self._learned_at > _KNOWN_FOR_SECONDS
+    def is_usage_outdated(self, now: float) -> bool:
+        """Return whether members' used credits were read too long ago, or never."""
+        return self._usage_read_at is None or now - self._usage_read_at > _USAGE_VALID_SECONDS
 
-    async def learn(self, now: float, today: datetime) -> None:
-        """Read what the members who wait have used. Never raises: who can't be read has used nothing.
+    async def read_usage(self, now: float, wall_time: datetime) -> None:
+        """Read what the members with queued jobs have used; whoever can't be read counts with none. Never raises.
 
         Args:
             now: by the monotonic clock.
-            today: the time of day, at which the window ends.
+            wall_time: where the window ends.
         """
         unknown = members = self._queue.unknown_members
-        if self.is_stale(now):
-            members, self._learned_at = self._queue.competing_members, now
+        if self.is_usage_outdated(now):
+            members, self._usage_read_at = self._queue.competing_members, now
         if not members:
             return
         try:
-            used = await self._repository.used_credits(members, today - self._window)
+            used = await self._repository.used_credits(members, wall_time - self._window)
         except StorageError as error:
-            _log.error("turns go by age alone for now", error=str(error))
+            _log.error("used credits can't be read: the queue goes by age for now", error=str(error))
             self._queue.set_used_credits(dict.fromkeys(unknown, 0))
             return
         self._queue.set_used_credits({member: used.get(member, 0) for member in members})
         self._changed = True
 
-    def looks_at(self, now: float) -> float | None:
-        """Return when `news` should be asked again; None: not before something changes."""
+    def next_update_at(self, now: float) -> float | None:
+        """Return when to call `changed_positions` again; None: not before something changes."""
         if not self._queue:
             return None
-        pause = len(self._queue) * _LOOK_PAUSE_SECONDS_PER_JOB
+        pause = len(self._queue) * _UPDATE_PAUSE_SECONDS_PER_JOB
         if not self._changed:
-            pause = max(pause, _LONGEST_LOOK_PAUSE_SECONDS)
-        if self._looked_at is None:
-            return now
-        return self._looked_at + pause
+            pause = max(pause, _LONGEST_UPDATE_PAUSE_SECONDS)
+        return now if self._updated_at is None else self._updated_at + pause
 
-    def news(self, now: float, prospect: ProviderCapacity) -> Iterator[tuple[int, QueuePosition]]:
-        """Yield the jobs of whose waiting there is something new to say."""
-        self._looked_at, self._changed = now, False
-        order = [self._jobs[queued.job_id] for queued in self._queue.order()]
-        seconds = [prospect.seconds_of(job) for job in order] if self.active_jobs else [0.0] * len(order)
-        starts = expected_starts(seconds, prospect.opens_at, prospect.ends, self.active_jobs, prospect.per_second)
+    def changed_positions(self, now: float, capacity: ProviderCapacity) -> Iterator[tuple[Job, QueuePosition]]:
+        """Yield the queued jobs whose position or expected start has changed since it was last yielded."""
+        self._updated_at, self._changed = now, False
+        order = [self._tracked_jobs[queued.job_id].job for queued in self._queue.order()]
+        seconds = [capacity.seconds_of(job) for job in order] if self.active_jobs else [0.0] * len(order)
+        starts = expected_starts(seconds, capacity.available_at, capacity.ends, self.active_jobs, capacity.per_second)
         places: Counter[int] = Counter()
         for job, start_at in zip(order, starts, strict=True):
             places[job.requester.guild_id] += 1
-            wait = QueuePosition(prospect.reason, places[job.requester.guild_id], start_at)
-            if not wait.is_about(self._shown.get(job.id), now):
-                self._shown[job.id] = wait
-                yield job.id, wait
+            position = QueuePosition(capacity.reason, places[job.requester.guild_id], start_at)
+            if not position.is_about(self._shown.get(job.id), now):
+                self._shown[job.id] = position
+                yield job, position
 
 
 def _queued(job: Job) -> QueuedJob:
     return QueuedJob(job.id, job.requester.guild_id, job.requester.member_id, job.held_credits, job.moved_to_front_at)
 
 
-_SENDS_AT_ONCE = 32
-
-
 class Dispatcher:
-    """Gives turns to jobs that wait to be sent, and to looks.
-
-    Args:
-        per_second: how many requests the provider gets in all; 0: no limit.
-        active_jobs: how many jobs it has at once; 0: no limit.
-        window: for how long what a member used counts.
-    """
+    """Chooses the submissions and polls that are made now."""
 
     def __init__(
         self,
+        tracked_jobs: Mapping[int, TrackedJob],
         repository: JobRepository,
         clock: Clock,
         submitter: Submitter,
@@ -241,108 +238,125 @@ class Dispatcher:
         active_jobs: int,
         window: timedelta,
     ) -> None:
-        self.pending = PendingJobs(repository, active_jobs=active_jobs, window=window)
+        """Make a dispatcher with an empty queue.
+
+        Args:
+            tracked_jobs: the worker's, by id.
+            repository: where to read what members used.
+            clock: the time.
+            submitter: knows whether the provider accepts jobs.
+            poller: knows what a poll is worth, and when jobs should end.
+            per_second: how many requests the provider gets in all; 0: no limit.
+            active_jobs: how many jobs it has at once; 0: no limit.
+            window: for how long credits count as used.
+        """
+        self.queue = SubmissionQueue(repository, tracked_jobs, active_jobs=active_jobs, window=window)
+        self._tracked_jobs = tracked_jobs
         self._clock = clock
         self._submitter = submitter
         self._poller = poller
         self._per_second = per_second
         self._bucket = TokenBucket(per_second, clock.monotonic())
-        self._share = AlternatingSplit()
+        self._split = AlternatingSplit()
         self._polls: dict[int, TrackedJob] = {}
-        self._sending: set[int] = set()
-        self._is_learning = False
+        self._submitting: set[int] = set()
+        self._is_reading_usage = False
 
-    def add_look(self, tracked: TrackedJob) -> None:
-        """Let a look wait for its turn."""
+    def add_poll(self, tracked: TrackedJob) -> None:
+        """Let a poll of this job wait until it may be made."""
         self._polls[tracked.job.id] = tracked
 
-    def sends(self, now: float) -> list[int]:
-        """Give turns, and return the jobs that are sent now; `looks` says the rest, `sent` is to be told of each."""
-        sends, looks = self._room(now), len(self._polls)
+    def next_submissions(self, now: float) -> list[int]:
+        """Return the ids of the jobs to submit now; call `submission_ended` for each, and `next_polls` next."""
+        submissions, polls = self._allowed_submissions(now), len(self._polls)
         tokens = self._bucket.available(now)
         if tokens is not None:
-            sends, _ = self._share.split(tokens, sends, looks)
-            self._bucket.take(sends)
-        jobs = [self.pending.take(self._clock.now()) for _ in range(sends)]
-        for job_id in jobs:
-            self._sending.add(job_id)
-            self._submitter.enter(now)
-        return jobs
+            submissions, _ = self._split.split(tokens, submissions, polls)
+            self._bucket.take(submissions)
+        job_ids = [self.queue.pop(self._clock.now()) for _ in range(submissions)]
+        for job_id in job_ids:
+            self._submitting.add(job_id)
+            self._submitter.reserve(now)
+        return job_ids
 
-    def looks(self, now: float) -> list[TrackedJob]:
-        """Return the looks that are made now: those that save most waiting, where not all can be."""
+    def next_polls(self, now: float) -> list[TrackedJob]:
+        """Return the jobs to poll now: where not all can be, those whose poll is expected to save most waiting."""
         tokens = self._bucket.available(now)
         chosen = list(self._polls.values())
         if tokens is not None and tokens < len(chosen):
-            chosen = heapq.nlargest(tokens, chosen, key=lambda tracked: self._poller.urgency(tracked, now))
+            chosen = heapq.nlargest(tokens, chosen, key=lambda tracked: self._poller.expected_wait(tracked, now))
         self._bucket.take(len(chosen))
         for tracked in chosen:
             del self._polls[tracked.job.id]
         return chosen
 
-    def sent(self, job_id: int) -> None:
-        """A job's sending has come to an end, whatever came of it."""
-        self._sending.discard(job_id)
+    def submission_ended(self, job_id: int) -> None:
+        """Count a job's submission as under way no longer, whatever its result."""
+        self._submitting.discard(job_id)
 
-    def _room(self, now: float) -> int:
-        """Return how many jobs may be sent, requests per second aside."""
-        if self.pending.is_blind() and self._is_crowded(now):
+    def _allowed_submissions(self, now: float) -> int:
+        """Return how many jobs may be submitted, requests per second aside."""
+        if self.queue.has_unknown_usage() and self._is_crowded(now):
             return 0
-        return self._places(now)
+        return self._free_slots(now)
 
-    def _places(self, now: float) -> int:
-        rooms = (len(self.pending), _SENDS_AT_ONCE - len(self._sending), self._submitter.room(now), self.pending.room)
-        return max(0, min(room for room in rooms if room is not None))
+    def _free_slots(self, now: float) -> int:
+        limits = (
+            len(self.queue),
+            _CONCURRENT_SUBMISSIONS - len(self._submitting),
+            self._submitter.capacity(now),
+            self.queue.free_slots,
+        )
+        return max(0, min(limit for limit in limits if limit is not None))
 
     def _is_crowded(self, now: float) -> bool:
-        """Whether more jobs wait than may go."""
+        """Whether more jobs are queued than may be submitted."""
         tokens = self._bucket.available(now)
-        places = self._places(now)
-        return len(self.pending) > (places if tokens is None else min(places, tokens))
+        slots = self._free_slots(now)
+        return len(self.queue) > (slots if tokens is None else min(slots, tokens))
 
-    def wants_to_learn(self, now: float) -> bool:
-        """Tell whether `learn` is to be called, since more jobs wait than may go."""
-        return (
-            not self._is_learning and self._is_crowded(now) and (self.pending.is_blind() or self.pending.is_stale(now))
-        )
+    def needs_usage(self, now: float) -> bool:
+        """Return whether `read_usage` is to be called: more jobs are queued than may be submitted."""
+        is_missing = self.queue.has_unknown_usage() or self.queue.is_usage_outdated(now)
+        return not self._is_reading_usage and is_missing and self._is_crowded(now)
 
-    async def learn(self) -> None:
-        """Read what turns go by. Never raises."""
-        self._is_learning = True
+    async def read_usage(self) -> None:
+        """Read what the members with queued jobs have used. Never raises."""
+        self._is_reading_usage = True
         try:
-            await self.pending.learn(self._clock.monotonic(), self._clock.now())
+            await self.queue.read_usage(self._clock.monotonic(), self._clock.now())
         finally:
-            self._is_learning = False
+            self._is_reading_usage = False
 
     def next_at(self, now: float) -> float | None:
-        """Return when a turn can be given again, or a card of the line be brought up to date; None: not known."""
-        moments = [self.pending.looks_at(now), self._submitter.opens_at(now) if self.pending else None]
-        if self._polls or self._room(now):
+        """Return when a request may be made again, or positions be updated; None: not known."""
+        moments = [self.queue.next_update_at(now), self._submitter.retry_at(now) if self.queue else None]
+        if self._polls or self._allowed_submissions(now):
             moments.append(self._bucket.next_at(now))
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def news(self, now: float, tracked_jobs: dict[int, TrackedJob]) -> list[JobStatus]:
-        """Return what there is new to tell the members who wait, seldom enough to be cheap."""
-        look_at = self.pending.looks_at(now)
-        if look_at is None or look_at > now:
+    def changed_statuses(self, now: float) -> list[JobStatus]:
+        """Return the new statuses of queued jobs; empty while the last update is too recent."""
+        update_at = self.queue.next_update_at(now)
+        if update_at is None or update_at > now:
             return []
-        news = self.pending.news(now, self._prospect(now, tracked_jobs))
-        return [self._status_of(tracked_jobs[job_id].job, wait, now) for job_id, wait in news]
+        changed = self.queue.changed_positions(now, self._capacity(now))
+        return [self._status_of(job, position, now) for job, position in changed]
 
-    def _prospect(self, now: float, tracked_jobs: dict[int, TrackedJob]) -> ProviderCapacity:
-        at_provider = self.pending.at_provider if self.pending.active_jobs else ()
+    def _capacity(self, now: float) -> ProviderCapacity:
+        at_provider = self.queue.at_provider if self.queue.active_jobs else ()
         return ProviderCapacity(
             reason=self._submitter.reason or WaitReason.BUSY,
-            opens_at=self._submitter.opens_at(now) or now,
-            ends=[self._poller.expected_end(tracked_jobs[job_id].job, now) for job_id in at_provider],
+            available_at=self._submitter.retry_at(now) or now,
+            ends=[self._poller.expected_end(self._tracked_jobs[job_id].job, now) for job_id in at_provider],
             seconds_of=self._poller.typical_seconds,
-            # The others are looks.
+            # The other half are polls.
             per_second=self._per_second / 2,
         )
 
-    def _status_of(self, job: Job, wait: QueuePosition, now: float) -> JobStatus:
-        start_at = self._clock.now() + timedelta(seconds=wait.start_at - now)
+    def _status_of(self, job: Job, position: QueuePosition, now: float) -> JobStatus:
+        start_at = self._clock.now() + timedelta(seconds=position.start_at - now)
         # Nobody knows when trouble ends: then there is only a next try.
-        if wait.reason is WaitReason.BUSY:
-            return JobStatus(job, waiting=wait.reason, place=wait.place, expected_at=start_at)
-        return JobStatus(job, waiting=wait.reason, place=wait.place, retry_at=start_at)
+        if position.reason is WaitReason.BUSY:
+            return JobStatus(job, waiting=position.reason, place=position.place, expected_at=start_at)
+        return JobStatus(job, waiting=position.reason, place=position.place, retry_at=start_at)

@@ -1,7 +1,7 @@
-"""The step of a job that waits for a moderator: ask, once, and give up when nobody decides in time.
+"""The step of a job that awaits approval: post one card for the moderators, and expire the job in time.
 
-The card is an outbox like an outcome: its nonce is the same at every try, it is written down after it was posted, and
-after the minutes for which Discord honours a nonce the bot looks for it before it posts again.
+The card is posted once as an outcome is: the same nonce at every try, recorded after it was posted, and searched for
+before another try once Discord has forgotten the nonce.
 """
 
 from contextlib import suppress
@@ -21,12 +21,12 @@ _log = structlog.get_logger(__name__)
 
 # Discord's documentation, "Create Message": an enforced nonce is checked against "the past few minutes".
 _NONCE_LIFE_SECONDS = 60.0
-# When no channel takes the card, `/pool waiting` has the job; perhaps somebody mends the channel.
-_PAUSE_SECONDS = 3600.0
+# Where every channel refuses the card, `/pool waiting` has the job; it is tried again in case permissions change.
+_RETRY_SECONDS = 3600.0
 
 
 class ApprovalRequester:
-    """Posts the cards on which moderators decide, and expires what nobody decided."""
+    """Posts approval cards, and expires jobs that nobody decided."""
 
     def __init__(
         self,
@@ -36,13 +36,21 @@ class ApprovalRequester:
         *,
         approval_after: timedelta,
     ) -> None:
+        """Make a requester of approvals.
+
+        Args:
+            approvals: what moderators decide.
+            clock: the time.
+            notifier: the Discord side.
+            approval_after: after which a job that no moderator decided expires.
+        """
         self._approvals = approvals
         self._clock = clock
         self._notifier = notifier
         self._approval_after = approval_after
 
     async def step(self, tracked: TrackedJob) -> StepResult:
-        """Post the job's card, or wait for the decision, or expire the job.
+        """Post the job's approval card, wait for the decision, or expire the job.
 
         Raises:
             TransitionError: it was decided meanwhile.
@@ -59,7 +67,7 @@ class ApprovalRequester:
             return now + left
         posted = await self._find_or_post(tracked, case)
         if posted is None:
-            return now + min(left, _PAUSE_SECONDS)
+            return now + min(left, _RETRY_SECONDS)
         return lambda: self._record(job, posted)
 
     def _expiry(self, job: Job) -> StepResult:
@@ -91,12 +99,12 @@ class ApprovalRequester:
                 posted = await self._notifier.post_approval_card(job, case.approval, channel_id)
             except PlaceRefusedError as error:
                 _log.warning(
-                    "a channel refused a moderators' card", job_id=job.id, channel_id=channel_id, error=str(error)
+                    "a channel refused an approval card", job_id=job.id, channel_id=channel_id, error=str(error)
                 )
             else:
-                _log.info("moderators are asked", job_id=job.id, cause=case.approval.cause.value, channel_id=channel_id)
+                _log.info("approval requested", job_id=job.id, cause=case.approval.cause.value, channel_id=channel_id)
                 return posted
-        _log.error("no channel takes the moderators' card; /pool waiting has it", job_id=job.id)
+        _log.error("every channel refused the approval card; /pool waiting has the job", job_id=job.id)
         return None
 
     async def _record(self, job: Job, posted: Posted) -> Job:
@@ -107,9 +115,9 @@ class ApprovalRequester:
 
 
 def approval_card_channels(job: Job, moderators_channel: int | None) -> list[int]:
-    """Return the channels for the card on which moderators decide, the best first.
+    """Return the channels for an approval card, in the order in which they are tried.
 
-    No thread is made for it: the job may yet come to nothing.
+    No thread is created for it, since the job may be denied.
     """
     channels = (moderators_channel, job.thread_id, job.requester.channel_id)
     return list(dict.fromkeys(channel_id for channel_id in channels if channel_id))

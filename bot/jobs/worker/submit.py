@@ -1,7 +1,7 @@
-"""The step of a queued job: send it, at most once.
+"""The step of a queued job: submit it, at most once.
 
-`submitting` is committed before the request. Only where it is certain that nothing was started does the job go
-back to the queue; anything unclear ends in `unconfirmed`, and nobody sends it again by itself.
+`submitting` is committed before the request. Only where it is certain that nothing was started is the job queued
+again; anything unclear makes it `unconfirmed`, and it is never submitted again automatically.
 """
 
 from datetime import timedelta
@@ -30,13 +30,14 @@ from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)
 
+# A picture's address that expires sooner is refreshed before the job is submitted.
 _PICTURE_MARGIN = timedelta(hours=1)
 
 
 class Submitter:
-    """Sends queued jobs, one at a time while the provider refuses them.
+    """Submits queued jobs, through a circuit breaker.
 
-    Each step is to be announced with `enter` when `room` says that there is room.
+    Before each step, call `reserve` while `capacity` is not 0.
     """
 
     def __init__(
@@ -48,6 +49,15 @@ class Submitter:
         *,
         wait_for_credits: bool,
     ) -> None:
+        """Make a submitter.
+
+        Args:
+            repository: the jobs.
+            provider: makes the videos.
+            clock: the time.
+            notifier: the Discord side.
+            wait_for_credits: whether jobs wait while the provider's account is empty, or fail.
+        """
         self._repository = repository
         self._provider = provider
         self._clock = clock
@@ -60,43 +70,49 @@ class Submitter:
         """Why the provider accepts no jobs; None: it does."""
         return WaitReason(self._breaker.reason) if self._breaker.reason else None
 
-    def room(self, now: float) -> int | None:
-        """Return how many jobs the provider seems to take now; None: any number."""
+    def capacity(self, now: float) -> int | None:
+        """Return how many jobs may be submitted now; None: any number."""
         return self._breaker.capacity(now)
 
-    def opens_at(self, now: float) -> float | None:
-        """Return when it is tried again with a provider that takes none; None: now."""
+    def retry_at(self, now: float) -> float | None:
+        """Return when the pause after a refusal ends, by the monotonic clock; None: there is none."""
         return self._breaker.retry_at(now)
 
-    def enter(self, now: float) -> None:
-        """Announce a step."""
+    def reserve(self, now: float) -> None:
+        """Count a step as begun; after a refusal it is the only probe."""
         self._breaker.acquire(now)
 
     async def step(self, tracked: TrackedJob) -> StepResult:
-        """Send the job."""
+        """Submit the job.
+
+        Raises:
+            TransitionError: it is not queued any more.
+            StorageError: the database can't be written.
+            DeliveryDelayedError: Discord can't refresh the picture's address now.
+        """
         repository, job_id = self._repository, tracked.job.id
         try:
             if await self._picture_is_gone(tracked):
                 return lambda: repository.fail(job_id, Reason(Failure.PICTURE_GONE))
             tracked.update(await repository.begin_submission(job_id))
             self._notifier.show(JobStatus(tracked.job))
-            return await self._send(tracked)
+            return await self._submit(tracked)
         finally:
             self._breaker.release()
 
-    async def _send(self, tracked: TrackedJob) -> StepResult:
+    async def _submit(self, tracked: TrackedJob) -> StepResult:
         job, repository = tracked.job, self._repository
         try:
             submission = await self._provider.submit(job.request)
         except NotStartedError as error:
             return self._not_started(job, error)
         except ProviderUnclearError as error:
-            # A provider in trouble is tried with one job at a time: each may end like this one.
+            # While the provider has problems, one job at a time is tried: each may become unconfirmed like this one.
             self._breaker.record_refusal(self._clock.monotonic(), WaitReason.IN_TROUBLE)
             _log.error("submission without a clear answer: unconfirmed", job_id=job.id, error=str(error))
             return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
-        except Exception:  # noqa: BLE001 - whatever went wrong, the request may have been carried out
-            _log.exception("submission went wrong: unconfirmed", job_id=job.id)
+        except Exception:  # noqa: BLE001 - whatever it is, the request may have been carried out
+            _log.exception("submission failed unexpectedly: unconfirmed", job_id=job.id)
             return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
         self._breaker.record_success()
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
@@ -107,9 +123,9 @@ class Submitter:
         if failure := self._final_failure(error):
             _log.warning("provider refused the job", job_id=job.id, error=str(error))
             return lambda: repository.fail(job.id, failure)
-        wish = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
-        if self._breaker.record_refusal(self._clock.monotonic(), _waiting_reason(error), wish):
-            _log.error("provider takes no jobs for now; they stay queued", job_id=job.id, error=str(error))
+        retry_after = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
+        if self._breaker.record_refusal(self._clock.monotonic(), _waiting_reason(error), retry_after):
+            _log.error("provider refuses jobs for now; they stay queued", job_id=job.id, error=str(error))
         return lambda: repository.requeue(job.id)
 
     def _final_failure(self, error: NotStartedError) -> Reason | None:
@@ -122,7 +138,7 @@ class Submitter:
                 return None
 
     async def _picture_is_gone(self, tracked: TrackedJob) -> bool:
-        """Make sure that the provider will find the picture, by a fresh address if the old one expires soon."""
+        """Refresh the picture's address if it expires soon; return whether Discord has the picture no more."""
         url = tracked.job.request.image_url
         expires_at = picture_expires_at(url) if url else None
         if expires_at is None or expires_at > self._clock.now() + _PICTURE_MARGIN:

@@ -11,49 +11,49 @@ from bot.jobs.models import Job
 from bot.jobs.polling import PollState
 
 PendingWrite = Callable[[], Awaitable[Job]]
-"""Writes down what happened. It may be called again until the database takes it."""
+"""Writes what happened, and returns the job's row. It may be called again until the database accepts it."""
 
 StepResult = float | PendingWrite
-"""What follows a step: the next one at this monotonic time, or something to write down."""
+"""What follows a step: the next one at this monotonic time, or a write."""
 
 
 @dataclass(slots=True)
 class TrackedJob:
-    """What the worker knows of a job beyond its row.
+    """A job that the worker drives, with what its row does not hold.
 
     Attributes:
-        failures: how many steps in a row came to nothing.
-        odd_looks: how many looks in a row showed what cannot be, since `odd_since`.
-        may_be_posted: a post of the outcome was tried, by this process or an earlier one.
-        wants_hint: the account's balance may by now tell more about an unconfirmed job.
-        unwritten: an outcome that is known but not written yet; it outlives a database that can't be written.
+        failures: failed steps in a row.
+        implausible_polls: polls in a row that showed what can't be, since `implausible_since` (monotonic clock).
+        may_be_posted: a post of the outcome or of the approval card was tried, by this process or an earlier one.
+        needs_hint: the provider account's balance may tell more about an unconfirmed job by now.
+        unwritten: a result that is known but not written yet; kept while the database can't be written.
     """
 
     job: Job
     poll_state: PollState
     failures: int = 0
-    odd_looks: int = 0
-    odd_since: float | None = None
+    implausible_polls: int = 0
+    implausible_since: float | None = None
     unwritten: PendingWrite | None = None
-    wants_hint: bool = False
+    needs_hint: bool = False
     may_be_posted: bool = False
 
     def update(self, row: Job) -> None:
-        """Go by the job's row, and by the thread that may have been made while it was read."""
+        """Replace the job by its row; a thread that was made while the row was read stays."""
         self.job = replace(row, thread_id=row.thread_id or self.job.thread_id)
 
-    def later(self, now: float, shortest_seconds: float) -> float:
-        """Count a failure and return when to try again: later with each one in a row, at most five minutes."""
+    def retry_at(self, now: float, shortest_seconds: float) -> float:
+        """Count a failure, and return when to try again: exponential backoff, at most five minutes."""
         self.failures += 1
         return now + Backoff(2 * shortest_seconds).pause(self.failures)
 
 
-# However wrong a plan may be, the queue is checked again after this long.
+# A safeguard: whatever the timers say, they are checked again after this long.
 _LONGEST_SLEEP_SECONDS = 30.0
 
 
 class TimerQueue:
-    """Holds at most one time per job; the earliest comes first, and at the same time the oldest job."""
+    """Timers by the monotonic clock, at most one per job; the earliest comes first, among equals the oldest job."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -68,29 +68,29 @@ class TimerQueue:
         return job_id in self._due
 
     def put(self, job_id: int, due: float) -> None:
-        """Plan a job for a monotonic time, in place of an earlier plan for it."""
+        """Set a job's timer, in place of an earlier one."""
         self._due[job_id] = due
         heapq.heappush(self._heap, (due, job_id))
         self._changed.set()
 
-    def nudge(self) -> None:
-        """Wake who waits, though nothing is due."""
+    def wake(self) -> None:
+        """End `wait`, though no timer is due."""
         self._changed.set()
 
     def pop_due(self) -> list[int]:
-        """Take out the jobs whose time has come."""
+        """Remove the timers that are due, and return their jobs."""
         now = self._clock.monotonic()
         found = []
         while self._heap and self._heap[0][0] <= now:
             due, job_id = heapq.heappop(self._heap)
-            # A plan that was replaced is still in the heap: only the newest counts.
+            # A timer that was replaced is still in the heap: only the newest counts.
             if self._due.get(job_id) == due:
                 del self._due[job_id]
                 found.append(job_id)
         return found
 
     async def wait(self, at_most_until: float | None = None) -> None:
-        """Sleep until something is due, or may be, or until the time given."""
+        """Sleep until a timer is due or changes, or until the time given."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         self._changed.clear()

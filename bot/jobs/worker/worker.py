@@ -1,13 +1,13 @@
-"""Takes each open job one step further when its time has come.
+"""The worker: takes each open job a step further when it is due.
 
-    awaiting     approving.py  asks moderators, and waits -> queued, denied; undecided in time -> expired
-    queued       dispatcher.py  waits for its turn, then
-                 sending.py    -> processing, or back to queued, failed, unconfirmed
-    processing   watching.py   -> processing, succeeded, failed, unconfirmed
-    any outcome  telling.py    -> delivered; an undecided unconfirmed one -> failed, as charged
+    awaiting approval  request_approval.py  asks moderators -> queued, denied; undecided in time -> expired
+    queued             dispatcher.py        waits for a slot, then
+                       submit.py            -> processing; queued again, failed, unconfirmed
+    processing         poll.py              -> processing, succeeded, failed, unconfirmed
+    any outcome        deliver.py           -> delivered; unconfirmed and undecided in time -> failed, as charged
 
-Every step ends with the time of the next one, or with something to write down. A job fails alone: nothing that
-happens in one step reaches another job or ends the loop.
+A step returns when the next one is due, or what to write to the database. Jobs are isolated: an error in one step
+neither reaches another job nor ends the loop.
 """
 
 import asyncio
@@ -36,24 +36,24 @@ from bot.provider.ports import VideoProvider
 _log = structlog.get_logger(__name__)
 
 FAIRNESS_WINDOW = timedelta(hours=24)
-"""For how long what a member used counts when turns are given, where no other window is set."""
+"""For how long used credits count in the fair queue, where the limits have no window."""
 
 _CONCURRENCY = 32
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How long the worker waits for what.
+    """The worker's timeouts and limits.
 
     Attributes:
-        min_interval_seconds: the shortest time between two looks at a job.
-        job_max: after which a job that is still processing is handed to the moderators.
+        min_interval_seconds: the shortest time between two polls of a job.
+        job_max: after which a job that is still processing is unconfirmed.
         approval_after: after which a job that no moderator decided expires.
         unconfirmed_after: after which an unconfirmed job that nobody decided counts as charged.
         wait_for_credits: whether jobs wait while the provider's account is empty, or fail.
         requests_per_second: how many requests the provider gets in all; 0: no limit.
         active_jobs: how many jobs the provider has at once; 0: no limit.
-        turn_window: for how long what a member used counts when turns are given.
+        fairness_window: for how long used credits count in the fair queue.
     """
 
     min_interval_seconds: float = 1.0
@@ -63,11 +63,11 @@ class WorkerSettings:
     wait_for_credits: bool = False
     requests_per_second: float = 0.0
     active_jobs: int = 0
-    turn_window: timedelta = FAIRNESS_WINDOW
+    fairness_window: timedelta = FAIRNESS_WINDOW
 
 
 class Worker:
-    """Drives every open job. `run_once` starts what is due; `recover` begins after a start."""
+    """Drives every open job. Call `recover` once, then `run` in a loop."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Worker:
         notifier: JobNotifier,
         settings: WorkerSettings | None = None,
     ) -> None:
-        """Make a worker that has nothing to do yet.
+        """Make a worker without jobs.
 
         Args:
             repository: the jobs.
@@ -86,7 +86,7 @@ class Worker:
             provider: makes the videos.
             clock: the time.
             notifier: the Discord side.
-            settings: how long it waits for what; None: the defaults.
+            settings: timeouts and limits; None: the defaults.
         """
         settings = settings or WorkerSettings()
         self._repository = repository
@@ -103,15 +103,16 @@ class Worker:
             job_max=settings.job_max,
         )
         self._deliverer = Deliverer(repository, clock, notifier, unconfirmed_after=settings.unconfirmed_after)
-        self._dispatcher = self._make_dispatcher(settings)
-        self._pending = self._dispatcher.pending
-        self._timers = TimerQueue(clock)
+        # The one place where an open job is held: dispatcher and queue refer to it.
         self._tracked: dict[int, TrackedJob] = {}
-        # Unconfirmed jobs whose post has no hint from the account's balance yet.
+        self._dispatcher = self._make_dispatcher(settings)
+        self._queue = self._dispatcher.queue
+        self._timers = TimerQueue(clock)
+        # Unconfirmed jobs whose post shows no hint from the provider account's balance yet.
         self._unconfirmed_without_hint: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        # Queues of their own, so that neither a provider that hangs nor many requests keep videos from members.
-        self._sends = asyncio.Semaphore(_CONCURRENCY)
+        # Separate limits, so that neither a hanging provider nor many requests delay the posts.
+        self._submissions = asyncio.Semaphore(_CONCURRENCY)
         self._polls = asyncio.Semaphore(_CONCURRENCY)
         self._posts = asyncio.Semaphore(_CONCURRENCY)
         self._notifier = notifier
@@ -119,13 +120,14 @@ class Worker:
 
     def _make_dispatcher(self, settings: WorkerSettings) -> Dispatcher:
         return Dispatcher(
+            self._tracked,
             self._repository,
             self._clock,
             self._submitter,
             self._poller,
             per_second=settings.requests_per_second,
             active_jobs=settings.active_jobs,
-            window=settings.turn_window,
+            window=settings.fairness_window,
         )
 
     def __len__(self) -> int:
@@ -135,15 +137,19 @@ class Worker:
         return job_id in self._tracked
 
     async def recover(self) -> None:
-        """Go on where the last process stopped."""
+        """Go on where the last process stopped.
+
+        Raises:
+            StorageError: the database can't be read or written.
+        """
         for job in await self._repository.half_submitted():
             await self._repository.mark_unconfirmed(job.id, Reason(Failure.INTERRUPTED))
             _log.warning("job was half submitted: it is unconfirmed now", job_id=job.id)
         self._poller.load_statistics(await self._repository.durations())
-        await self._pending.recall()
+        await self._queue.load()
         for job in await self._repository.unfinished():
             self._add(job, self._clock.monotonic())
-            # Of an outcome as well as of a card for moderators.
+            # An earlier process may have posted the outcome, or the approval card.
             self._tracked[job.id].may_be_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
             if job.awaits_delivery:
                 self._notifier.show(JobStatus(job))
@@ -152,10 +158,10 @@ class Worker:
         _log.info("jobs recovered", jobs=len(self._tracked))
 
     def track(self, job: Job) -> None:
-        """Drive a job from now on: one that was just accepted, or one that has moved in the database."""
-        # Moderators may decide before the command that accepted the job comes to this.
-        is_overtaken = job.state is JobState.AWAITING_APPROVAL and job.id in self._tracked
-        if self._stopping or is_overtaken:
+        """Drive a job from now on: a new one, or one whose state was changed in the database."""
+        # Moderators may have decided before the command that created the job gets here.
+        is_outdated = job.state is JobState.AWAITING_APPROVAL and job.id in self._tracked
+        if self._stopping or is_outdated:
             return
         has_moved = job.id in self._tracked
         self._add(job, self._clock.monotonic())
@@ -165,44 +171,44 @@ class Worker:
             self._spawn(self._open_thread(job), f"thread of job {job.id}")
 
     async def _open_thread(self, job: Job) -> None:
-        """Open a job's thread if that is possible now; the result finds its way without one."""
+        """Create a job's thread if possible; delivery tries again, or does without one."""
         try:
             thread_id = await self._notifier.open_thread(job)
             tracked = self._tracked.get(job.id)
             if tracked:
                 tracked.job = replace(tracked.job, thread_id=thread_id)
-            # What is being submitted is written with the provider's answer, in a moment.
+            # `accept` writes the thread of a job that is being submitted, with the provider's answer.
             if tracked is None or tracked.job.state is not JobState.SUBMITTING:
                 await self._repository.record_thread(job.id, thread_id)
         except (DeliveryError, StorageError) as error:
-            _log.warning("thread not made", job_id=job.id, error=str(error))
+            _log.warning("thread not created", job_id=job.id, error=str(error))
 
     def untrack(self, job: Job) -> None:
-        """Drive a job no more."""
+        """Stop driving a job."""
         self._tracked.pop(job.id, None)
-        self._pending.leave(job.id)
+        self._queue.remove(job.id)
 
     def moved_to_front(self, job: Job) -> None:
-        """Let a job that a moderator moved to the front of the line have the next turn of its server."""
+        """Put a job that a moderator moved to the front first in its server's queue."""
         tracked = self._tracked.get(job.id)
         if tracked is None or tracked.job.state is not JobState.QUEUED:
             return
         tracked.update(job)
-        if job.id in self._pending:
-            self._pending.join(tracked.job)
-        self._timers.nudge()
+        if job.id in self._queue:
+            self._queue.enqueue(tracked.job)
+        self._timers.wake()
 
     async def wait_until_due(self) -> None:
-        """Sleep until a job wants a step, or may."""
+        """Sleep until a step is due, or the dispatcher may allow one."""
         await self._timers.wait(None if self._stopping else self._dispatcher.next_at(self._clock.monotonic()))
 
     async def run(self) -> None:
-        """Wait until something is due, and start it."""
+        """Wait until something is due, and start it. Never raises."""
         await self.wait_until_due()
         await self.run_once()
 
     async def run_once(self) -> None:
-        """Start the step of every job that is due. Never raises, and waits for none of them."""
+        """Start the step of every job that is due, without waiting for any. Never raises."""
         now = self._clock.monotonic()
         for job_id in self._timers.pop_due():
             if tracked := self._tracked.get(job_id):
@@ -211,29 +217,29 @@ class Worker:
             self._run_dispatcher(now)
 
     def _dispatch(self, tracked: TrackedJob, now: float) -> None:
-        """Let a job whose time has come wait for its turn, if its step asks the provider; else start the step."""
-        job, is_told = tracked.job, tracked.unwritten is not None or tracked.job.awaits_delivery
-        if job.state is JobState.QUEUED and not is_told:
-            self._pending.join(job)
-        elif job.state is JobState.PROCESSING and not is_told and self._poller.would_ask(now):
-            self._dispatcher.add_look(tracked)
+        """Hand a due job to the dispatcher if its step needs the provider; else start the step."""
+        job, needs_provider = tracked.job, tracked.unwritten is None and not tracked.job.awaits_delivery
+        if job.state is JobState.QUEUED and needs_provider:
+            self._queue.enqueue(job)
+        elif job.state is JobState.PROCESSING and needs_provider and self._poller.may_poll(now):
+            self._dispatcher.add_poll(tracked)
         else:
             self._start(tracked)
 
     def _run_dispatcher(self, now: float) -> None:
         dispatcher = self._dispatcher
-        if dispatcher.wants_to_learn(now):
-            self._spawn(self._learn(), "turns")
-        for job_id in dispatcher.sends(now):
+        if dispatcher.needs_usage(now):
+            self._spawn(self._read_usage(), "used credits")
+        for job_id in dispatcher.next_submissions(now):
             self._start(self._tracked[job_id])
-        for tracked in dispatcher.looks(now):
+        for tracked in dispatcher.next_polls(now):
             self._start(tracked)
-        for status in dispatcher.news(now, self._tracked):
+        for status in dispatcher.changed_statuses(now):
             self._notifier.show(status)
 
-    async def _learn(self) -> None:
-        await self._dispatcher.learn()
-        self._timers.nudge()
+    async def _read_usage(self) -> None:
+        await self._dispatcher.read_usage()
+        self._timers.wake()
 
     def _start(self, tracked: TrackedJob) -> None:
         if not self._stopping and self._tracked.get(tracked.job.id) is tracked:
@@ -246,14 +252,14 @@ class Worker:
         return task
 
     async def idle(self) -> None:
-        """Wait for the steps that are under way."""
+        """Wait until no step is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Begin nothing new, and let what is under way finish for a while.
+        """Begin no steps, and let those under way finish within the grace period, in seconds.
 
-        A submission that is cut off then stays `submitting`, which `recover` knows how to read.
+        A submission that is cut off stays `submitting`; `recover` makes it unconfirmed.
         """
         self._stopping = True
         if self._tasks:
@@ -263,73 +269,75 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for tracked in self._tracked.values():
             if tracked.unwritten:
-                _log.error("job's outcome could not be written", job_id=tracked.job.id, task_id=tracked.job.task_id)
+                _log.error("job's result could not be written", job_id=tracked.job.id, task_id=tracked.job.task_id)
 
     def _add(self, job: Job, due: float) -> None:
         self._tracked[job.id] = TrackedJob(job, initial_poll_state(job, self._clock))
-        self._pending.leave(job.id)
-        self._pending.note(job)
+        self._queue.remove(job.id)
+        self._queue.sync(job)
         self._timers.put(job.id, due)
 
     async def _step(self, tracked: TrackedJob) -> None:
-        async with self._queue_of(tracked.job):
+        async with self._semaphore_of(tracked.job):
             try:
                 due = await self._advance(tracked)
             except TransitionError:
                 due = await self._reload(tracked)
             except StorageError as error:
-                _log.error("database trouble: the job goes on in memory", job_id=tracked.job.id, error=str(error))
-                due = self._later(tracked)
+                _log.error("database failed; the step will be tried again", job_id=tracked.job.id, error=str(error))
+                due = self._retry_at(tracked)
             except DeliveryDelayedError as error:
-                _log.warning("Discord is away; the job goes on later", job_id=tracked.job.id, error=str(error))
-                due = self._later(tracked)
-            except Exception:  # noqa: BLE001 - a job fails alone, whatever it is
-                _log.exception("job's step failed; it will be tried again", job_id=tracked.job.id)
-                due = self._later(tracked)
-        self._dispatcher.sent(tracked.job.id)
-        # Woken anew in the meantime, as by a moderator's decision? Then that plan counts.
+                _log.warning(
+                    "Discord is not available; the step will be tried again", job_id=tracked.job.id, error=str(error)
+                )
+                due = self._retry_at(tracked)
+            except Exception:  # noqa: BLE001 - jobs are isolated, whatever it is
+                _log.exception("step failed unexpectedly; it will be tried again", job_id=tracked.job.id)
+                due = self._retry_at(tracked)
+        self._dispatcher.submission_ended(tracked.job.id)
+        # Tracked again in the meantime, as after a moderator's decision: then that timer counts.
         if self._tracked.get(tracked.job.id) is not tracked:
             return
         if due is None:
             self.untrack(tracked.job)
-            self._timers.nudge()
+            self._timers.wake()
         else:
-            self._pending.note(tracked.job)
+            self._queue.sync(tracked.job)
             self._timers.put(tracked.job.id, due)
 
-    def _queue_of(self, job: Job) -> asyncio.Semaphore:
+    def _semaphore_of(self, job: Job) -> asyncio.Semaphore:
         if job.state is JobState.PROCESSING:
             return self._polls
         is_posted = job.awaits_delivery or job.state is JobState.AWAITING_APPROVAL
-        return self._posts if is_posted else self._sends
+        return self._posts if is_posted else self._submissions
 
     async def _reload(self, tracked: TrackedJob) -> float | None:
-        """Somebody else moved the job, such as a member who cancelled it: go by what its row says."""
+        """Read a job again that was changed elsewhere, as by `/cancel`."""
         try:
             job = await self._repository.get(tracked.job.id)
         except StorageError:
-            return self._later(tracked)
+            return self._retry_at(tracked)
         tracked.unwritten = None
-        _log.warning("job is not where it was", job_id=tracked.job.id, state=job.state.value if job else "gone")
-        if job is None or not job.wants_work:
+        _log.warning("job was changed elsewhere", job_id=tracked.job.id, state=job.state.value if job else "gone")
+        if job is None or not job.needs_worker:
             return None
         tracked.job = job
-        return self._later(tracked)
+        return self._retry_at(tracked)
 
     async def _advance(self, tracked: TrackedJob) -> float | None:
-        """Do the job's next step and return when the one after it is due; None: there is none."""
+        """Do the job's next step, and return when the one after it is due; None: there is none."""
         if tracked.unwritten is None:
-            following = await self._next(tracked)
-            if following is None or isinstance(following, float):
-                return following
-            tracked.unwritten = following
+            result = await self._next(tracked)
+            if result is None or isinstance(result, float):
+                return result
+            tracked.unwritten = result
         return await self._write(tracked, tracked.unwritten)
 
     async def _next(self, tracked: TrackedJob) -> StepResult | None:
         if tracked.job.awaits_delivery:
             return await self._deliverer.step(tracked)
         if tracked.job.state is JobState.SUBMITTING:
-            # Its row says so, but nobody here is sending it, and what the provider said is not known.
+            # Nothing in this process is submitting it, so the provider's answer is not known.
             job_id = tracked.job.id
             return lambda: self._repository.mark_unconfirmed(job_id, Reason(Failure.UNCLEAR))
         step = self._step_of(tracked.job.state)
@@ -344,7 +352,7 @@ class Worker:
         }.get(state)
 
     async def _write(self, tracked: TrackedJob, write: PendingWrite) -> float | None:
-        """PendingWrite down what happened. What can't be written now stays in memory, and is written later."""
+        """Write a result; if the database fails it stays in `unwritten` for the next try."""
         tracked.update(await write())
         tracked.unwritten, tracked.failures, tracked.may_be_posted = None, 0, False
         if tracked.job.state is JobState.UNCONFIRMED and not tracked.job.awaits_delivery:
@@ -353,18 +361,18 @@ class Worker:
             return self._clock.monotonic()
         if tracked.job.state is not JobState.PROCESSING:
             self._notifier.show(JobStatus(tracked.job))
-            return self._clock.monotonic() if tracked.job.wants_work else None
+            return self._clock.monotonic() if tracked.job.needs_worker else None
         tracked.poll_state = initial_poll_state(tracked.job, self._clock)
         self._notifier.show(JobStatus(tracked.job, tracked.poll_state))
-        self._reconsider_undecided()
+        self._request_hints()
         return self._poller.first_poll(tracked)
 
-    def _reconsider_undecided(self) -> None:
-        """The answer to a submission told the account's balance: it may say something about other jobs."""
+    def _request_hints(self) -> None:
+        """Show hints again: the provider's answer named its balance, which may tell about unconfirmed jobs."""
         for job_id in self._unconfirmed_without_hint & self._tracked.keys():
-            self._tracked[job_id].wants_hint = True
+            self._tracked[job_id].needs_hint = True
             self._timers.put(job_id, self._clock.monotonic())
         self._unconfirmed_without_hint.clear()
 
-    def _later(self, tracked: TrackedJob) -> float:
-        return tracked.later(self._clock.monotonic(), self._min_interval)
+    def _retry_at(self, tracked: TrackedJob) -> float:
+        return tracked.retry_at(self._clock.monotonic(), self._min_interval)

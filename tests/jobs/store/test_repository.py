@@ -229,13 +229,13 @@ async def test_history_is_ones_own_and_newest_first(repository: JobRepository, c
     assert [job.id for job in await members_side(repository).history(GUILD, MEMBER, 3)] == mine[:0:-1]
 
 
-async def test_unfinished_is_what_wants_work(repository: JobRepository) -> None:
+async def test_unfinished_is_what_needs_worker(repository: JobRepository) -> None:
     queued, submitting, watched, undelivered, kept, delivered, cancelled = [await take(repository) for _ in range(7)]
     await repository.begin_submission(submitting.id)
     await processing(repository, watched)
     for job in (undelivered, kept, delivered):
         await _succeeded(repository, job)
-    await repository.keep(kept.id)
+    await repository.mark_undeliverable(kept.id)
     await repository.record_delivery(delivered.id, Posted(1, 2))
     await _cancelled(repository, cancelled)
     expected = [queued.id, submitting.id, watched.id, undelivered.id]

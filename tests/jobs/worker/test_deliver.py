@@ -84,7 +84,7 @@ async def test_a_discord_that_is_away_for_long_is_asked_seldom_and_not_given_up(
 
 
 @pytest.mark.parametrize(
-    ("refusals", "method"), [({}, "record_delivery"), (dict.fromkeys(DeliveryTarget, REFUSED), "keep")]
+    ("refusals", "method"), [({}, "record_delivery"), (dict.fromkeys(DeliveryTarget, REFUSED), "mark_undeliverable")]
 )
 async def test_a_post_that_cannot_be_noted_is_noted_later_and_not_made_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, refusals: dict[DeliveryTarget, Exception], method: str

@@ -8,8 +8,10 @@ import pytest
 from bot.codes import Refusal, WaitReason
 from bot.errors import ProviderBusyError, ProviderKeyError, ProviderUnclearError, StorageError
 from bot.jobs.models import Job, JobState
+from bot.jobs.polling import initial_poll_state
 from bot.jobs.queueing.fair_queue import Member
-from bot.jobs.worker.dispatcher import PendingJobs, ProviderCapacity
+from bot.jobs.worker.dispatcher import ProviderCapacity, SubmissionQueue
+from bot.jobs.worker.tracking import TrackedJob
 from bot.provider.models import GenerationMode, GenerationRequest
 from tests.builders import GUILD, MEMBER, members_side, requester
 from tests.jobs.scripted import COMPLETED, Stage, for_ever
@@ -199,11 +201,11 @@ async def test_the_order_is_the_same_after_a_restart(stage: Stage) -> None:
     moved = await members_side(stage.repository).prioritize(jobs[1].id, RED, MODERATOR)
     stage.worker.moved_to_front(moved)
     await stage.settle()
-    told = [job.job_id for job in stage.worker._pending._queue.order()]
+    before = [job.job_id for job in stage.worker._queue._queue.order()]
     stage.new_worker(active_jobs=2)
     await stage.worker.recover()
     await stage.settle()
-    assert [job.job_id for job in stage.worker._pending._queue.order()] == told
+    assert [job.job_id for job in stage.worker._queue._queue.order()] == before
     assert await order_of_what_follows() == ["red 1", "blue ben", "red 0", "blue", "red ben", "red 2"]
 
 
@@ -297,12 +299,12 @@ async def test_no_more_are_being_sent_at_once_than_one_provider_can_answer(stage
     await stage.provider.reached.wait()
     await ask(stage, "ben", member_id=BEN)
     await stage.worker.run_once()
-    # The rest waits in line, where turns are fair, and not behind each other.
-    assert len(stage.worker._pending) == 9
-    assert stage.worker._pending._queue.in_flight_count == 32
+    # The rest waits in the fair queue, not behind one another.
+    assert len(stage.worker._queue) == 9
+    assert stage.worker._queue._queue.in_flight_count == 32
 
 
-async def test_looks_get_every_second_request_while_jobs_are_to_be_sent(stage: Stage) -> None:
+async def test_polls_get_every_second_request_while_jobs_are_queued(stage: Stage) -> None:
     for n in range(20):
         await ask(stage, f"there {n}")
     await stage.settle()
@@ -317,13 +319,16 @@ async def test_looks_get_every_second_request_while_jobs_are_to_be_sent(stage: S
     assert new + len(stage.provider.looked) == 20
 
 
-async def test_a_long_line_is_gone_through_seldom(stage: Stage) -> None:
+async def test_the_positions_of_a_long_queue_are_updated_seldom(stage: Stage) -> None:
     now, request = stage.clock.monotonic(), GenerationRequest(GenerationMode.TEXT, "x")
-    line = PendingJobs(stage.repository, active_jobs=1, window=timedelta(hours=1))
+    tracked: dict[int, TrackedJob] = {}
+    queue = SubmissionQueue(stage.repository, tracked, active_jobs=1, window=timedelta(hours=1))
     for number in range(1000):
-        line.join(Job(number, requester(RED, number), request, QUEUED, 55, stage.clock.now()))
-    assert line.looks_at(now) == now
-    news = list(line.news(now, ProviderCapacity(WaitReason.BUSY, now, [], lambda _: 75.0, 0)))
-    assert [wait.place for _, wait in news] == list(range(1, 1001))
-    line.leave(0)
-    assert line.looks_at(now) == now + 1.998
+        job = Job(number, requester(RED, number), request, QUEUED, 55, stage.clock.now())
+        tracked[number] = TrackedJob(job, initial_poll_state(job, stage.clock))
+        queue.enqueue(job)
+    assert queue.next_update_at(now) == now
+    changed = list(queue.changed_positions(now, ProviderCapacity(WaitReason.BUSY, now, [], lambda _: 75.0, 0)))
+    assert [position.place for _, position in changed] == list(range(1, 1001))
+    queue.remove(0)
+    assert queue.next_update_at(now) == now + 1.998

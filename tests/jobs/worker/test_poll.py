@@ -124,7 +124,7 @@ async def test_a_job_that_failed(stage: Stage, status: TaskStatus, kept: int, re
     await stage.pass_time(60)
     done = await stage.row(job)
     failure = Reason(Failure.FAILED_AT_PROVIDER, {"reason": reason})
-    assert (done.state, done.failure, done.credits_kept) == (JobState.FAILED, failure, kept)
+    assert (done.state, done.failure, done.net_credits) == (JobState.FAILED, failure, kept)
     assert await stage.balance(job) == Balance(held=0, spent=kept)
     assert [state for _, state, _ in stage.notifier.posts] == [JobState.FAILED]
 

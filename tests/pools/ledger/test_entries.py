@@ -198,7 +198,7 @@ def check_job(job: Job, expected: Expected, balance: Balance) -> None:
     """A job is where it should be, its entries add up to what it says, and at its end it holds nothing."""
     assert job.state is expected.state
     assert balance == Balance(held=expected.held, spent=expected.spent)
-    assert job.credits_kept == balance.spent
+    assert job.net_credits == balance.spent
     assert balance.held in (0, job.held_credits)
     assert not balance.held or job.state not in ENDED
 
