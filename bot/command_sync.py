@@ -36,7 +36,7 @@ _OPTION_DEFAULTS: dict[str, Any] = {
 
 
 def commands_differ(registered: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether registering `wanted` would change anything."""
+    """Return whether registering `wanted` would change anything."""
     return _by_name(registered) != _by_name(wanted)
 
 

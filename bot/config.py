@@ -64,7 +64,7 @@ Secret = Annotated[SecretStr, AfterValidator(_secret)]
 
 
 class DatabaseSettings(BaseSettings):
-    """Where the database is: all that is needed to look after it, without any secret."""
+    """Where the database is: enough for a backup or a check, and no secret."""
 
     model_config = SettingsConfigDict(
         env_file=_ENV_FILE, env_file_encoding="utf-8-sig", env_ignore_empty=True, extra="ignore", frozen=True
@@ -122,13 +122,13 @@ class Settings(DatabaseSettings):
         description="Whether a server's moderators may deposit and withdraw credits, or the bot's operator alone.",
     )
     poll_min_interval_seconds: float = Field(
-        default=1.0, ge=0.05, le=300, description="The shortest time between two looks at the same job."
+        default=1.0, ge=0.05, le=300, description="The shortest time between two polls of the same job."
     )
     provider_max_requests_per_second: float = Field(
         default=20, ge=0, le=10_000, description="Requests that UlazAI gets in a second, all in all; 0: no limit."
     )
     provider_max_active_jobs: int = Field(
-        default=0, ge=0, le=1_000_000, description="Videos that UlazAI has in the making at once; 0: no limit."
+        default=0, ge=0, le=1_000_000, description="Videos that UlazAI generates at once; 0: no limit."
     )
     provider_out_of_credits: Literal["fail", "wait"] = Field(
         default="fail",

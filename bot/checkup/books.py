@@ -20,7 +20,7 @@ _ACCOUNT = "account"
 _DRIFT = "drift"
 # Of faults, and of the jobs at one of them: more would hide the first ones.
 _SHOWN = 20
-_RESTORE = "stop the bot, keep this file for a look, and put a backup in its place whose books are sound."
+_RESTORE = "stop the bot, keep this file for later, and put a backup in its place whose books are sound."
 
 
 def check_books(path: Path) -> list[Finding]:
@@ -51,7 +51,7 @@ def describe(report: BooksReport) -> Iterator[Finding]:
     """Yield what a reconciliation found, line by line.
 
     That entries and sums differ is wrong. That the account holds less than is promised, or has drifted from the
-    books, is for somebody to look at: credits may have been bought, or used outside of the bot.
+    books, is for the operator to check: credits may have been bought, or used outside of the bot.
     """
     yield from map(_server, report.servers)
     yield from _first(report.session_faults, _session)
@@ -112,7 +112,7 @@ def _first(faults: Sequence[_Fault], words: Callable[[_Fault], Finding]) -> Iter
 def _account(report: BooksReport) -> Finding:
     newest = report.drift.newest
     if newest is None:
-        return ok(_ACCOUNT, "UlazAI has told no balance yet; it does with each job.")
+        return ok(_ACCOUNT, "UlazAI has reported no balance yet; it does with each job.")
     text = f"{newest.account:,} credits after {_name(newest)}"
     if not report.missing:
         return ok(_ACCOUNT, f"{text}: enough for all that is promised and held.")

@@ -21,7 +21,7 @@ class ClockReadings:
         self._differences: list[timedelta] = []
 
     def trace(self) -> aiohttp.TraceConfig:
-        """Return what makes an aiohttp session tell us of its answers."""
+        """Return a trace that reads the `Date` of an aiohttp session's answers."""
         config = aiohttp.TraceConfig()
         config.on_request_end.append(self._note)
         return config

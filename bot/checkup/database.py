@@ -17,12 +17,12 @@ _LITTLE_ROOM_BYTES = 200 * _BYTES_PER_MB
 
 
 def check_database(path: Path) -> list[Finding]:
-    """Look at the database and at the disk it is on, without changing anything. Reads the whole file."""
+    """Check the database and its disk without changing anything. Reads the whole file."""
     try:
         folder = _existing_folder(path)
         return [_check_file(path, folder), _check_disk(folder)]
     except OSError as error:
-        return [wrong(_SUBJECT, f"{path} can't be looked at ({error.strerror}): run this as the bot's own user.")]
+        return [wrong(_SUBJECT, f"{path} can't be read ({error.strerror}): run this as the bot's own user.")]
 
 
 def _check_file(path: Path, folder: Path) -> Finding:

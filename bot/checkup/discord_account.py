@@ -21,7 +21,7 @@ _TROUBLE = (discord.DiscordException, *NETWORK_ERRORS, *_STRANGE)
 
 
 async def check_discord(settings: Settings, readings: ClockReadings) -> AsyncIterator[Finding]:
-    """Log in without connecting to the gateway, so that a running bot is not disturbed, and look around."""
+    """Log in without connecting to the gateway, which leaves a running bot undisturbed, and check it all."""
     discord.http.Route.BASE = settings.discord_api_url
     client = discord.Client(
         intents=discord.Intents.none(),
@@ -45,7 +45,7 @@ async def _check_token(client: discord.Client, settings: Settings) -> Finding:
     except discord.LoginFailure:
         return wrong(_TOKEN, "refused: copy it again from the developer portal (Bot, Reset Token) into DISCORD_TOKEN.")
     except _TROUBLE as error:
-        cure = "look at the network, and at DISCORD_API_URL"
+        cure = "check the network and DISCORD_API_URL"
         return wrong(_TOKEN, f"not known, {settings.discord_api_url} {_reason(error)}: {cure}.")
     return ok(_TOKEN, f"accepted, the bot is {_plain(str(client.user))}.")
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How it stands; the word is what is printed."""
+    """The verdict, as it is printed."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, how it stands, and what to do where it is not well."""
+    """One line: what was checked, the verdict, and the cure where something is wrong."""
 
     verdict: Verdict
     subject: str
@@ -27,7 +27,7 @@ def ok(subject: str, text: str) -> Finding:
 
 
 def warning(subject: str, text: str) -> Finding:
-    """The bot can work, but somebody should look."""
+    """The bot can work, but somebody should check this."""
     return Finding(Verdict.WARNING, subject, text)
 
 

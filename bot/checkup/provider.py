@@ -46,10 +46,10 @@ def _trouble(base_url: str, answer: ProviderError | None) -> Finding:
         case ProviderKeyError():
             return wrong(_SUBJECT, "refused: put the key from your UlazAI account into ULAZAI_API_KEY.")
         case ProviderUnreachableError():
-            return wrong(_SUBJECT, f"{base_url} can't be reached: look at the network, and at ULAZAI_BASE_URL.")
+            return wrong(_SUBJECT, f"{base_url} can't be reached: check the network and ULAZAI_BASE_URL.")
         case ProviderBusyError():
             return warning(_SUBJECT, "not known, UlazAI takes no more requests for now: check again in a while.")
         case None:
             return warning(_SUBJECT, f"{base_url} knows a task that can't be: is ULAZAI_BASE_URL UlazAI's address?")
         case _:
-            return wrong(_SUBJECT, f"not known, {answer}: check again in a while, and look at ULAZAI_BASE_URL.")
+            return wrong(_SUBJECT, f"not known, {answer}: check again in a while, and check ULAZAI_BASE_URL.")

@@ -21,20 +21,21 @@ _SUBJECT = "settings"
 
 
 async def check_all(clock: Clock) -> AsyncIterator[Finding]:
-    """Look at everything. What needs no account is looked at also where the settings are wrong."""
+    """Check everything. What needs no account is checked even if the settings are wrong."""
     try:
         settings = load_settings()
     except SettingsError as error:
         for finding in _check_without_account(error):
             yield finding
         return
-    yield _check_env_file()
+    yield check_env_file()
     redact = Redactor(settings.secrets)
     async for finding in _check(settings, clock):
         yield replace(finding, subject=redact(finding.subject), text=redact(finding.text))
 
 
-def _check_env_file() -> Finding:
+def check_env_file() -> Finding:
+    """Return whether the settings are complete and `.env` is private; call it where they could be read."""
     file = Path(".env")
     if os.name == "posix" and file.is_file() and file.stat().st_mode & 0o077:
         return warning(
@@ -58,4 +59,4 @@ def _check_without_account(error: SettingsError) -> list[Finding]:
     findings = [wrong(_SUBJECT, fault) for fault in error.faults]
     with suppress(SettingsError):
         findings += check_database(load_database_settings().database_path)
-    return [*findings, warning("all else", "can only be looked at when the settings are right.")]
+    return [*findings, warning("all else", "can only be checked when the settings are right.")]

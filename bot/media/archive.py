@@ -22,7 +22,7 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 
-# To go through the folder costs more the more there is: this many are remembered from each time.
+# Listing the folder gets slower as it fills: this many files are remembered from each listing.
 _OLDEST = 100
 _PARTIAL = ".reelpool-partial-"
 _KEY = re.compile(r"[0-9a-z-]{1,64}")
@@ -177,7 +177,7 @@ class _Index:
                 if not self._oldest:
                     return
             copy = self._oldest.popleft()
-            # What was stored anew is not old any more, and no longer counted as what it was.
+            # A file that was stored again has a new age and size.
             if copy.path != replaced and _status(copy.path).stored_at_ns in (0, copy.stored_at_ns):
                 copy.path.unlink(missing_ok=True)
                 self._size_bytes -= copy.size_bytes

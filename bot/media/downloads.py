@@ -88,7 +88,7 @@ class PublicResolver(AbstractResolver):
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the open internet."""
+    """Return whether an IP address is a public one."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -208,7 +208,7 @@ class Downloader:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         is_trusted = True
         for _ in range(max_redirects + 1):
-            # Once others have led the way, also a trusted host is looked at like theirs.
+            # After a redirect by another host, even a trusted host is checked like any other.
             is_trusted = is_trusted and _host(url) in trusted_hosts
             async with self._request(url, is_trusted=is_trusted) as response:
                 if not max_redirects or response.status not in _REDIRECTS:

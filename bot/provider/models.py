@@ -69,7 +69,7 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One look at a task.
+    """The result of one poll of a task.
 
     Attributes:
         progress: 0 to 1, where it was said.

@@ -18,7 +18,7 @@ class VideoProvider(Protocol):
         ...
 
     async def status(self, task_id: str) -> TaskStatus:
-        """Look at a task. This costs nothing.
+        """Poll a task. This costs nothing.
 
         Raises:
             ProviderError: there was no answer, or none that says how the task is.

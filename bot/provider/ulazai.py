@@ -46,18 +46,18 @@ class UlazaiProvider:
     Args:
         base_url: where the API is, without a slash at the end.
         api_key: the account's.
-        trace: is told of the looks at tasks.
+        trace: of the status requests.
     """
 
     def __init__(self, base_url: str, api_key: SecretStr, *, trace: aiohttp.TraceConfig | None = None) -> None:
         headers = {"Authorization": f"Bearer {api_key.get_secret_value()}", "Accept": "application/json"}
-        # A kept connection may be closed by the server just as a request is written on it, and nobody could
-        # tell whether that request was carried out: what costs money goes over a connection of its own.
+        # A kept connection may be closed by the server just as a request is written on it, and nobody
+        # knows whether that request was executed: each submission uses a new connection.
         self._payments = aiohttp.ClientSession(
             headers=headers, timeout=_SUBMIT_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True), trust_env=True
         )
         traces = [trace] if trace else None
-        self._looks = aiohttp.ClientSession(
+        self._polls = aiohttp.ClientSession(
             headers=headers, timeout=_STATUS_TIMEOUT, trace_configs=traces, trust_env=True
         )
         self._base_url = base_url
@@ -67,7 +67,7 @@ class UlazaiProvider:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._payments.close()
-        await self._looks.close()
+        await self._polls.close()
 
     async def submit(self, request: GenerationRequest) -> Submission:
         """See `VideoProvider.submit`."""
@@ -77,7 +77,7 @@ class UlazaiProvider:
     async def status(self, task_id: str) -> TaskStatus:
         """See `VideoProvider.status`."""
         path = _STATUS_PATH.format(quote(task_id, safe=""))
-        return read_status(*await self._exchange(self._looks, "GET", path))
+        return read_status(*await self._exchange(self._polls, "GET", path))
 
     async def _exchange(
         self, session: aiohttp.ClientSession, method: str, path: str, payload: _Json | None = None

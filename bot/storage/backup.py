@@ -89,7 +89,7 @@ def _copy(source: Path, copy: Path) -> None:
         # The copying itself would wait for ever for somebody else's lock; this only as long as is allowed.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_master")
-        # All pages in one step: a write that came between two steps would begin the copy anew, again and again.
+        # All pages in one step: a write that came between two steps would start the copy again each time.
         reader.backup(writer, pages=-1)
         # Without it the copy would need a -wal beside it even to be read.
         writer.execute("PRAGMA journal_mode = DELETE")

@@ -48,8 +48,8 @@ class Database:
         self._readers = engine.execution_options(read_only=True)
         # SQLite has one writer; waiting here is fair and does not block its thread.
         self._writer = asyncio.Lock()
-        # Of those who are not urgent, one at a time stands in the writer's queue: so it is short for the others.
-        self._patient = asyncio.Lock()
+        # Only one that is not urgent waits for the writer at a time, so that urgent ones overtake the rest.
+        self._not_urgent = asyncio.Lock()
         self._uses = 0
         self._unused = asyncio.Event()
         self._closing = False
@@ -69,7 +69,7 @@ class Database:
         """
         path = Path(make_url(url).database or "")
         make_folder(path)
-        # First of all, and without changing anything: merely opening it as usual writes to a file.
+        # Before anything else, and read only: opening a database as usual writes to it.
         schema = await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
         make_private(path)
         engine = create_async_engine(
@@ -103,7 +103,7 @@ class Database:
         self._pool_listeners.append(listener)
 
     async def _end_uses(self) -> None:
-        """Let nobody begin, and wait for those under way: a connection in use would outlive the closing."""
+        """Refuse new uses and wait for the current ones: a connection in use would stay open."""
         self._closing = True
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
@@ -126,17 +126,21 @@ class Database:
     async def transaction(self, *, is_urgent: bool = False) -> AsyncIterator[AsyncConnection]:
         """One write transaction: all of it happens or none. Do not await the network inside.
 
-        Who is cancelled inside takes all of it back; only at the very end may it have been written already.
+        If the task is cancelled inside, everything is rolled back, unless the commit has already been sent.
 
         Args:
-            is_urgent: somebody waits for it: it goes before all but one of those that are not.
+            is_urgent: a member waits for it: it overtakes all transactions that are not urgent but one.
 
         Raises:
             StorageError: the file can't be written.
         """
         changed_pools: set[int] = set()
         with self._in_use(), _database_errors():
-            async with nullcontext() if is_urgent else self._patient, self._writer, self._engine.begin() as connection:
+            async with (
+                nullcontext() if is_urgent else self._not_urgent,
+                self._writer,
+                self._engine.begin() as connection,
+            ):
                 connection.info[_CHANGED_POOLS] = changed_pools
                 yield connection
         for guild_id in changed_pools:
@@ -165,7 +169,7 @@ def _database_errors(context: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        # A broken rule of the tables is our own mistake and must stay visible as such.
+        # A broken constraint is an error of our own code and must stay visible as one.
         if isinstance(error.orig, sqlite3.IntegrityError):
             raise
         raise StorageError(f"{context}{error.orig}") from error

@@ -1,4 +1,4 @@
-"""Is this file sound, and one that this version can work with? Looking changes nothing."""
+"""Check that a database file is sound and of a version that can be used here. Read only."""
 
 import sqlite3
 from enum import StrEnum
@@ -26,7 +26,7 @@ class Schema(StrEnum):
 
 
 def inspect_file(path: Path, *, thorough: bool = False, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Schema:
-    """Look at a database without changing it.
+    """Check a database file without changing it.
 
     Args:
         path: of the file; one that is not there, or is empty, is a database to be made.
@@ -53,7 +53,7 @@ def inspect_file(path: Path, *, thorough: bool = False, busy_timeout_seconds: fl
             raise _damaged(path, str(error)) from error
         raise StorageError(f"can't read the database {path}: {error}") from error
     except OSError as error:
-        raise StorageError(f"can't look at {path}: {error.strerror}") from error
+        raise StorageError(f"can't read {path}: {error.strerror}") from error
 
 
 def find_damage(connection: sqlite3.Connection, *, thorough: bool = False) -> str | None:

@@ -136,7 +136,7 @@ def _check(word: str) -> None:
 
 
 def _is_word_by_itself(letter: str) -> bool:
-    """Tell an ideograph or a Korean syllable, which can be a word, from a letter."""
+    """Return whether a character can be a word: an ideograph or a Korean syllable."""
     return "IDEOGRAPH" in unicodedata.name(letter, "") or _HANGUL.match(letter) is not None
 
 
@@ -149,7 +149,7 @@ def _without_doubles(words: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _key(word: str) -> str:
-    """Return what is looked for: the folded word, with one space for whatever is between its words."""
+    """Return what is searched for: the folded word, with one space for whatever is between its words."""
     letters = _OUTER_SIGNS.sub(" ", fold(word))
     gapped = (" " if kind == _GAP else letter for letter, kind in zip(letters, _kinds(letters), strict=True))
     return " ".join("".join(gapped).split())
@@ -302,7 +302,7 @@ class _WordTree:
         return None
 
     def _may_begin(self, text: str, start: int, readings: Mapping[int, str]) -> bool:
-        """Tell, faster than by walking, whether a listed word may begin here."""
+        """Return whether a listed word may begin here; faster than walking."""
         if readings and not readings.keys().isdisjoint(range(start, start + _OPENING)):
             return True
         if text[start : start + _OPENING] in self._openings:
@@ -347,7 +347,7 @@ def _step(nodes: Iterable[_Node], letters: str, kind: str) -> list[_Node]:
 
 
 def _ends(kinds: str, place: int, *, is_one_letter: bool) -> bool:
-    """Tell whether a word may end here: the next character is not part of it."""
+    """Return whether a word may end here: the next character is not part of it."""
     if place + 1 == len(kinds):
         return True
     here, following = kinds[place], kinds[place + 1]

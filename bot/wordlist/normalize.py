@@ -60,7 +60,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def _is_accent(mark: str) -> bool:
-    """Tell accents, points and strokes on a letter from the marks that are vowels or change the sound.
+    """Return whether a mark is an accent, point or stroke, and not a vowel or a change of the sound.
 
     By the canonical combining class (https://unicode.org/reports/tr44/#Canonical_Combining_Class_Values): 1 is laid
     over a letter, 10 to 36 are Hebrew and Arabic points, from 200 on what is put around any letter. Nuktas, viramas,

@@ -128,12 +128,14 @@ GUILD = r"/api/v10/guilds/\d+"
 
 CASES = {
     "wrong token": Case(setting("DISCORD_TOKEN", "not-the-token"), TOKEN, WRONG, "refused: copy it again from the"),
-    "no Discord": Case(setting("DISCORD_API_URL", NOBODY), TOKEN, WRONG, "can't be reached: look at the network, and"),
-    "Discord away": Case(discord_fault(ACCOUNT, Fault(status=503)), TOKEN, WRONG, "answered with status 503: look at"),
-    "no Discord there": Case(discord_fault(ACCOUNT, HTML), TOKEN, WRONG, "does not answer as Discord does: look at"),
-    "Discord hangs up": Case(discord_fault(ACCOUNT, Fault(cut="before")), TOKEN, WRONG, "can't be reached: look at"),
+    "no Discord": Case(setting("DISCORD_API_URL", NOBODY), TOKEN, WRONG, "can't be reached: check the network and"),
+    "Discord away": Case(
+        discord_fault(ACCOUNT, Fault(status=503)), TOKEN, WRONG, "answered with status 503: check the"
+    ),
+    "no Discord there": Case(discord_fault(ACCOUNT, HTML), TOKEN, WRONG, "does not answer as Discord does: check the"),
+    "Discord hangs up": Case(discord_fault(ACCOUNT, Fault(cut="before")), TOKEN, WRONG, "can't be reached: check the"),
     "wrong key": Case(lambda stage, _: stage.ulazai.revoke_key(), KEY, WRONG, "refused: put the key from your UlazAI"),
-    "no UlazAI": Case(setting("ULAZAI_BASE_URL", NOBODY), KEY, WRONG, "can't be reached: look at the network, and at"),
+    "no UlazAI": Case(setting("ULAZAI_BASE_URL", NOBODY), KEY, WRONG, "can't be reached: check the network and"),
     "UlazAI away": Case(ulazai_fault(Fault(status=502)), KEY, WRONG, "status 502: check again in a while"),
     "UlazAI hangs up": Case(ulazai_fault(Fault(cut="before")), KEY, WRONG, "check again in a while"),
     "UlazAI busy": Case(ulazai_fault(Fault(status=429)), KEY, WARNING, "check again in a while"),
@@ -209,7 +211,7 @@ async def test_every_fault_of_the_settings_has_its_line(monkeypatch: pytest.Monk
     assert any(fault.startswith("DISCORD_TOKEN: ") for fault in faults)
     assert any(fault.startswith("ULAZAI_API_KEY is missing") for fault in faults)
     assert "two words" not in str(found)
-    # The database needs no account: it is looked at all the same.
+    # The database needs no account: it is checked all the same.
     assert [finding.verdict for finding in found if finding.subject == "database"] == [Verdict.OK]
     monkeypatch.setenv("DATABASE_URL", "nowhere")
     found = [finding async for finding in check_all(SystemClock())]

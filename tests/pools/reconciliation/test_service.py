@@ -129,7 +129,7 @@ async def test_a_database_without_any_job_is_sound(desk: Desk) -> None:
     assert result.exit_code == 0
     assert lines(result) == [
         "ok      all servers: 0 promised (0 in pools, 0 in sessions), 0 held, 0 spent.",
-        "ok      account: UlazAI has told no balance yet; it does with each job.",
+        "ok      account: UlazAI has reported no balance yet; it does with each job.",
     ]
 
 
