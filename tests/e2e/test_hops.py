@@ -90,6 +90,7 @@ async def settle(stage: Stage) -> None:
     """
     assert stage.bot
     await stage.bot.wait_until_ready()
+    await stage.until(lambda: stage.rows("SELECT 1 FROM pools WHERE opened_at IS NOT NULL"))
     await (await stage.member.slash(stage.videos, "history", files=None)).answered()
 
 

@@ -1,6 +1,6 @@
 import sqlite3
 import zlib
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -49,7 +49,8 @@ def test_any_text_is_either_refused_or_fit_to_be_stored_and_sent(text: str) -> N
     assert 1 <= len(prompt) <= MAX_PROMPT
     assert "\0" not in prompt
     assert prompt == prompt.strip() == clean_prompt(prompt)
-    stored, length = sqlite3.connect(":memory:").execute("SELECT :text, length(:text)", {"text": prompt}).fetchone()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        stored, length = connection.execute("SELECT :text, length(:text)", {"text": prompt}).fetchone()
     assert (stored, length) == (prompt, len(prompt))
 
 
