@@ -1,4 +1,4 @@
-"""The managers' commands for creative sessions."""
+"""The commands for creative sessions."""
 
 from contextlib import suppress
 
@@ -12,7 +12,7 @@ from bot.codes import Refusal
 from bot.errors import DeliveryDelayedError, PlaceError, RefusedError, StorageError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Session, SessionPlan
-from bot.pools.rules.input_checks import MAX_CREDITS
+from bot.pools.rules.input_checks import MAX_CREDITS, clean_reason
 from bot.sessions.service import MAX_MINUTES, MAX_TITLE, SessionService
 from bot.sessions.worker import SessionWorker
 from cogs.interactions.permissions import check_place, is_manager, require_guild, require_manager
@@ -36,7 +36,7 @@ class Sessions(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_role_delete(self, _role: discord.Role) -> None:
-        """Let no card name a role that is gone."""
+        """Update the cards, as one may name the deleted role."""
         self.worker.role_gone()
 
     @session.command(description="Start a session: a thread in which videos are paid from a budget")
@@ -52,9 +52,9 @@ class Sessions(commands.Cog):
         budget: app_commands.Range[int, LOWEST_PRICE, MAX_CREDITS],
         minutes: app_commands.Range[int, 1, MAX_MINUTES] | None = None,
         role: discord.Role | None = None,
-        title: app_commands.Range[str, 1, MAX_TITLE] = "Creative session",
+        title: app_commands.Range[str, 1, MAX_TITLE] = _session_render.DEFAULT_TITLE,
     ) -> None:
-        """Set a budget aside, and open the session's thread."""
+        """Set a budget aside and open the session's thread."""
         guild_id = await require_manager(interaction)
         if check_place(interaction):
             raise PlaceError(Refusal.SESSION_IN_THREAD)
@@ -63,7 +63,8 @@ class Sessions(commands.Cog):
             interaction_id=interaction.id,
             channel_id=interaction.channel_id or 0,
             started_by=interaction.user.id,
-            title=title,
+            # A title may consist of invisible characters only.
+            title=clean_reason(title, is_needed=False) or _session_render.DEFAULT_TITLE,
             budget=budget,
             role_id=None if role is None or role.is_default() else role.id,
             minutes=minutes,
@@ -80,8 +81,8 @@ class Sessions(commands.Cog):
         guild_id = await require_manager(interaction)
         async with deferred_when_slow(interaction, ephemeral=True):
             session_id = session if session is not None else await self._session_here(interaction, guild_id)
-            ending = await self.worker.end(session_id, guild_id, interaction.user.id)
-        await send_or_edit(interaction, _session_render.ended(ending), ephemeral=True)
+            ended = await self.worker.end(session_id, guild_id, interaction.user.id)
+        await send_or_edit(interaction, _session_render.ended(ended), ephemeral=True)
 
     @end.autocomplete("session")
     async def _open_sessions(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:

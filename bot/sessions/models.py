@@ -1,7 +1,6 @@
-"""A creative session with its jobs: how it is doing, what came of it, and what the side of Discord does for it."""
+"""Values of a creative session with its jobs, and what the Discord side does for it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from bot.jobs.models import Job, JobState
@@ -11,35 +10,35 @@ from bot.pools.models import Session, SessionEnd
 
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
-    """How a session is doing.
+    """A session with the numbers of its jobs.
 
     Attributes:
-        ready: how many of its videos are made.
-        making: how many of its jobs wait or are worked on.
-        untold: how many of its outcomes have not been posted yet.
+        ready: how many of its videos are ready.
+        open_jobs: how many of its jobs are not finished.
+        undelivered: how many of its outcomes have not been posted yet.
     """
 
     session: Session
     ready: int = 0
-    making: int = 0
-    untold: int = 0
+    open_jobs: int = 0
+    undelivered: int = 0
 
     @property
     def is_settled(self) -> bool:
-        """Whether its last job is done and told. Jobs that moderators have yet to clear up do not count."""
-        return self.making == 0 and self.untold == 0
+        """Whether its last job is finished and its outcome posted. Unconfirmed jobs do not count."""
+        return self.open_jobs == 0 and self.undelivered == 0
 
-    def due_end(self, now: datetime) -> SessionEnd | None:
-        """Return why an open session is to end by itself now, if it is.
+    def due_end(self, *, is_time_over: bool) -> SessionEnd | None:
+        """Return why a session should end now; None: it should not, or it has ended.
 
-        By its budget it ends when that pays no kind of video any more, and no open job may give something back.
+        Its budget is used up when it pays for no kind of video, and no open job may return credits to it.
         """
         if self.session.ended_at is not None:
             return None
-        if not self.session.is_open(now):
+        if is_time_over:
             return SessionEnd.TIME
-        is_spent = self.session.available < LOWEST_PRICE and self.making == 0
-        return SessionEnd.BUDGET if is_spent else None
+        is_used_up = self.session.available < LOWEST_PRICE and self.open_jobs == 0
+        return SessionEnd.BUDGET if is_used_up else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class EndedSession:
     """A session that was just ended.
 
     Attributes:
-        expired: its jobs that waited for a moderator; the worker tells their members.
+        expired: its jobs that waited for approval; the jobs' worker notifies their members.
     """
 
     status: SessionStatus
@@ -56,7 +55,7 @@ class EndedSession:
 
 @dataclass(frozen=True, slots=True)
 class MemberShare:
-    """What one member made in a session, and what the provider took for it."""
+    """How many videos one member made in a session, and the credits that the provider kept for them."""
 
     member_id: int
     videos: int
@@ -65,18 +64,18 @@ class MemberShare:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of a session: it and all its jobs, the oldest first."""
+    """A session and all its jobs, the oldest first."""
 
     session: Session
     jobs: tuple[Job, ...] = ()
 
     @property
     def videos(self) -> int:
-        """How many videos were made."""
+        """How many of the jobs succeeded."""
         return sum(job.state is JobState.SUCCEEDED for job in self.jobs)
 
     def shares(self) -> list[MemberShare]:
-        """Return what each member made, who spent most first."""
+        """Return each member's share, the highest spending first."""
         found = [self._share(member_id) for member_id in {job.requester.member_id for job in self.jobs}]
         return sorted(found, key=lambda share: (-share.credits, -share.videos, share.member_id))
 
@@ -94,28 +93,28 @@ class SessionCard:
 
 
 class SessionNotifier(Protocol):
-    """The side of Discord. A session's thread is made from the answer to its command, and so has the answer's id."""
+    """The Discord side. A session's thread is made from the answer to its command, and so has the answer's id."""
 
     async def find_answer(self, session: Session) -> int | None:
-        """Look for the answer to the command that started a session, which was not noted; None: there is none.
+        """Find the answer to the command that started a session, if its id was not recorded; None: there is none.
 
         Raises:
-            PlaceRefusedError: its channel is not to be found.
+            PlaceRefusedError: its channel can't be read.
             DeliveryDelayedError: not possible now.
         """
         ...
 
     async def open(self, status: SessionStatus, *, may_be_posted: bool) -> SessionCard:
-        """Make a session's thread and post its card there, unless they are there already.
+        """Make a session's thread and post its card there, unless they exist already.
 
         Raises:
-            PlaceRefusedError: Discord allows it not here.
+            PlaceRefusedError: Discord refuses it here.
             DeliveryDelayedError: not possible now.
         """
         ...
 
     async def show(self, status: SessionStatus) -> None:
-        """Bring a session's card up to date.
+        """Update a session's card.
 
         Raises:
             PlaceRefusedError: the card is gone.
@@ -124,7 +123,7 @@ class SessionNotifier(Protocol):
         ...
 
     async def close(self, summary: Summary, *, may_be_posted: bool) -> None:
-        """Post what came of a session, as far as it is not there yet, and let its card say that it is over.
+        """Post a session's summary, as far as it is not posted yet, and update its card.
 
         Raises:
             DeliveryDelayedError: not possible now.
@@ -133,9 +132,9 @@ class SessionNotifier(Protocol):
 
 
 CARD = 0
-"""The number of the card among a session's posts; the pages of the summary come after it."""
+"""The number of the card among a session's posts; the pages of its summary follow from 1."""
 
 
 def nonce(session: Session, number: int) -> str:
-    """Return the word under which Discord makes one of a session's posts only once; it allows 25 characters."""
+    """Return the nonce with which Discord creates one of a session's posts only once, of 25 characters at most."""
     return f"s{session.id % 10**9:x}-{int(session.started_at.timestamp() * 1000):x}-{number:x}"

@@ -1,5 +1,6 @@
 """Creative sessions with their jobs, in SQL. Each runs inside a transaction."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select
@@ -14,23 +15,27 @@ from bot.sessions.models import EndedSession, SessionStatus
 from bot.sessions.repository import end_session
 from bot.storage.schema import jobs, sessions
 
-_UNTOLD = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
+_UNDELIVERED = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
 
 
-async def read_session_statuss(connection: AsyncConnection) -> list[SessionStatus]:
-    """Read how every session is doing whose summary has not been posted, the oldest first."""
-    # By its index, however many sessions there were: this is read every few seconds.
-    open_ones = select(sessions.c.id).where(sessions.c.summarised_at.is_(None))
-    return await _statuses(connection, sessions.c.id.in_(open_ones))
+async def read_session_statuses(
+    connection: AsyncConnection, session_ids: Collection[int] | None = None
+) -> list[SessionStatus]:
+    """Read the statuses of sessions whose summary has not been posted, the oldest first; None: of all of them."""
+    # A query of its own, so that an index finds them however many sessions there were.
+    active = select(sessions.c.id).where(sessions.c.summarised_at.is_(None))
+    if session_ids is not None:
+        active = active.where(sessions.c.id.in_(session_ids))
+    return await _statuses(connection, sessions.c.id.in_(active))
 
 
 async def read_session_status(connection: AsyncConnection, session_id: int) -> SessionStatus | None:
-    """Read how a session is doing; None: there is none."""
+    """Read the status of a session; None: there is no such session."""
     return next(iter(await _statuses(connection, sessions.c.id == session_id)), None)
 
 
 async def read_jobs_of(connection: AsyncConnection, session_id: int) -> list[Job]:
-    """Read the jobs that a session pays for, the oldest first."""
+    """Read the jobs that are paid from a session's budget, the oldest first."""
     query = select(jobs).where(jobs.c.session_id == session_id).order_by(jobs.c.id)
     return [job_of(row) for row in (await connection.execute(query)).mappings()]
 
@@ -38,10 +43,17 @@ async def read_jobs_of(connection: AsyncConnection, session_id: int) -> list[Job
 async def finish_session(
     connection: AsyncConnection, session_id: int, cause: SessionEnd, now: datetime, *, ended_by: int | None = None
 ) -> EndedSession | None:
-    """End a session: what waits for a moderator expires, and what is left of the budget goes back to the pool.
+    """End a session: its jobs that wait for approval expire, and what is left of the budget goes back to the pool.
+
+    Args:
+        connection: of the transaction.
+        session_id: of the session.
+        cause: why it ends.
+        now: the time.
+        ended_by: the manager who ended it; None: it ended by itself.
 
     Returns:
-        The ended session; None: it has ended before, or there is none.
+        The ended session; None: it had ended before, or there is no such session.
     """
     before = await read_session(connection, session_id)
     if before is None or before.ended_at is not None:
@@ -57,8 +69,8 @@ async def _statuses(connection: AsyncConnection, condition: ColumnElement[bool])
         select(
             *sessions.c,
             _count(jobs.c.state == JobState.SUCCEEDED.value).label("ready"),
-            _count(jobs.c.state.in_(values_of(OPEN_STATES))).label("making"),
-            _count(_UNTOLD).label("untold"),
+            _count(jobs.c.state.in_(values_of(OPEN_STATES))).label("open_jobs"),
+            _count(_UNDELIVERED).label("undelivered"),
         )
         .select_from(sessions.outerjoin(jobs, jobs.c.session_id == sessions.c.id))
         .where(condition)
@@ -66,7 +78,7 @@ async def _statuses(connection: AsyncConnection, condition: ColumnElement[bool])
         .order_by(sessions.c.id)
     )
     rows = (await connection.execute(query)).mappings()
-    return [SessionStatus(session_of(row), row["ready"], row["making"], row["untold"]) for row in rows]
+    return [SessionStatus(session_of(row), row["ready"], row["open_jobs"], row["undelivered"]) for row in rows]
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

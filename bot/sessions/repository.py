@@ -17,6 +17,7 @@ from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Pool, Session, SessionEnd, SessionPlan
 from bot.pools.queries import read_session, session_of, write_audit
+from bot.storage.database import note_session_change
 from bot.storage.schema import sessions
 
 
@@ -71,6 +72,7 @@ async def end_session(
     if row is None:
         return None
     session = session_of(row)
+    note_session_change(connection, session.id)
     rest = await ledger.give_back_rest(
         connection, session.guild_id, session.id, now, reason=_reason(session), actor_id=ended_by
     )
@@ -99,6 +101,7 @@ async def open_sessions(connection: AsyncConnection, guild_id: int) -> list[Sess
 async def note_session(connection: AsyncConnection, session_id: int, **values: int | datetime) -> Session:
     """Record a session's thread, card or summary."""
     query = update(sessions).where(sessions.c.id == session_id).values(**values).returning(*sessions.c)
+    note_session_change(connection, session_id)
     return session_of((await connection.execute(query)).mappings().one())
 
 

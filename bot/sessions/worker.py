@@ -1,18 +1,18 @@
-"""Takes each creative session through its life, however often the bot is restarted in between.
+"""Drives each creative session, however often the bot is restarted in between.
 
-    started    its thread and card are made        -> open; where Discord allows none, ended
-    open       its card follows its numbers        -> ended: by a manager, its time or its budget
-    ended      its card waits for its last jobs    -> summarised, and no more of interest
+    started    its thread and card are made          -> open; where Discord allows none, ended
+    open       its card follows its numbers          -> ended: by a manager, its time or its budget
+    ended      its card waits for its last results   -> summarised: done
 
-Jobs move in many places, so nothing tells a session of it: while there is one that goes on, the rows are read every
-few seconds in one query, and what is to be done follows from them alone. That is also all that a restart needs.
+A session's status is read when something has changed (`Database.on_session_change`), when its time is over, or when a
+step that failed is due again. What is to be done follows from the status alone, also after a restart.
 """
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import structlog
 
@@ -27,34 +27,38 @@ from bot.sessions.service import SessionService
 
 _log = structlog.get_logger(__name__)
 
-_BETWEEN_ROUNDS_SECONDS = 3.0
-_EDITS_PER_ROUND = 6
+# However much happens in a session, its status is read and its card edited no more often.
+_INTERVAL_SECONDS = 3.0
+# Of all cards together.
+_EDITS_PER_INTERVAL = 6
 _STEPS_AT_ONCE = 4
 # Discord lets a message older than an hour be edited less often (error 30046); how often it does not say.
 _YOUNG_SECONDS = 3000.0
-_BETWEEN_LATE_EDITS_SECONDS = 180.0
+_LATE_INTERVAL_SECONDS = 180.0
 _BACKOFF = Backoff(first_seconds=2.0, longest_seconds=60.0)
-# The one thing in the schedule.
-_ROUND = 0
 _LONG_AGO = -math.inf
 
 
 @dataclass(slots=True)
 class _TrackedSession:
-    """What is known of a session beyond its row.
+    """What is known of a session beyond its row. Times are monotonic.
 
     Attributes:
-        may_be_posted: what it posts next may be there already, as after a restart.
+        may_be_posted: its next post may exist already, as after a restart.
         shown: what its card shows.
-        is_stale: its card may name a role that is gone, also one that is being sent just now.
-        next_edit_at: before which its card is left alone, as long as the session goes on.
+        is_stale: its card may name a role that was deleted, perhaps while it was being sent.
+        ends_at: when its time is over; as a monotonic time, no step of the machine's clock changes it.
+        read_at: when its status was last read.
+        next_edit_at: when its card may be edited again, as long as the session is open.
         retry_at: when a step that failed is tried again.
     """
 
     may_be_posted: bool = False
+    ends_at: float | None = None
     shown: SessionStatus | None = None
     is_stale: bool = False
     is_card_gone: bool = False
+    read_at: float = _LONG_AGO
     next_edit_at: float = _LONG_AGO
     retry_at: float = _LONG_AGO
     failures: int = 0
@@ -66,98 +70,113 @@ class SessionWorker:
     def __init__(
         self, service: SessionService, clock: Clock, notifier: SessionNotifier, track: Callable[[Job], None]
     ) -> None:
-        """Make a worker that knows no session yet.
+        """Make a worker that knows no session yet, and hears of each change from now on.
 
         Args:
             service: the sessions.
             clock: the time.
             notifier: the Discord side.
-            track: gives the jobs' worker a job that has moved.
+            track: passes a job whose state has changed to the jobs' worker.
         """
         self._service = service
         self._clock = clock
-        self._track = track
-        self._memories: dict[int, _TrackedSession] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._schedule = TimerQueue(clock)
-        self._room = asyncio.Semaphore(_STEPS_AT_ONCE)
         self._notifier = notifier
+        self._track = track
+        self._tracked: dict[int, _TrackedSession] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._timers = TimerQueue(clock)
+        self._step_slots = asyncio.Semaphore(_STEPS_AT_ONCE)
+        # When the last edits began.
+        self._edits: deque[float] = deque(maxlen=_EDITS_PER_INTERVAL)
+        service.on_change(self._changed)
 
     async def recover(self) -> None:
-        """Take over the sessions of the last process."""
-        for status in await self._service.statuses():
-            self._memories[status.session.id] = _TrackedSession(may_be_posted=True)
-        self.nudge()
+        """Continue with the sessions of the last process.
 
-    def nudge(self) -> None:
-        """Look at the sessions at once."""
-        self._schedule.put(_ROUND, self._clock.monotonic())
+        Raises:
+            StorageError: they can't be read.
+        """
+        statuses = await self._service.statuses()
+        for status in statuses:
+            self._tracked[status.session.id] = _TrackedSession(may_be_posted=True)
+        self._begin_steps(statuses)
 
     def role_gone(self) -> None:
-        """Show on the cards who may take part by now."""
-        for memory in self._memories.values():
-            memory.is_stale = True
-        self.nudge()
-
-    async def wait_until_due(self) -> None:
-        """Sleep until it is time for a round, or may be."""
-        await self._schedule.wait()
+        """Update the cards, as one may name a role that was deleted."""
+        for session_id, tracked in self._tracked.items():
+            tracked.is_stale = True
+            self._nudge(session_id)
 
     async def run(self) -> None:
-        """Wait until something is due, and start it."""
-        await self.wait_until_due()
+        """Wait until something is due, and begin it."""
+        await self._timers.wait()
         await self.run_once()
 
     async def run_once(self) -> None:
-        """Begin what is due. Never raises, and waits for nothing at Discord."""
-        if not self._schedule.pop_due():
+        """Begin what is due. Never raises, and does not wait for Discord."""
+        due = self._timers.pop_due()
+        if not due:
             return
-        now = self._clock.now()
         try:
-            statuses = await self._service.statuses()
+            statuses = await self._service.statuses(due)
         except StorageError as error:
             _log.error("sessions can't be read", error=str(error))
-            self._schedule.put(_ROUND, self._clock.monotonic() + _BETWEEN_ROUNDS_SECONDS)
+            for session_id in due:
+                self._timers.put_if_earlier(session_id, self._clock.monotonic() + _INTERVAL_SECONDS)
             return
-        self._forget_all_but({status.session.id for status in statuses})
-        self._begin_steps(statuses, now)
-        self._plan_next(statuses, now)
+        for session_id in set(due) - {status.session.id for status in statuses} - self._tasks.keys():
+            self._tracked.pop(session_id, None)
+        self._begin_steps(statuses)
 
     async def open(self, session: Session) -> SessionCard | None:
-        """Give a session that was just started its thread and card.
+        """Make the thread and the card of a session that was just started.
 
         Returns:
-            The card; None: Discord allows it not here, so the session is over and its budget is back in the pool.
+            The card; None: Discord refuses it here, so the session has ended and its budget is back in the pool.
 
         Raises:
-            DeliveryDelayedError: not possible now; it is tried again by itself.
+            DeliveryDelayedError: not possible now; the worker tries it again.
             StorageError: the same, of the database.
         """
-        memory = self._memories.setdefault(session.id, _TrackedSession())
+        tracked = self._tracked.setdefault(session.id, _TrackedSession())
         current = asyncio.current_task()
         if current is not None:
             self._tasks[session.id] = current
         try:
-            return await self._open(SessionStatus(session), memory)
+            return await self._open(SessionStatus(session), tracked)
         finally:
             self._tasks.pop(session.id, None)
-            self.nudge()
+            self._nudge(session.id)
 
     async def end(self, session_id: int, guild_id: int, manager_id: int) -> EndedSession:
-        """End a session for a manager. See `SessionService.end`."""
-        ending = await self._service.end(session_id, guild_id, manager_id)
-        self._ended(ending)
-        return ending
+        """End a session for a manager.
+
+        Args:
+            session_id: of the session.
+            guild_id: of the server in which it is ended.
+            manager_id: of the member who ends it.
+
+        Raises:
+            RefusedError: it has ended before, or is not one of this server's.
+            StorageError: the database can't be written.
+        """
+        ended = await self._service.end(session_id, guild_id, manager_id)
+        self._ended(ended)
+        return ended
 
     async def give_up(self, session: Session) -> None:
-        """End a session whose answer Discord did not take; if that can't be written, go by what is to be found."""
+        """End a session whose answer Discord did not accept.
+
+        Raises:
+            StorageError: the database can't be written; the worker searches for the answer and decides by that.
+        """
         self.adopt(session)
         self._ended(await self._service.give_up(session.id))
 
     def adopt(self, session: Session) -> None:
-        """Go on with a session whose command could not see to it to the end."""
-        self._memories.setdefault(session.id, _TrackedSession()).may_be_posted = True
-        self.nudge()
+        """Continue with a session whose command could not finish opening it."""
+        self._tracked.setdefault(session.id, _TrackedSession()).may_be_posted = True
+        self._nudge(session.id)
 
     async def idle(self) -> None:
         """Wait for the steps that are under way."""
@@ -165,148 +184,164 @@ class SessionWorker:
             await asyncio.wait(self._tasks.values())
 
     async def stop(self) -> None:
-        """Give up the steps that are under way; the next process takes them up."""
+        """Cancel the steps that are under way; the next process repeats them."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget_all_but(self, session_ids: set[int]) -> None:
-        for session_id in self._memories.keys() - session_ids - self._tasks.keys():
-            del self._memories[session_id]
+    def _nudge(self, session_id: int) -> None:
+        self._timers.put(session_id, self._clock.monotonic())
 
-    def _begin_steps(self, statuses: list[SessionStatus], now: datetime) -> None:
-        edits = 0
+    def _changed(self, session_id: int) -> None:
+        """Read a session's status soon, since a commit has changed it."""
+        tracked = self._tracked.setdefault(session_id, _TrackedSession())
+        self._timers.put_if_earlier(session_id, max(self._clock.monotonic(), tracked.read_at + _INTERVAL_SECONDS))
+
+    def _begin_steps(self, statuses: list[SessionStatus]) -> None:
+        """Begin each session's next step, or plan when to check it again."""
+        now = self._clock.monotonic()
         for status in sorted(statuses, key=self._urgency):
             session_id = status.session.id
-            memory = self._memories[session_id]
-            if session_id in self._tasks or self._clock.monotonic() < memory.retry_at:
+            tracked = self._tracked[session_id]
+            tracked.read_at = now
+            if session_id in self._tasks:
                 continue
-            if step := self._next_step(status, memory, now):
-                self._begin(session_id, memory, step)
-            elif edits < _EDITS_PER_ROUND and self._wants_edit(status, memory):
-                edits += 1
-                self._begin(session_id, memory, self._show(status, memory))
+            if tracked.ends_at is None:
+                tracked.ends_at = self._end_of(status.session)
+            if status.session.ended_at is None and now < tracked.ends_at < math.inf:
+                self._timers.put_if_earlier(session_id, tracked.ends_at)
+            if now < tracked.retry_at:
+                self._timers.put_if_earlier(session_id, tracked.retry_at)
+            elif step := self._next_step(status, tracked):
+                self._begin(session_id, tracked, step)
+            elif self._needs_edit(status, tracked):
+                self._edit_card(status, tracked, now)
+
+    def _end_of(self, session: Session) -> float:
+        """Return the monotonic time at which a session's time is over; infinite if it has no end."""
+        if session.ends_at is None:
+            return math.inf
+        length = (session.ends_at - session.started_at).total_seconds()
+        return self._clock.monotonic() + length - self._clock.age(session.started_at)
 
     def _urgency(self, status: SessionStatus) -> tuple[bool, float]:
-        """Put what is over first, then whose card was left alone for longest."""
-        memory = self._memories.setdefault(status.session.id, _TrackedSession())
-        return status.session.ended_at is None, memory.next_edit_at
+        """Sort ended sessions first, then by how long ago their cards were edited."""
+        tracked = self._tracked.setdefault(status.session.id, _TrackedSession())
+        return status.session.ended_at is None, tracked.next_edit_at
 
-    def _next_step(
-        self, status: SessionStatus, memory: _TrackedSession, now: datetime
-    ) -> Coroutine[None, None, object] | None:
+    def _next_step(self, status: SessionStatus, tracked: _TrackedSession) -> Coroutine[None, None, object] | None:
         session = status.session
         if session.ended_at is not None:
-            return self._close(status, memory) if status.is_settled else None
+            return self._close(status, tracked) if status.is_settled else None
         if session.thread_id is None:
-            # Otherwise its command is just being answered.
-            return self._find_thread(session) if memory.may_be_posted else None
-        if status.due_end(now):
-            return self._end_by_itself(session)
-        return self._open(status, memory) if session.card_message_id is None else None
+            # Otherwise its command is being answered right now.
+            return self._find_thread(session) if tracked.may_be_posted else None
+        is_time_over = tracked.ends_at is not None and self._clock.monotonic() >= tracked.ends_at
+        if status.due_end(is_time_over=is_time_over):
+            return self._end_by_itself(session, is_time_over=is_time_over)
+        return self._open(status, tracked) if session.card_message_id is None else None
 
-    def _wants_edit(self, status: SessionStatus, memory: _TrackedSession) -> bool:
-        if status.session.card_message_id is None or memory.is_card_gone:
+    def _needs_edit(self, status: SessionStatus, tracked: _TrackedSession) -> bool:
+        if status.session.card_message_id is None or tracked.is_card_gone:
             return False
-        if status == memory.shown and not memory.is_stale:
-            return False
-        return status.session.ended_at is not None or self._clock.monotonic() >= memory.next_edit_at
+        return status != tracked.shown or tracked.is_stale
 
-    def _plan_next(self, statuses: list[SessionStatus], now: datetime) -> None:
-        if not statuses:
+    def _edit_card(self, status: SessionStatus, tracked: _TrackedSession, now: float) -> None:
+        """Begin to edit a card, or plan it for when that is allowed."""
+        allowed_at = tracked.next_edit_at if status.session.ended_at is None else _LONG_AGO
+        if len(self._edits) == _EDITS_PER_INTERVAL:
+            allowed_at = max(allowed_at, self._edits[0] + _INTERVAL_SECONDS)
+        if now < allowed_at:
+            self._timers.put_if_earlier(status.session.id, allowed_at)
             return
-        open_ones = (status.session for status in statuses if status.session.ended_at is None)
-        ends = [session.ends_at - now for session in open_ones if session.ends_at is not None and session.ends_at > now]
-        # A nudge may have come in the meantime.
-        if _ROUND not in self._schedule:
-            pause = min([_BETWEEN_ROUNDS_SECONDS, *(left.total_seconds() for left in ends)])
-            self._schedule.put(_ROUND, self._clock.monotonic() + pause)
+        self._edits.append(now)
+        self._begin(status.session.id, tracked, self._show(status, tracked))
 
-    def _begin(self, session_id: int, memory: _TrackedSession, step: Coroutine[None, None, object]) -> None:
-        task = asyncio.create_task(self._carry_out(session_id, memory, step), name=f"session {session_id}")
+    def _begin(self, session_id: int, tracked: _TrackedSession, step: Coroutine[None, None, object]) -> None:
+        task = asyncio.create_task(self._carry_out(session_id, tracked, step), name=f"session {session_id}")
         self._tasks[session_id] = task
-        task.add_done_callback(lambda done: self._done(session_id, memory, done))
+        task.add_done_callback(lambda done: self._done(session_id, tracked, done))
 
-    async def _carry_out(self, session_id: int, memory: _TrackedSession, step: Coroutine[None, None, object]) -> None:
-        async with self._room:
+    async def _carry_out(self, session_id: int, tracked: _TrackedSession, step: Coroutine[None, None, object]) -> None:
+        async with self._step_slots:
             try:
                 await step
             except (DeliveryDelayedError, StorageError) as error:
-                _log.warning("session goes on later", session_id=session_id, error=str(error))
-                self._put_off(memory)
+                _log.warning("session's step is delayed", session_id=session_id, error=str(error))
+                self._put_off(tracked)
             else:
-                memory.failures = 0
+                tracked.failures = 0
 
-    def _done(self, session_id: int, memory: _TrackedSession, task: asyncio.Task[None]) -> None:
+    def _done(self, session_id: int, tracked: _TrackedSession, task: asyncio.Task[None]) -> None:
         self._tasks.pop(session_id, None)
         if task.cancelled():
             return
         if error := task.exception():
             _log.error("session's step failed; it will be tried again", session_id=session_id, exc_info=error)
-            self._put_off(memory)
-        self.nudge()
+            self._put_off(tracked)
+        self._nudge(session_id)
 
-    def _put_off(self, memory: _TrackedSession) -> None:
-        memory.failures += 1
-        memory.retry_at = self._clock.monotonic() + _BACKOFF.pause(memory.failures)
+    def _put_off(self, tracked: _TrackedSession) -> None:
+        tracked.failures += 1
+        tracked.retry_at = self._clock.monotonic() + _BACKOFF.pause(tracked.failures)
 
     async def _find_thread(self, session: Session) -> None:
-        """Find the answer from which the thread is to be made; where there is none, the session never began."""
+        """Find the answer from which the thread is made; without one the session never began."""
         try:
             message_id = await self._notifier.find_answer(session)
         except PlaceRefusedError:
             message_id = None
         if message_id is None:
-            _log.warning("session was never announced: it is over", session_id=session.id)
+            _log.warning("session was never announced: it has ended", session_id=session.id)
             self._ended(await self._service.give_up(session.id))
         else:
             await self._service.record_thread(session.id, message_id)
 
-    async def _open(self, status: SessionStatus, memory: _TrackedSession) -> SessionCard | None:
+    async def _open(self, status: SessionStatus, tracked: _TrackedSession) -> SessionCard | None:
         session = status.session
-        may_be_posted, memory.may_be_posted = memory.may_be_posted, True
-        memory.is_stale = False
+        may_be_posted, tracked.may_be_posted = tracked.may_be_posted, True
+        tracked.is_stale = False
         try:
             card = await self._notifier.open(status, may_be_posted=may_be_posted)
         except PlaceRefusedError as error:
-            _log.warning("session can't be opened: it is over", session_id=session.id, error=str(error))
+            _log.warning("session can't be opened: it has ended", session_id=session.id, error=str(error))
             self._ended(await self._service.give_up(session.id))
             return None
         session = await self._service.record_card(session.id, card.message_id)
-        # The card shows what was known before; what has changed since is to be seen on the next one.
+        # The card shows what was known before; what has changed since then follows with the next edit.
         known = replace(status.session, thread_id=session.thread_id, card_message_id=session.card_message_id)
-        memory.may_be_posted, memory.shown = False, replace(status, session=known)
+        tracked.may_be_posted, tracked.shown = False, replace(status, session=known)
         return card
 
-    async def _end_by_itself(self, session: Session) -> None:
-        self._ended(await self._service.end_by_itself(session.id))
+    async def _end_by_itself(self, session: Session, *, is_time_over: bool) -> None:
+        self._ended(await self._service.end_by_itself(session.id, is_time_over=is_time_over))
 
-    def _ended(self, ending: EndedSession | None) -> None:
-        if ending is None:
+    def _ended(self, ended: EndedSession | None) -> None:
+        if ended is None:
             return
-        session = ending.status.session
+        session = ended.status.session
         _log.info("session ended", session_id=session.id, cause=session.end_cause, returned=session.returned)
-        for job in ending.expired:
+        for job in ended.expired:
             self._track(job)
-        self.nudge()
+        self._nudge(session.id)
 
-    async def _show(self, status: SessionStatus, memory: _TrackedSession) -> None:
-        memory.shown, memory.is_stale = None, False
+    async def _show(self, status: SessionStatus, tracked: _TrackedSession) -> None:
+        tracked.shown, tracked.is_stale = None, False
         is_young = self._clock.age(status.session.started_at) < _YOUNG_SECONDS
-        pause = _BETWEEN_ROUNDS_SECONDS if is_young else _BETWEEN_LATE_EDITS_SECONDS
-        memory.next_edit_at = self._clock.monotonic() + pause
+        pause = _INTERVAL_SECONDS if is_young else _LATE_INTERVAL_SECONDS
+        tracked.next_edit_at = self._clock.monotonic() + pause
         try:
             await self._notifier.show(status)
         except PlaceRefusedError as error:
             _log.info("session's card is gone", session_id=status.session.id, error=str(error))
-            memory.is_card_gone = True
-        memory.shown = status
+            tracked.is_card_gone = True
+        tracked.shown = status
 
-    async def _close(self, status: SessionStatus, memory: _TrackedSession) -> None:
+    async def _close(self, status: SessionStatus, tracked: _TrackedSession) -> None:
         session = status.session
         summary = await self._service.summary(session)
-        may_be_posted, memory.may_be_posted = memory.may_be_posted, True
+        may_be_posted, tracked.may_be_posted = tracked.may_be_posted, True
         await self._notifier.close(summary, may_be_posted=may_be_posted)
         await self._service.record_summary(session.id)
         _log.info("session summarised", session_id=session.id, videos=summary.videos, spent=summary.session.spent)

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from sqlite3 import _Parameters
 
 _CLOSE_SECONDS = 1.0
-# Under this key a connection keeps the servers whose pools its transaction has changed.
+# Under these keys a connection keeps the ids of what its transaction has changed.
 _CHANGED_POOLS = "changed_pools"
+_CHANGED_SESSIONS = "changed_sessions"
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     # A commit must outlive a power cut: a request is only paid after its row is on the disk.
@@ -53,7 +54,7 @@ class Database:
         self._uses = 0
         self._unused = asyncio.Event()
         self._closing = False
-        self._pool_listeners: list[Callable[[int], None]] = []
+        self._listeners: dict[str, list[Callable[[int], None]]] = {_CHANGED_POOLS: [], _CHANGED_SESSIONS: []}
 
     @classmethod
     @asynccontextmanager
@@ -100,7 +101,14 @@ class Database:
 
         It runs inside of the writer's call, so it must neither block nor raise.
         """
-        self._pool_listeners.append(listener)
+        self._listeners[_CHANGED_POOLS].append(listener)
+
+    def on_session_change(self, listener: Callable[[int], None]) -> None:
+        """Call `listener` with a creative session's id after each commit that changed it, its credits or its jobs.
+
+        It runs inside of the writer's call, so it must neither block nor raise.
+        """
+        self._listeners[_CHANGED_SESSIONS].append(listener)
 
     async def _end_uses(self) -> None:
         """Refuse new uses and wait for the current ones: a connection in use would stay open."""
@@ -134,18 +142,19 @@ class Database:
         Raises:
             StorageError: the file can't be written.
         """
-        changed_pools: set[int] = set()
+        changes: dict[str, set[int]] = {key: set() for key in self._listeners}
         with self._in_use(), _database_errors():
             async with (
                 nullcontext() if is_urgent else self._not_urgent,
                 self._writer,
                 self._engine.begin() as connection,
             ):
-                connection.info[_CHANGED_POOLS] = changed_pools
+                connection.info.update(changes)
                 yield connection
-        for guild_id in changed_pools:
-            for listener in self._pool_listeners:
-                listener(guild_id)
+        for key, changed_ids in changes.items():
+            for changed_id in changed_ids:
+                for listener in self._listeners[key]:
+                    listener(changed_id)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -162,6 +171,12 @@ class Database:
 def note_pool_change(connection: AsyncConnection, guild_id: int) -> None:
     """Have the listeners of `Database.on_pool_change` called for a server once this transaction is committed."""
     connection.info.setdefault(_CHANGED_POOLS, set()).add(guild_id)
+
+
+def note_session_change(connection: AsyncConnection, session_id: int | None) -> None:
+    """Have the listeners of `Database.on_session_change` called once this transaction is committed."""
+    if session_id is not None:
+        connection.info.setdefault(_CHANGED_SESSIONS, set()).add(session_id)
 
 
 @contextmanager

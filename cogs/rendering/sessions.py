@@ -9,6 +9,9 @@ from bot.pools.models import Session, SessionEnd
 from bot.sessions.models import EndedSession, MemberShare, SessionStatus, Summary
 from cogs.rendering.text import plain, relative, short
 
+DEFAULT_TITLE = "Creative session"
+"""The title of a session that was given none."""
+
 _BAR_CELLS = 20
 # Discord allows 4096 characters in a description, and 6000 in all embeds of a message.
 _PAGE = 4000
@@ -59,17 +62,17 @@ def pin_hint() -> str:
     return "I could not pin the session's card: give me the permission **Pin Messages**, or pin it yourself."
 
 
-def ended(ending: EndedSession) -> discord.Embed:
+def ended(result: EndedSession) -> discord.Embed:
     """The answer to /session end."""
-    session, making = ending.status.session, ending.status.making
+    session, open_jobs = result.status.session, result.status.open_jobs
     place = f" in <#{session.thread_id}>" if session.thread_id else ""
     lines = [f"**{plain(session.title)}** is over. {_money_back(session)}"]
-    if making:
-        lines.append(f"Still generating, paid by it: {_count(making, 'video')}. The summary follows{place}.")
+    if open_jobs:
+        lines.append(f"Still generating, paid by it: {_count(open_jobs, 'video')}. The summary follows{place}.")
     else:
         lines.append(f"The summary comes{place}.")
-    if ending.expired:
-        lines.append(f"Expired, as no moderator had decided: {_count(len(ending.expired), 'request')}.")
+    if result.expired:
+        lines.append(f"Expired, as no moderator had decided: {_count(len(result.expired), 'request')}.")
     return discord.Embed(description="\n".join(lines), colour=discord.Colour.blurple())
 
 
@@ -164,7 +167,7 @@ def _time(session: Session) -> str:
 
 
 def _videos(status: SessionStatus) -> str:
-    return f"{status.ready} ready" + (f", {status.making} generating" if status.making else "")
+    return f"{status.ready} ready" + (f", {status.open_jobs} generating" if status.open_jobs else "")
 
 
 def _lines(summary: Summary) -> Iterator[str]:

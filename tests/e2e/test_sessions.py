@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import pytest_asyncio
 
+from bot.clock import SteadyClock
 from sandbox.discord.world import permissions
 from tests.e2e import schema
 from tests.e2e.moderation import approval_card, pool
@@ -32,8 +34,8 @@ REFUSED = Fault(status=403, body={"code": 50013, "message": "Missing Permissions
 
 
 @pytest.fixture(autouse=True)
-def _quick_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.sessions.worker._BETWEEN_ROUNDS_SECONDS", 0.1)
+def _quick_edits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.sessions.worker._INTERVAL_SECONDS", 0.1)
 
 
 @pytest_asyncio.fixture
@@ -42,7 +44,19 @@ async def party(tmp_path: Path) -> AsyncIterator[Party]:
         yield Party(stage)
 
 
-def let_its_time_be_over(stage: Stage) -> None:
+def let_minutes_pass(stage: Stage) -> None:
+    """Set the running bot's clock, both the time of day and the monotonic one, ahead by five minutes."""
+    assert stage.bot
+    clock, worker = stage.bot.services.clock, stage.bot.services.session_worker
+    assert isinstance(clock, SteadyClock)
+    wall, monotonic = clock._wall, clock._monotonic
+    clock._wall = lambda: wall() + timedelta(minutes=5)
+    clock._monotonic = lambda: monotonic() + 300
+    # It sleeps by the event loop's clock.
+    worker._timers.wake()
+
+
+def let_time_be_over_at_the_next_start(stage: Stage) -> None:
     """Set the end of every session that has one to its start."""
     with closing(sqlite3.connect(stage.settings.database_path)) as connection, connection:
         connection.execute("UPDATE sessions SET ends_at = started_at WHERE ends_at IS NOT NULL")
@@ -155,7 +169,7 @@ async def test_job_that_runs_at_the_end_is_still_paid_by_it_and_listed(party: Pa
 
 async def test_session_ends_when_its_time_is_over(party: Party) -> None:
     thread_id = await party.opened(minutes=5)
-    let_its_time_be_over(party.stage)
+    let_minutes_pass(party.stage)
     assert "Its time is over." in text_of(await party.summary(thread_id))
     await party.summarised()
     assert "Nobody made a video." in text_of(party.pages(thread_id)[0])
@@ -275,7 +289,7 @@ async def test_thread_that_is_deleted_ends_by_its_time_and_tells_the_channel(par
     await party.make(thread_id)
     await stage.delivered()
     stage.discord.workshop.delete_channel(thread_id)
-    let_its_time_be_over(stage)
+    let_minutes_pass(stage)
     summary = await party.summary(stage.videos)
     await party.summarised()
     assert "1 video for **55 credits**" in text_of(summary)
@@ -291,7 +305,7 @@ async def test_where_thread_and_channel_are_closed_its_manager_is_told_if_that_c
     stage.discord.workshop.delete_channel(thread_id)
     stage.discord.faults.add("POST", rf"/api/v10/channels/{stage.videos}/messages", REFUSED, times=None)
     stage.discord.workshop.set_dms(party.moderator.id, accepted=takes_messages)
-    let_its_time_be_over(stage)
+    let_minutes_pass(stage)
     await party.summarised()
     assert len(party.pages(party.moderator.dm().id)) == takes_messages
     assert party.funds["available"] == 1000
@@ -312,7 +326,7 @@ async def test_archived_thread_is_woken_for_the_summary(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened(minutes=5)
     stage.discord.workshop.set_thread(thread_id, archived=True)
-    let_its_time_be_over(stage)
+    let_minutes_pass(stage)
     await party.summary(thread_id)
     await party.card(thread_id, "Its time is over")
 
@@ -367,7 +381,7 @@ async def test_what_waits_for_a_moderator_expires_with_a_session_that_ended_whil
         async with running_bot(stage):
             thread_id = await party.opened(minutes=5)
             await ask_a_moderator(party, thread_id)
-        let_its_time_be_over(stage)
+        let_time_be_over_at_the_next_start(stage)
         async with running_bot(stage):
             await party.summarised()
         told = [m for m in stage.public_messages(thread_id) if "Its session ended before" in m.content]
@@ -384,7 +398,7 @@ async def test_restart_changes_nothing(tmp_path: Path) -> None:
             for thread_id in (goes_on, is_over):
                 await party.make(thread_id)
             await stage.until(lambda: stage.states == ["processing"] * 2)
-        let_its_time_be_over(stage)
+        let_time_be_over_at_the_next_start(stage)
         hold.release()
         async with running_bot(stage):
             assert "1 video for **55 credits**" in text_of(await party.summary(is_over))

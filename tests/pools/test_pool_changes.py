@@ -21,7 +21,7 @@ from tests.blank_database import lay_blank_database
 from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side, requester
 from tests.clock import FakeClock
 from tests.jobs.moderation.test_outbox import ScriptedModerators
-from tests.sessions.session_books import MANAGER, Desk, asker_in, plan
+from tests.sessions.session_books import MANAGER, SessionSetup, asker_in, plan
 
 NONE, CHEAPEST, APPROVAL = LowBalanceLevel.NONE, LowBalanceLevel.CHEAPEST, LowBalanceLevel.APPROVAL
 # Under 25 credits the first level begins, under 10 the second; from 30 and 15 on they are over.
@@ -33,7 +33,7 @@ class Stage:
 
     def __init__(self, database: Database) -> None:
         self.clock, self.moderators = FakeClock(), ScriptedModerators()
-        self.desk = Desk(database, self.clock, TERMS)
+        self.setup = SessionSetup(database, self.clock, TERMS)
         self.pools = PoolService(database, self.clock, TERMS)
         self.approvals = ApprovalRepository(database, self.clock)
         self.outbox = ModerationOutbox(self.approvals, LowBalanceRepository(database), self.clock, self.moderators)
@@ -42,13 +42,13 @@ class Stage:
         await self.pools.change(GUILD, MANAGER, PolicyChange(AuditAction.ALLOW, change))
 
     async def take(self, price: int, *, is_asked: bool = False) -> Job:
-        job, _ = await members_side(self.desk.jobs, TERMS).create(requester(), TEXT_REQUEST, price, is_asked=is_asked)
+        job, _ = await members_side(self.setup.jobs, TERMS).create(requester(), TEXT_REQUEST, price, is_asked=is_asked)
         return job
 
     async def accepted(self, price: int, charged: int) -> Job:
         job = await self.take(price)
-        await self.desk.jobs.begin_submission(job.id)
-        return await self.desk.jobs.accept(job.id, Submission(f"task-{job.id}", charged))
+        await self.setup.jobs.begin_submission(job.id)
+        return await self.setup.jobs.accept(job.id, Submission(f"task-{job.id}", charged))
 
     async def levels(self) -> list[LowBalanceLevel]:
         """What the moderators' channel is told within the next seconds."""
@@ -82,7 +82,7 @@ async def charge_above_the_hold(stage: Stage) -> None:
 
 
 async def session_start(stage: Stage) -> None:
-    await stage.desk.start(plan(80))
+    await stage.setup.start(plan(80))
 
 
 async def rules(stage: Stage) -> None:
@@ -106,7 +106,7 @@ async def deposit(stage: Stage) -> Callable[[], Awaitable[object]]:
 
 async def release(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.take(80)
-    return lambda: members_side(stage.desk.jobs).cancel(job.id, GUILD, MEMBER)
+    return lambda: members_side(stage.setup.jobs).cancel(job.id, GUILD, MEMBER)
 
 
 async def denial(stage: Stage) -> Callable[[], Awaitable[object]]:
@@ -121,36 +121,35 @@ async def expiry(stage: Stage) -> Callable[[], Awaitable[object]]:
 
 async def refund(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.accepted(80, 80)
-    return lambda: stage.desk.jobs.fail(job.id, FAILURE)
+    return lambda: stage.setup.jobs.fail(job.id, FAILURE)
 
 
 async def charge_below_the_hold(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.take(80)
-    await stage.desk.jobs.begin_submission(job.id)
-    return lambda: stage.desk.jobs.accept(job.id, Submission("task", 55))
+    await stage.setup.jobs.begin_submission(job.id)
+    return lambda: stage.setup.jobs.accept(job.id, Submission("task", 55))
 
 
 async def session_end_by_command(stage: Stage) -> Callable[[], Awaitable[object]]:
-    session = await stage.desk.start(plan(80))
-    return lambda: stage.desk.service.end(session.id, GUILD, MANAGER)
+    session = await stage.setup.start(plan(80))
+    return lambda: stage.setup.service.end(session.id, GUILD, MANAGER)
 
 
 async def session_end_by_time(stage: Stage) -> Callable[[], Awaitable[object]]:
-    session = await stage.desk.start(plan(80, minutes=1))
+    session = await stage.setup.start(plan(80, minutes=1))
 
     async def end() -> None:
-        stage.clock.advance(61)
-        assert await stage.desk.service.end_by_itself(session.id)
+        assert await stage.setup.service.end_by_itself(session.id, is_time_over=True)
 
     return end
 
 
 async def session_end_by_budget(stage: Stage) -> Callable[[], Awaitable[object]]:
-    session = await stage.desk.start(plan(99))
+    session = await stage.setup.start(plan(99))
 
     async def end() -> None:
-        await stage.desk.made(asker_in(session))
-        assert await stage.desk.service.end_by_itself(session.id)
+        await stage.setup.made(asker_in(session))
+        assert await stage.setup.service.end_by_itself(session.id, is_time_over=False)
 
     return end
 
@@ -186,7 +185,7 @@ async def test_what_brings_a_pool_up_again_is_announced(
 
 async def test_what_is_rolled_back_is_not_checked(stage: Stage) -> None:
     async def break_off() -> None:
-        async with stage.desk.database.transaction() as connection:
+        async with stage.setup.database.transaction() as connection:
             await ledger.withdraw(connection, GUILD, 90, stage.clock.now(), reason=Reason.typed("a test"))
             raise RuntimeError
 
@@ -194,14 +193,14 @@ async def test_what_is_rolled_back_is_not_checked(stage: Stage) -> None:
         await break_off()
     assert len(stage.outbox) == 0
     # Nor is it with the next commit on the same connection, which changes nothing here.
-    async with stage.desk.database.transaction():
+    async with stage.setup.database.transaction():
         pass
     assert len(stage.outbox) == 0
 
 
 async def test_only_the_server_that_changed_is_checked_and_after_the_commit(stage: Stage) -> None:
     seen: list[tuple[int, bool]] = []
-    database = stage.desk.database
+    database = stage.setup.database
     database.on_pool_change(lambda guild_id: seen.append((guild_id, database._writer.locked())))
     async with database.transaction() as connection:
         await ledger.withdraw(connection, GUILD, 1, stage.clock.now(), reason=Reason.typed("a test"))

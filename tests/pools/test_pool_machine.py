@@ -161,8 +161,9 @@ class Pools(JobActions):
         if not self.model.sessions:
             return
         session = self.session(which)
-        ending = self.tried(self.sessions.end_by_itself(session.id))
-        is_late = not session.is_over and not session.is_open(self.clock.now())
+        is_time_over = not session.is_open(self.clock.now())
+        ending = self.tried(self.sessions.end_by_itself(session.id, is_time_over=is_time_over))
+        is_late = not session.is_over and is_time_over
         # A budget that pays for nothing more ends it as well; when exactly is the sessions' own affair.
         is_used_up = not session.is_over and session.available < LOWEST_PRICE
         assert ending is not None or not is_late

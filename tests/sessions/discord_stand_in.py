@@ -1,4 +1,4 @@
-"""Sets the stage for tests of the session keeper: a Discord that is scripted, and a real file."""
+"""Sets the stage for tests of the session worker: a Discord that is scripted, and a real file."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from tests.builders import CHANNEL, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, memb
 from tests.clock import FakeClock
 
 MANAGER = 900
-TERMS = PoolSettings(UNLIMITED, starting_credits=10_000)
+SETTINGS = PoolSettings(UNLIMITED, starting_credits=10_000)
 REFUSED, AWAY = PlaceRefusedError("no"), DeliveryDelayedError("away")
 
 
 @dataclass
 class ScriptedDiscord:
-    """Does what it is asked, or fails as it was told to, and remembers."""
+    """Does what it is asked, or fails as it was unconfirmed to, and remembers."""
 
     answer: int | None = None
     trouble: dict[str, list[Exception]] = field(default_factory=dict)
@@ -56,20 +56,21 @@ class ScriptedDiscord:
             raise self.trouble[name].pop(0)
 
 
-class Hall:
-    """A keeper with all that it works on."""
+class WorkerSetup:
+    """A worker with all that it works on."""
 
     def __init__(self, database: Database) -> None:
         self.clock = FakeClock()
+        self.database = database
         self.jobs = JobRepository(database, self.clock)
-        self.service = SessionService(database, self.clock, TERMS)
+        self.service = SessionService(database, self.clock, SETTINGS)
         self.woken: list[Job] = []
-        self.begin_anew()
+        self.restart()
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """As after a restart: nothing is known but what stands in the file."""
         self.discord = ScriptedDiscord()
-        self.keeper = SessionWorker(self.service, self.clock, self.discord, self.woken.append)
+        self.worker = SessionWorker(self.service, self.clock, self.discord, self.woken.append)
 
     async def start(self, number: int = 1, *, budget: int = 300, minutes: int | None = None) -> Session:
         plan = SessionPlan(GUILD, number, CHANNEL, MANAGER, "Night", budget, None, minutes)
@@ -78,28 +79,33 @@ class Hall:
     async def opened(self, number: int = 1, *, budget: int = 300, minutes: int | None = None) -> Session:
         session = await self.start(number, budget=budget, minutes=minutes)
         session = await self.service.record_thread(session.id, 40_000 + number)
-        assert await self.keeper.open(session)
+        assert await self.worker.open(session)
         await self.pass_time(0)
         return await self.session(session.id)
 
     async def take(self, session: Session, number: int) -> Job:
         requester = Requester(80_000 + number, GUILD, session.thread_id or 0, MEMBER, in_thread=True)
-        job, _ = await members_side(self.jobs, TERMS).create(requester, TEXT_REQUEST, 55)
+        job, _ = await members_side(self.jobs, SETTINGS).create(requester, TEXT_REQUEST, 55)
         return job
 
-    async def finish(self, job: Job, *, told: bool = True) -> None:
+    async def finish(self, job: Job, *, delivered: bool = True) -> None:
         await self.jobs.begin_submission(job.id)
         await self.jobs.accept(job.id, Submission(f"task-{job.id}", 55))
         await self.jobs.succeed(job.id, "https://cdn/v.mp4")
-        if told:
+        if delivered:
             await self.jobs.record_delivery(job.id, Posted(1, 2))
 
     async def pass_time(self, seconds: float = 3) -> None:
         """Let time pass and do what is due then, with what follows from it at once."""
         self.clock.advance(seconds)
         for _ in range(3):
-            await self.keeper.run_once()
-            await self.keeper.idle()
+            await self.worker.run_once()
+            await self.worker.idle()
+
+    async def settle(self) -> None:
+        """Let everything follow that has happened so far, and no more."""
+        for _ in range(3):
+            await self.pass_time()
 
     async def session(self, session_id: int) -> Session:
         (found,) = [each.session for each in await self.service.statuses() if each.session.id == session_id]

@@ -23,7 +23,7 @@ from tests.clock import FakeClock
 MANAGER, OTHER = 900, 301
 DEPOSIT = 1000
 # A member's own allowance, which sessions are outside of.
-TERMS = PoolSettings(Limits(active_jobs=1, window_credits=60, window_hours=24), starting_credits=DEPOSIT)
+SETTINGS = PoolSettings(Limits(active_jobs=1, window_credits=60, window_hours=24), starting_credits=DEPOSIT)
 CHEAPEST = GenerationRequest(GenerationMode.TEXT, "a cat", publish=True)
 
 _ids = itertools.count(5_000)
@@ -42,21 +42,21 @@ def asker_in(session: Session, member_id: int = MEMBER, *roles: int) -> Requeste
     )
 
 
-class Desk:
+class SessionSetup:
     """Sessions and jobs on one file."""
 
-    def __init__(self, database: Database, clock: FakeClock, terms: PoolSettings = TERMS) -> None:
-        self.database, self.clock, self.terms = database, clock, terms
+    def __init__(self, database: Database, clock: FakeClock, settings: PoolSettings = SETTINGS) -> None:
+        self.database, self.clock, self.settings = database, clock, settings
         self.jobs = JobRepository(database, clock)
         self.decisions = UnconfirmedRepository(database, clock)
-        self.service = SessionService(database, clock, terms)
+        self.service = SessionService(database, clock, settings)
 
     async def start(self, wanted: SessionPlan) -> Session:
         session = await self.service.start(wanted)
         return await self.service.record_thread(session.id, next(_ids))
 
     async def take(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> tuple[Job, MemberUsage]:
-        return await members_side(self.jobs, self.terms).create(requester, request, list_price(request))
+        return await members_side(self.jobs, self.settings).create(requester, request, list_price(request))
 
     async def submitted(self, requester: Requester, request: GenerationRequest = TEXT_REQUEST) -> Job:
         job, _ = await self.take(requester, request)

@@ -18,27 +18,27 @@ from bot.pools.models import Funds, SessionEnd
 from bot.pools.rules.input_checks import MAX_CREDITS
 from bot.provider.models import Submission
 from bot.sessions.models import MemberShare, Summary
-from bot.sessions.queries import read_session_statuss
+from bot.sessions.queries import read_session_statuses
 from bot.storage.database import Database
 from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, members_side
 from tests.clock import FakeClock
 from tests.refusals import refused
-from tests.sessions.session_books import CHEAPEST, DEPOSIT, MANAGER, OTHER, Desk, asker_in, plan
+from tests.sessions.session_books import CHEAPEST, DEPOSIT, MANAGER, OTHER, SessionSetup, asker_in, plan
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def setup(tmp_path: Path) -> AsyncIterator[SessionSetup]:
     async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as database:
-        yield Desk(database, FakeClock())
+        yield SessionSetup(database, FakeClock())
 
 
-async def test_budget_is_set_aside_and_written_down(desk: Desk) -> None:
-    session = await desk.service.start(plan(300, minutes=30, role_id=7))
-    assert session == replace(await desk.session(session.id))
-    assert (session.available, session.budget, session.ends_at) == (300, 300, desk.clock.now() + timedelta(minutes=30))
-    assert await desk.funds() == Funds(available=700, budgeted=300)
-    assert await desk.audit() == [("session_start", MANAGER)]
-    _, (*_, entry), _ = await desk.contents()
+async def test_budget_is_set_aside_and_written_down(setup: SessionSetup) -> None:
+    session = await setup.service.start(plan(300, minutes=30, role_id=7))
+    assert session == replace(await setup.session(session.id))
+    assert (session.available, session.budget, session.ends_at) == (300, 300, setup.clock.now() + timedelta(minutes=30))
+    assert await setup.funds() == Funds(available=700, budgeted=300)
+    assert await setup.audit() == [("session_start", MANAGER)]
+    _, (*_, entry), _ = await setup.contents()
     assert (entry.kind, entry.credits, entry.actor_id, entry.reason) == (
         "hold",
         300,
@@ -59,177 +59,179 @@ async def test_budget_is_set_aside_and_written_down(desk: Desk) -> None:
     ],
 )
 async def test_what_can_not_be_started_changes_nothing(
-    desk: Desk, changes: dict[str, Any], data: dict[str, Any]
+    setup: SessionSetup, changes: dict[str, Any], data: dict[str, Any]
 ) -> None:
     with refused(Refusal.NOT_A_NUMBER if "unit" in data else Refusal.BUDGET_TOO_LARGE, **data):
-        await desk.service.start(plan(**{"budget": 300, **changes}))
-    assert [list(rows) for rows in await desk.contents()][0::2] == [[], []]
+        await setup.service.start(plan(**{"budget": 300, **changes}))
+    assert [list(rows) for rows in await setup.contents()][0::2] == [[], []]
 
 
-async def test_whole_pool_can_be_a_budget_and_the_next_session_finds_nothing(desk: Desk) -> None:
-    await desk.start(plan(DEPOSIT))
+async def test_whole_pool_can_be_a_budget_and_the_next_session_finds_nothing(setup: SessionSetup) -> None:
+    await setup.start(plan(DEPOSIT))
     with refused(Refusal.BUDGET_TOO_LARGE, budget=LOWEST_PRICE, available=0):
-        await desk.start(plan(LOWEST_PRICE))
+        await setup.start(plan(LOWEST_PRICE))
 
 
-async def test_same_interaction_starts_no_second_session(desk: Desk) -> None:
+async def test_same_interaction_starts_no_second_session(setup: SessionSetup) -> None:
     wanted = plan()
-    await desk.service.start(wanted)
+    await setup.service.start(wanted)
     with refused(Refusal.SESSION_STARTED_ALREADY):
-        await desk.service.start(wanted)
-    assert await desk.funds() == Funds(available=700, budgeted=300)
+        await setup.service.start(wanted)
+    assert await setup.funds() == Funds(available=700, budgeted=300)
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"), [("  a \n\tnight ", "a night"), ("\u200b \n", "Creative session"), ("x" * 300, "x" * 100)]
+    ("typed", "kept"), [("  a \n\tnight ", "a night"), ("a\u200b \n", "a"), ("x" * 300, "x" * 100)]
 )
-async def test_title_is_one_line_that_can_be_seen(desk: Desk, typed: str, kept: str) -> None:
-    assert (await desk.start(plan(title=typed))).title == kept
+async def test_title_is_one_line_that_can_be_seen(setup: SessionSetup, typed: str, kept: str) -> None:
+    assert (await setup.start(plan(title=typed))).title == kept
 
 
-async def test_jobs_are_paid_from_the_budget_outside_of_the_member_s_allowance(desk: Desk) -> None:
-    session = await desk.start(plan(300))
+async def test_jobs_are_paid_from_the_budget_outside_of_the_member_s_allowance(setup: SessionSetup) -> None:
+    session = await setup.start(plan(300))
     for number in range(1, 4):
-        _, overview = await desk.take(asker_in(session))
+        _, overview = await setup.take(asker_in(session))
         assert overview.session
         assert (overview.credits_left, overview.session.held) == (300 - 55 * number, 55 * number)
-    assert await desk.funds() == Funds(available=700, budgeted=135, held=165)
+    assert await setup.funds() == Funds(available=700, budgeted=135, held=165)
 
 
-async def test_only_the_role_may_take_part(desk: Desk) -> None:
-    session = await desk.start(plan(300, role_id=7))
-    await desk.take(asker_in(session, MEMBER, 7))
+async def test_only_the_role_may_take_part(setup: SessionSetup) -> None:
+    session = await setup.start(plan(300, role_id=7))
+    await setup.take(asker_in(session, MEMBER, 7))
     with refused(Refusal.SESSION_FOR_ROLE, role_id=7):
-        await desk.take(asker_in(session, OTHER, 8))
+        await setup.take(asker_in(session, OTHER, 8))
 
 
-async def test_what_a_budget_has_no_room_for_is_refused_though_the_pool_has_it(desk: Desk) -> None:
-    session = await desk.start(plan(100))
-    await desk.take(asker_in(session))
+async def test_what_a_budget_has_no_room_for_is_refused_though_the_pool_has_it(setup: SessionSetup) -> None:
+    session = await setup.start(plan(100))
+    await setup.take(asker_in(session))
     with refused(Refusal.SESSION_EMPTY, price=55, available=45, fits_price=45, fits_if_published=True):
-        await desk.take(asker_in(session))
-    await desk.take(asker_in(session), CHEAPEST)
-    assert (await desk.session(session.id)).available == 0
+        await setup.take(asker_in(session))
+    await setup.take(asker_in(session), CHEAPEST)
+    assert (await setup.session(session.id)).available == 0
 
 
-async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(desk: Desk) -> None:
-    session = await desk.start(plan(300))
-    running = await desk.submitted(asker_in(session))
-    failing = await desk.submitted(asker_in(session))
-    ending = await desk.service.end(session.id, GUILD, MANAGER)
-    assert ending.status.making == 2
-    assert await desk.funds() == Funds(available=890, held=110)
-    await desk.jobs.accept(running.id, Submission("task", 50))
-    await desk.jobs.fail(failing.id, FAILURE)
-    ended = await desk.session(session.id)
-    assert (ended.available, ended.held, ended.spent, ended.returned) == (0, 0, 50, 250)
-    assert await desk.funds() == Funds(available=950, spent=50)
+async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(setup: SessionSetup) -> None:
+    session = await setup.start(plan(300))
+    running = await setup.submitted(asker_in(session))
+    failing = await setup.submitted(asker_in(session))
+    ended = await setup.service.end(session.id, GUILD, MANAGER)
+    assert ended.status.open_jobs == 2
+    assert await setup.funds() == Funds(available=890, held=110)
+    await setup.jobs.accept(running.id, Submission("task", 50))
+    await setup.jobs.fail(failing.id, FAILURE)
+    after = await setup.session(session.id)
+    assert (after.available, after.held, after.spent, after.returned) == (0, 0, 50, 250)
+    assert await setup.funds() == Funds(available=950, spent=50)
 
 
-async def test_dearer_than_its_budget_after_the_end_is_paid_by_the_pool(desk: Desk) -> None:
-    session = await desk.start(plan(55))
-    running = await desk.submitted(asker_in(session))
-    await desk.service.end(session.id, GUILD, MANAGER)
-    await desk.jobs.accept(running.id, Submission("task", 80))
-    ended = await desk.session(session.id)
+async def test_dearer_than_its_budget_after_the_end_is_paid_by_the_pool(setup: SessionSetup) -> None:
+    session = await setup.start(plan(55))
+    running = await setup.submitted(asker_in(session))
+    await setup.service.end(session.id, GUILD, MANAGER)
+    await setup.jobs.accept(running.id, Submission("task", 80))
+    ended = await setup.session(session.id)
     assert (ended.available, ended.spent, ended.returned) == (0, 80, -25)
-    assert await desk.funds() == Funds(available=920, spent=80)
+    assert await setup.funds() == Funds(available=920, spent=80)
 
 
-async def test_a_session_is_ended_once_and_only_by_its_own_server(desk: Desk) -> None:
-    session = await desk.start(plan(300))
+async def test_a_session_is_ended_once_and_only_by_its_own_server(setup: SessionSetup) -> None:
+    session = await setup.start(plan(300))
     with refused(Refusal.SESSION_UNKNOWN):
-        await desk.service.end(session.id, GUILD + 1, MANAGER)
+        await setup.service.end(session.id, GUILD + 1, MANAGER)
     with refused(Refusal.SESSION_UNKNOWN):
-        await desk.service.end(session.id + 1, GUILD, MANAGER)
+        await setup.service.end(session.id + 1, GUILD, MANAGER)
     results = await asyncio.gather(
-        *(desk.service.end(session.id, GUILD, manager_id) for manager_id in (MANAGER, OTHER)), return_exceptions=True
+        *(setup.service.end(session.id, GUILD, manager_id) for manager_id in (MANAGER, OTHER)), return_exceptions=True
     )
     (refusal,) = [result for result in results if isinstance(result, RefusedError)]
-    winner = (await desk.session(session.id)).ended_by
+    winner = (await setup.session(session.id)).ended_by
     assert (refusal.reason.code, refusal.reason.data["ended_by"]) == (Refusal.SESSION_ENDED_ALREADY, winner)
-    assert await desk.service.end_by_itself(session.id) is None
-    assert await desk.service.give_up(session.id) is None
-    assert await desk.funds() == Funds(available=DEPOSIT)
-    assert await desk.audit() == [("session_start", MANAGER), ("session_end", winner)]
+    assert await setup.service.end_by_itself(session.id, is_time_over=False) is None
+    assert await setup.service.give_up(session.id) is None
+    assert await setup.funds() == Funds(available=DEPOSIT)
+    assert await setup.audit() == [("session_start", MANAGER), ("session_end", winner)]
 
 
-async def test_end_expires_what_waits_for_a_moderator(desk: Desk) -> None:
-    session = await desk.start(plan(300))
-    waiting, _ = await members_side(desk.jobs, desk.terms).create(asker_in(session), TEXT_REQUEST, 55, is_asked=True)
-    ending = await desk.service.end(session.id, GUILD, MANAGER)
-    assert [(job.id, job.state) for job in ending.expired] == [(waiting.id, JobState.EXPIRED)]
-    assert ending.status.session.returned == 300
-    assert await desk.funds() == Funds(available=DEPOSIT)
+async def test_end_expires_what_waits_for_a_moderator(setup: SessionSetup) -> None:
+    session = await setup.start(plan(300))
+    waiting, _ = await members_side(setup.jobs, setup.settings).create(
+        asker_in(session), TEXT_REQUEST, 55, is_asked=True
+    )
+    ended = await setup.service.end(session.id, GUILD, MANAGER)
+    assert [(job.id, job.state) for job in ended.expired] == [(waiting.id, JobState.EXPIRED)]
+    assert ended.status.session.returned == 300
+    assert await setup.funds() == Funds(available=DEPOSIT)
 
 
-async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(desk: Desk) -> None:
-    session = await desk.start(plan(300, minutes=10))
-    assert await desk.service.end_by_itself(session.id) is None
-    desk.clock.advance(600)
+async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(setup: SessionSetup) -> None:
+    session = await setup.start(plan(300, minutes=10))
+    assert await setup.service.end_by_itself(session.id, is_time_over=False) is None
+    setup.clock.advance(600)
     with refused(Refusal.SESSION_IS_OVER):
-        await desk.take(asker_in(session))
-    assert await desk.service.end_by_itself(session.id)
-    ended = await desk.session(session.id)
+        await setup.take(asker_in(session))
+    assert await setup.service.end_by_itself(session.id, is_time_over=True)
+    ended = await setup.session(session.id)
     assert (ended.end_cause, ended.ended_by, ended.returned) == (SessionEnd.TIME, None, 300)
     # What ends by itself was set up like that by whoever started it.
-    assert await desk.audit() == [("session_start", MANAGER), ("session_end", MANAGER)]
+    assert await setup.audit() == [("session_start", MANAGER), ("session_end", MANAGER)]
 
 
-async def test_a_budget_that_pays_nothing_more_ends_it_once_no_job_can_give_back(desk: Desk) -> None:
-    session = await desk.start(plan(99))
-    job = await desk.submitted(asker_in(session))
-    assert (await desk.session(session.id)).available < LOWEST_PRICE
-    assert await desk.service.end_by_itself(session.id) is None
-    await desk.jobs.fail(job.id, FAILURE)
-    assert await desk.service.end_by_itself(session.id) is None
-    await desk.made(asker_in(session))
-    assert await desk.service.end_by_itself(session.id)
-    assert (await desk.session(session.id)).end_cause is SessionEnd.BUDGET
-    assert await desk.funds() == Funds(available=945, spent=55)
+async def test_a_budget_that_pays_nothing_more_ends_it_once_no_job_can_give_back(setup: SessionSetup) -> None:
+    session = await setup.start(plan(99))
+    job = await setup.submitted(asker_in(session))
+    assert (await setup.session(session.id)).available < LOWEST_PRICE
+    assert await setup.service.end_by_itself(session.id, is_time_over=False) is None
+    await setup.jobs.fail(job.id, FAILURE)
+    assert await setup.service.end_by_itself(session.id, is_time_over=False) is None
+    await setup.made(asker_in(session))
+    assert await setup.service.end_by_itself(session.id, is_time_over=False)
+    assert (await setup.session(session.id)).end_cause is SessionEnd.BUDGET
+    assert await setup.funds() == Funds(available=945, spent=55)
 
 
-async def test_a_budget_that_pays_the_cheapest_video_keeps_it_open(desk: Desk) -> None:
-    session = await desk.start(plan(55 + LOWEST_PRICE))
-    await desk.made(asker_in(session))
-    assert await desk.service.end_by_itself(session.id) is None
+async def test_a_budget_that_pays_the_cheapest_video_keeps_it_open(setup: SessionSetup) -> None:
+    session = await setup.start(plan(55 + LOWEST_PRICE))
+    await setup.made(asker_in(session))
+    assert await setup.service.end_by_itself(session.id, is_time_over=False) is None
 
 
-async def test_sessions_side_by_side_have_purses_of_their_own(desk: Desk) -> None:
-    first, second = await desk.start(plan(300)), await desk.start(plan(200))
-    await desk.made(asker_in(first))
-    await desk.made(asker_in(second), CHEAPEST)
-    await desk.service.end(first.id, GUILD, MANAGER)
-    assert [each.id for each in await desk.service.open_in(GUILD)] == [second.id]
-    assert await desk.service.open_in(GUILD + 1) == []
-    assert await desk.funds() == Funds(available=DEPOSIT - 200 - 55, budgeted=155, spent=100)
+async def test_sessions_side_by_side_have_budgets_of_their_own(setup: SessionSetup) -> None:
+    first, second = await setup.start(plan(300)), await setup.start(plan(200))
+    await setup.made(asker_in(first))
+    await setup.made(asker_in(second), CHEAPEST)
+    await setup.service.end(first.id, GUILD, MANAGER)
+    assert [each.id for each in await setup.service.open_in(GUILD)] == [second.id]
+    assert await setup.service.open_in(GUILD + 1) == []
+    assert await setup.funds() == Funds(available=DEPOSIT - 200 - 55, budgeted=155, spent=100)
 
 
-async def test_standing_counts_what_is_ready_in_the_making_and_untold(desk: Desk) -> None:
-    session = await desk.start(plan(500))
-    await desk.made(asker_in(session))
-    told = await desk.submitted(asker_in(session))
-    await desk.take(asker_in(session))
-    status = await desk.status(session.id)
-    assert (status.ready, status.making, status.untold, status.is_settled) == (1, 2, 0, False)
-    await desk.jobs.mark_unconfirmed(told.id, FAILURE)
-    status = await desk.status(session.id)
-    assert (status.making, status.untold) == (1, 1)
-    await desk.service.record_summary(session.id)
-    assert await desk.service.statuses() == []
+async def test_status_counts_ready_videos_open_jobs_and_undelivered_outcomes(setup: SessionSetup) -> None:
+    session = await setup.start(plan(500))
+    await setup.made(asker_in(session))
+    unconfirmed = await setup.submitted(asker_in(session))
+    await setup.take(asker_in(session))
+    status = await setup.status(session.id)
+    assert (status.ready, status.open_jobs, status.undelivered, status.is_settled) == (1, 2, 0, False)
+    await setup.jobs.mark_unconfirmed(unconfirmed.id, FAILURE)
+    status = await setup.status(session.id)
+    assert (status.open_jobs, status.undelivered) == (1, 1)
+    await setup.service.record_summary(session.id)
+    assert await setup.service.statuses() == []
 
 
-async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
-    session = await desk.start(plan(500))
+async def test_summary_has_every_job_and_adds_up_per_member(setup: SessionSetup) -> None:
+    session = await setup.start(plan(500))
     made = [
-        await desk.made(asker_in(session)),
-        await desk.made(asker_in(session, OTHER), CHEAPEST),
-        await desk.made(asker_in(session)),
+        await setup.made(asker_in(session)),
+        await setup.made(asker_in(session, OTHER), CHEAPEST),
+        await setup.made(asker_in(session)),
     ]
-    failed = await desk.submitted(asker_in(session, OTHER))
-    await desk.jobs.fail(failed.id, FAILURE)
-    await desk.service.end(session.id, GUILD, MANAGER)
-    summary = await desk.service.summary(session)
+    failed = await setup.submitted(asker_in(session, OTHER))
+    await setup.jobs.fail(failed.id, FAILURE)
+    await setup.service.end(session.id, GUILD, MANAGER)
+    summary = await setup.service.summary(session)
     assert [job.id for job in summary.jobs] == [*(job.id for job in made), failed.id]
     assert summary.videos == 3
     assert summary.shares() == [MemberShare(MEMBER, 2, 110), MemberShare(OTHER, 1, 45)]
@@ -237,13 +239,16 @@ async def test_summary_has_every_job_and_adds_up_per_member(desk: Desk) -> None:
     assert Summary(session).shares() == []
 
 
-async def test_what_is_asked_every_few_seconds_reads_no_session_that_is_done(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("session_ids", "scans"), [(None, ["SCAN sessions USING INDEX ix_sessions_open"]), ([1, 2], [])]
+)
+async def test_no_session_that_is_done_is_read(
+    setup: SessionSetup, session_ids: list[int] | None, scans: list[str]
+) -> None:
     asked: list[tuple[str, Any]] = []
-    async with desk.database.reading() as connection:
+    async with setup.database.reading() as connection:
         event.listen(connection.sync_connection, "before_cursor_execute", lambda *what: asked.append(what[2:4]))
-        await read_session_statuss(connection)
+        await read_session_statuses(connection, session_ids)
         statement, values = asked[-1]
         steps = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)).all()
-    assert [step.detail for step in steps if step.detail.startswith("SCAN")] == [
-        "SCAN sessions USING INDEX ix_sessions_open"
-    ]
+    assert [step.detail for step in steps if step.detail.startswith("SCAN")] == scans

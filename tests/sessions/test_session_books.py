@@ -27,7 +27,7 @@ from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
 from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side
 from tests.clock import FakeClock
 from tests.properties import STEPS
-from tests.sessions.session_books import DEPOSIT, MANAGER, Desk, asker_in, plan
+from tests.sessions.session_books import DEPOSIT, MANAGER, SessionSetup, asker_in, plan
 
 
 class Money(RuleBasedStateMachine):
@@ -46,7 +46,7 @@ class Money(RuleBasedStateMachine):
         folder = self.open.enter_context(tempfile.TemporaryDirectory())
         opening = Database.open(f"sqlite+aiosqlite:///{Path(folder) / 'a.db'}")
         database = self.runner.run(self.open.enter_async_context(opening))
-        self.outbox = Desk(database, FakeClock(), PoolSettings(UNLIMITED, DEPOSIT))
+        self.setup = SessionSetup(database, FakeClock(), PoolSettings(UNLIMITED, DEPOSIT))
 
     def teardown(self) -> None:
         self.runner.run(self.open.aclose())
@@ -64,7 +64,7 @@ class Money(RuleBasedStateMachine):
     @rule(target=opened, budget=st.integers(LOWEST_PRICE, 500), minutes=st.sampled_from([None, 5]))
     def start(self, budget: int, minutes: int | None) -> int:
         try:
-            return self.runner.run(self.outbox.start(plan(budget, minutes=minutes))).id
+            return self.runner.run(self.setup.start(plan(budget, minutes=minutes))).id
         except RefusedError:
             return 0
 
@@ -73,12 +73,12 @@ class Money(RuleBasedStateMachine):
         async def carry_out() -> int:
             if not session_id:
                 return 0
-            session = await self.outbox.session(session_id)
+            session = await self.setup.session(session_id)
             request = replace(TEXT_REQUEST, duration_seconds=seconds)
             requester = asker_in(session)
             price = list_price(request)
             try:
-                job, _ = await members_side(self.outbox.jobs, self.outbox.terms).create(
+                job, _ = await members_side(self.setup.jobs, self.setup.settings).create(
                     requester, request, price, is_asked=is_asked
                 )
             except RefusedError:
@@ -89,44 +89,43 @@ class Money(RuleBasedStateMachine):
 
     @rule(job_id=taken, used=st.one_of(st.none(), st.integers(0, 200)))
     def submit(self, job_id: int, used: int | None) -> None:
-        self.attempt(self.outbox.jobs.begin_submission(job_id))
-        self.attempt(self.outbox.jobs.accept(job_id, Submission(f"task-{job_id}", used)))
+        self.attempt(self.setup.jobs.begin_submission(job_id))
+        self.attempt(self.setup.jobs.accept(job_id, Submission(f"task-{job_id}", used)))
 
     @rule(job_id=taken, refunded=st.booleans())
     def fail(self, job_id: int, refunded: bool) -> None:
-        self.attempt(self.outbox.jobs.fail(job_id, FAILURE, refunded=refunded))
+        self.attempt(self.setup.jobs.fail(job_id, FAILURE, refunded=refunded))
 
     @rule(job_id=taken)
     def lose_and_send_again(self, job_id: int) -> None:
-        self.attempt(self.outbox.jobs.mark_unconfirmed(job_id, FAILURE))
-        self.attempt(self.outbox.decisions.send_again(job_id, GUILD))
+        self.attempt(self.setup.jobs.mark_unconfirmed(job_id, FAILURE))
+        self.attempt(self.setup.decisions.send_again(job_id, GUILD))
 
     @rule(job_id=taken)
     def cancel(self, job_id: int) -> None:
-        self.attempt(members_side(self.outbox.jobs).cancel(job_id, GUILD, MEMBER))
+        self.attempt(members_side(self.setup.jobs).cancel(job_id, GUILD, MEMBER))
 
     @rule(session_id=opened)
     def end(self, session_id: int) -> None:
-        self.attempt(self.outbox.service.end(session_id, GUILD, MANAGER))
+        self.attempt(self.setup.service.end(session_id, GUILD, MANAGER))
 
-    @rule(session_id=opened, seconds=st.integers(0, 400))
-    def end_by_itself(self, session_id: int, seconds: int) -> None:
-        self.outbox.clock.advance(seconds)
-        self.attempt(self.outbox.service.end_by_itself(session_id))
+    @rule(session_id=opened, is_time_over=st.booleans())
+    def end_by_itself(self, session_id: int, is_time_over: bool) -> None:
+        self.attempt(self.setup.service.end_by_itself(session_id, is_time_over=is_time_over))
 
     @invariant()
     def everything_adds_up(self) -> None:
         self.runner.run(self.check())
 
     async def check(self) -> None:
-        async with self.outbox.database.reading() as connection:
+        async with self.setup.database.reading() as connection:
             rows = (await connection.execute(select(pools))).mappings().all()
             every = [session_of(row) for row in (await connection.execute(select(sessions))).mappings()]
             entries = (await connection.execute(select(ledger_entries))).all()
             counted = await ledger.recount(connection)
             jobs_of = {session.id: await read_jobs_of(connection, session.id) for session in every}
             ends = select(audit_entries.c.detail).where(audit_entries.c.action == AuditAction.SESSION_END)
-            told = (await connection.execute(ends)).scalars().all()
+            unconfirmed = (await connection.execute(ends)).scalars().all()
         for row in rows:
             funds = pool_of(row).funds
             assert funds == counted[GUILD]
@@ -136,7 +135,7 @@ class Money(RuleBasedStateMachine):
         for session in every:
             check_session(session, [entry for entry in entries if entry.session_id == session.id], jobs_of[session.id])
         ended = sorted(session.id for session in every if session.ended_at)
-        assert sorted(Reason.from_json(detail).data["session_id"] for detail in told) == ended
+        assert sorted(Reason.from_json(detail).data["session_id"] for detail in unconfirmed) == ended
 
 
 def check_session(session: Session, entries: list[Any], its_jobs: list[Job]) -> None:

@@ -30,6 +30,7 @@ from bot.jobs.polling import expected_end
 from bot.pools.models import JobAccount, Limits, Spend, Usage
 from bot.pools.rules.limits import has_window, window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
+from bot.storage.database import note_session_change
 from bot.storage.schema import jobs
 
 
@@ -145,12 +146,15 @@ async def move(
     row = result.mappings().one_or_none()
     if row is None:
         raise TransitionError(job_id, target)
+    note_session_change(connection, row["session_id"])
     return job_of(row)
 
 
 async def set_values(connection: AsyncConnection, job_id: int, **values: object) -> Job:
     """Set values of a job, whatever its state."""
-    return job_of((await connection.execute(_UPDATE, {**values, _KEY: job_id})).mappings().one())
+    row = (await connection.execute(_UPDATE, {**values, _KEY: job_id})).mappings().one()
+    note_session_change(connection, row["session_id"])
+    return job_of(row)
 
 
 @lru_cache

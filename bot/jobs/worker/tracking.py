@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -72,6 +73,11 @@ class TimerQueue:
         self._due[job_id] = due
         heapq.heappush(self._heap, (due, job_id))
         self._changed.set()
+
+    def put_if_earlier(self, job_id: int, due: float) -> None:
+        """Set a job's timer to a monotonic time, unless it is set to an earlier one."""
+        if due < self._due.get(job_id, math.inf):
+            self.put(job_id, due)
 
     def wake(self) -> None:
         """End `wait`, though no timer is due."""

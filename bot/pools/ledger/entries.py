@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.codes import LedgerReason, Reason, Refusal
 from bot.errors import RefusedError
 from bot.pools.models import Balance, EntryKind, Funds, JobAccount
-from bot.storage.database import note_pool_change
+from bot.storage.database import note_pool_change, note_session_change
 from bot.storage.schema import ledger_entries, pools, sessions
 
 _ENTRY = insert(ledger_entries)
@@ -270,3 +270,4 @@ async def _enter(
     entry |= {"reason": reason.to_json()} if reason else {}
     await connection.execute(_ENTRY, entry)
     note_pool_change(connection, guild_id)
+    note_session_change(connection, ids.get("session_id"))

@@ -160,7 +160,7 @@ def test_card_says_for_whom_it_is(role_id: int | None, role_is_gone: bool, words
 
 
 def test_manager_who_ends_it_is_told_what_goes_on_and_what_has_expired() -> None:
-    status = SessionStatus(session(300, spent=55, held=55), ready=1, making=1)
+    status = SessionStatus(session(300, spent=55, held=55), ready=1, open_jobs=1)
     text = _session_render.ended(EndedSession(status, (job(2, JobState.EXPIRED),))).description or ""
     assert "190 of 300 credits went back to the pool." in text
     assert "Still generating, paid by it: 1 video. The summary follows in <#201>." in text
