@@ -68,9 +68,9 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         StorageError: the database can't be opened.
     """
     async with AsyncExitStack() as stack:
-        _log.info("opening the database", path=str(Path.cwd() / settings.database_path))
         stack.enter_context(only_bot_on(settings.database_path))
         database = await stack.enter_async_context(Database.open(settings.database_url))
+        _log.info("database opened", path=str(Path.cwd() / settings.database_path))
         provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))
         discord_host, provider_host = name_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
         downloader = await stack.enter_async_context(Downloader({provider_host}, {discord_host, *DISCORD_FILE_HOSTS}))

@@ -33,8 +33,10 @@ def make_private(path: Path) -> None:
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     for ending in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + ending)
         with suppress(OSError):
-            path.with_name(path.name + ending).chmod(0o600)
+            # Rights are taken from others; none is given to an owner who may only read it.
+            file.chmod(file.stat().st_mode & 0o700)
 
 
 @contextmanager

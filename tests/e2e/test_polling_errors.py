@@ -43,7 +43,7 @@ async def test_trouble_that_passes_changes_nothing(stage: Stage, case: str) -> N
 
 
 async def test_unknown_task_that_is_known_again_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.jobs.worker.poll._ODD_AFTER_SECONDS", 1)
+    monkeypatch.setattr("bot.jobs.worker.poll._IMPLAUSIBLE_SECONDS", 1)
     stage.ulazai.faults.add("GET", STATUS, Fault(status=404))
     result = await stage.outcome(await stage.ask())
     assert "ready" in result.content
@@ -61,7 +61,7 @@ async def test_unknown_task_that_is_known_again_goes_on(stage: Stage, monkeypatc
 async def test_what_cannot_be_is_told_when_it_stays_so(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
-    monkeypatch.setattr("bot.jobs.worker.poll._ODD_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("bot.jobs.worker.poll._IMPLAUSIBLE_SECONDS", 0.2)
     stage.ulazai.faults.add("GET", STATUS, fault, times=None)
     card = await stage.ask()
     told = await stage.outcome(card)
