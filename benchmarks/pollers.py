@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benchmarks.workloads import Durations, ReportedProgress
-from bot.jobs.polling.duration_model import AGES
-from bot.jobs.polling.forecast import best_plan
+from bot.jobs.polling.forecast import AGES, best_plan
 from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
 from bot.jobs.polling.statistics_by_kind import StatisticsByKind
 from bot.provider.models import GenerationMode, GenerationRequest

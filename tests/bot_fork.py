@@ -79,6 +79,6 @@ def _be_the_bot(environment: Mapping[str, str], folder: Path, errors: socket.soc
     os.dup2(errors.fileno(), sys.stderr.fileno())
     errors.close()
     # The stream was made for the file that stood there before, in which one can seek.
-    sys.stderr = open(sys.stderr.fileno(), "w", encoding="utf-8", buffering=1, closefd=False)
+    sys.stderr = open(sys.stderr.fileno(), "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
     sys.argv = ["reelpool"]
     main()

@@ -4,7 +4,7 @@
 imports from here only.
 """
 
-from bot.jobs.polling.duration_model import MEMORY
+from bot.jobs.polling.forecast import MEMORY
 from bot.jobs.polling.policy import (
     PollState,
     expected_end,

@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.jobs.polling.duration_model import MEMORY
+from bot.jobs.polling.forecast import MEMORY
 
 ROUNDINGS = (0.005, 0.0, -0.005)
 """Offset from progress to the middle of the shares that are rounded to it: rounded down, to the nearest, or up.

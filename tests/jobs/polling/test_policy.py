@@ -4,7 +4,7 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.jobs.polling.duration_model import MEMORY
+from bot.jobs.polling.forecast import MEMORY
 from bot.jobs.polling.policy import MAX_REGULAR_POLLS, TYPICAL, PollState, next_poll, progress_now
 from bot.jobs.polling.progress_model import JobStatistics, ProgressReliability, ProgressSample
 from bot.provider.models import Estimate

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.jobs.models import JobState
-from bot.jobs.polling.duration_model import MEMORY
+from bot.jobs.polling.forecast import MEMORY
 from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
 from bot.jobs.polling.progress_model import NO_STATISTICS
 from bot.jobs.polling.statistics_by_kind import Cohorts, StatisticsByKind, VideoKind
