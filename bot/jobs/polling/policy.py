@@ -1,8 +1,8 @@
 """When to poll a job next, and how far it probably is. Pure.
 
-Without progress, polls follow the best schedule for the distribution of durations of such jobs (`forecast`,
 Without progress, polls follow the best schedule for the distribution of durations of such jobs (`forecast`), with as
 many polls as the provider's documented ten-second loop would make.
+
 With progress (`progress_model`), an early poll reads it, the next ones narrow the end down, and the last one falls just
 after it. How far progress is trusted depends on how well it predicted the end of earlier jobs, and on whether this
 job's samples agree. It is never trusted alone: where progress is right with probability q, and the share S of jobs
