@@ -18,7 +18,7 @@ from bot.clock import Clock
 from bot.codes import Refusal
 from bot.command_sync import commands_differ
 from bot.config import proxy_for
-from bot.errors import RefusedError
+from bot.errors import DuplicateInteractionError, RefusedError
 from bot.jobs.moderation.approval_service import ApprovalService
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
@@ -44,6 +44,8 @@ NETWORK_ERRORS = (OSError, TimeoutError, aiohttp.ClientError, RuntimeError, *UNR
 
 A `RuntimeError` is what aiohttp says of a session that is closed, as it is once the gateway has sent the bot away.
 """
+
+_INTERACTIONS_REMEMBERED = 10_000
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,
@@ -134,6 +136,8 @@ class VideoBot(commands.AutoShardedBot):
         self._was_ready = False
         self._stopping = False
         self._underway: set[asyncio.Task[Any]] = set()
+        # In the order in which they came; the values are not used.
+        self._handled: dict[int, None] = {}
         self._running: list[asyncio.Task[None]] = []
         self._parts = build(self)
         self.services = self._parts.services
@@ -175,14 +179,23 @@ class VideoBot(commands.AutoShardedBot):
         self._was_ready = True
         _log.info("ready", user=str(self.user), servers=len(self.guilds), jobs=len(self.services.worker))
 
-    def track_task(self) -> None:
-        """Have `finish` wait for the task that calls this.
+    def begin(self, interaction_id: int) -> None:
+        """Begin to handle an interaction in the task that calls this; `finish` waits for that task.
+
+        Call it first for every command, button and form. What changes credits is also unique by its interaction in
+        the database, where it lasts across restarts.
 
         Raises:
-            RefusedError: the bot is stopping and begins nothing new.
+            DuplicateInteractionError: Discord has delivered it before.
+            RefusedError: STOPPING.
         """
+        if interaction_id in self._handled:
+            raise DuplicateInteractionError
         if self._stopping:
             raise RefusedError(Refusal.STOPPING)
+        self._handled[interaction_id] = None
+        if len(self._handled) > _INTERACTIONS_REMEMBERED:
+            del self._handled[next(iter(self._handled))]
         if task := asyncio.current_task():
             self._underway.add(task)
             task.add_done_callback(self._underway.discard)

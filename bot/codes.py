@@ -60,6 +60,7 @@ class Refusal(StrEnum):
     """Why a request is not accepted. `cogs/rendering/refusals.py` has the sentence of each."""
 
     STOPPING = "stopping"
+    DONE_ALREADY = "done_already"
     SERVERS_ONLY = "servers_only"
     CHOICE_GONE = "choice_gone"
     FORM_LOST = "form_lost"

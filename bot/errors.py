@@ -11,6 +11,7 @@
     │   ├── NotAllowedError      the member, or this job, is kept out by a rule of the moderators'
     │   ├── PromptRefusedError   the prompt contains a listed word; a moderator can be asked
     │   └── ChangeRefusedError   a moderator's change of the pool or its rules can't be made like this
+    ├── DuplicateInteractionError  Discord delivered an interaction that was handled before
     ├── TransitionError          a job was not in a state from which it could be moved
     ├── ProviderError
     │   ├── NotStartedError      it is certain that nothing was started or spent
@@ -96,6 +97,10 @@ class PromptRefusedError(RefusedError):
 
 class ChangeRefusedError(RefusedError):
     """A moderator's change of the pool or its rules can't be made like this; nothing has changed."""
+
+
+class DuplicateInteractionError(ReelpoolError):
+    """Discord delivered an interaction that this process has handled before, or is handling; it is not answered."""
 
 
 class TransitionError(ReelpoolError):

@@ -236,7 +236,6 @@ class Video(commands.Cog):
 
     async def take(self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False) -> None:
         """Take a request, answer with its card, and open its thread; without the thread while moderators decide."""
-        self.bot.track_task()
         try:
             job, overview = await self._submit(interaction, request, is_asked=is_asked)
         except PromptRefusedError as refusal:
@@ -356,6 +355,7 @@ class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Ask."""
         try:
+            interaction.client.begin(interaction.id)
             cog = interaction.client.get_cog("Video")
             if isinstance(cog, Video):
                 await cog.ask_moderators(interaction, self._refused_id)

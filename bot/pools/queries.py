@@ -9,9 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import RowMapping, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.codes import AuditAction, LedgerReason, Reason, Value
+from bot.codes import AuditAction, LedgerReason, Reason, Refusal, Value
+from bot.errors import RefusedError
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import EntryKind, Funds, LowBalanceNotice, Pool, Session, SessionEnd
 from bot.pools.policy import LowBalanceLevel, Policy, difference, document_of, level_to_announce, policy_of
@@ -180,7 +182,13 @@ class PolicyChange:
 
 
 async def change_policy(
-    connection: AsyncConnection, pool: Pool, actor_id: int, change: PolicyChange, now: datetime
+    connection: AsyncConnection,
+    pool: Pool,
+    actor_id: int,
+    change: PolicyChange,
+    now: datetime,
+    *,
+    interaction_id: int | None = None,
 ) -> Policy:
     """Change the rules of a pool.
 
@@ -190,12 +198,13 @@ async def change_policy(
         actor_id: of the moderator.
         change: what is to be changed.
         now: the time.
+        interaction_id: of the command.
 
     Returns:
         The new rules. Where they are the same as before, nothing is written.
 
     Raises:
-        RefusedError: `change` refused.
+        RefusedError: `change` refused; DONE_ALREADY.
     """
     policy = change.make(pool.policy)
     if policy == pool.policy:
@@ -204,12 +213,20 @@ async def change_policy(
     await connection.execute(query)
     note_pool_change(connection, pool.guild_id)
     before, after = difference(pool.policy, policy)
-    await write_audit(connection, pool.guild_id, actor_id, change.action, now, before=before, after=after)
+    audited = {"before": before, "after": after}
+    await write_audit(connection, pool.guild_id, actor_id, change.action, now, interaction_id, **audited)
     return policy
 
 
 async def write_audit(
-    connection: AsyncConnection, guild_id: int, actor_id: int, action: AuditAction, now: datetime, **data: Value
+    connection: AsyncConnection,
+    guild_id: int,
+    actor_id: int,
+    action: AuditAction,
+    now: datetime,
+    interaction_id: int | None = None,
+    /,
+    **data: Value,
 ) -> None:
     """Add an entry to the audit trail.
 
@@ -219,10 +236,24 @@ async def write_audit(
         actor_id: of the moderator.
         action: what they did.
         now: the time.
+        interaction_id: of the command; None: it changes nothing when it is delivered again.
         data: what the entry's sentence names.
+
+    Raises:
+        RefusedError: DONE_ALREADY: there is an entry of this interaction.
     """
     detail = Reason(action, data).to_json()
     query = insert(audit_entries).values(
-        guild_id=guild_id, actor_id=actor_id, action=action.value, detail=detail, created_at=now
+        guild_id=guild_id,
+        actor_id=actor_id,
+        action=action.value,
+        detail=detail,
+        created_at=now,
+        interaction_id=interaction_id,
     )
-    await connection.execute(query)
+    try:
+        await connection.execute(query)
+    except IntegrityError as error:
+        if "audit_entries.interaction_id" not in str(error.orig):
+            raise
+        raise RefusedError(Refusal.DONE_ALREADY) from error

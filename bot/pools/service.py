@@ -63,7 +63,9 @@ class PoolService:
         async with self._database.transaction() as connection:
             return await open_pools(connection, guild_ids, self._terms.starting_credits, self._clock.now())
 
-    async def change(self, guild_id: int, actor_id: int, change: PolicyChange) -> Policy:
+    async def change(
+        self, guild_id: int, actor_id: int, change: PolicyChange, interaction_id: int | None = None
+    ) -> Policy:
         """Change a server's rules and write it into the audit trail, in one transaction.
 
         Two moderators at once don't lose each other's change: `change` is given the rules as they are inside it.
@@ -72,19 +74,22 @@ class PoolService:
             guild_id: of the server.
             actor_id: of the moderator.
             change: what is to be changed.
+            interaction_id: of the command.
 
         Returns:
             The rules that hold now.
 
         Raises:
-            RefusedError: they can't be changed like this.
+            RefusedError: they can't be changed like this; DONE_ALREADY.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             pool = await open_pool(connection, guild_id, self._terms.starting_credits, now)
-            return await change_policy(connection, pool, actor_id, change, now)
+            return await change_policy(connection, pool, actor_id, change, now, interaction_id=interaction_id)
 
-    async def deposit(self, guild_id: int, actor_id: int, amount: int, reason: str) -> Pool:
+    async def deposit(
+        self, guild_id: int, actor_id: int, amount: int, reason: str, interaction_id: int | None = None
+    ) -> Pool:
         """Put credits into a pool.
 
         Args:
@@ -92,9 +97,10 @@ class PoolService:
             actor_id: of who deposits them.
             amount: how many credits.
             reason: for the ledger.
+            interaction_id: of the command.
 
         Raises:
-            RefusedError: the amount or the reason can't be used.
+            RefusedError: DONE_ALREADY; the amount or the reason can't be used.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
@@ -102,10 +108,12 @@ class PoolService:
             await ledger.deposit(connection, guild_id, amount, now, reason=Reason.typed(reason), actor_id=actor_id)
             after = await open_pool(connection, guild_id, 0, now)
             data = _booked(amount, before, after, reason)
-            await write_audit(connection, guild_id, actor_id, AuditAction.DEPOSIT, now, **data)
+            await write_audit(connection, guild_id, actor_id, AuditAction.DEPOSIT, now, interaction_id, **data)
             return after
 
-    async def withdraw(self, guild_id: int, actor_id: int, amount: int, reason: str) -> Pool:
+    async def withdraw(
+        self, guild_id: int, actor_id: int, amount: int, reason: str, interaction_id: int | None = None
+    ) -> Pool:
         """Take free credits out of a pool.
 
         Args:
@@ -113,9 +121,10 @@ class PoolService:
             actor_id: of who withdraws them.
             amount: how many credits.
             reason: for the ledger.
+            interaction_id: of the command.
 
         Raises:
-            RefusedError: the amount or the reason can't be used, or fewer are free.
+            RefusedError: DONE_ALREADY; the amount or the reason can't be used, or fewer are free.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
@@ -125,7 +134,7 @@ class PoolService:
             await ledger.withdraw(connection, guild_id, amount, now, reason=Reason.typed(reason), actor_id=actor_id)
             after = await open_pool(connection, guild_id, 0, now)
             data = _booked(amount, before, after, reason)
-            await write_audit(connection, guild_id, actor_id, AuditAction.WITHDRAW, now, **data)
+            await write_audit(connection, guild_id, actor_id, AuditAction.WITHDRAW, now, interaction_id, **data)
             return after
 
     async def statement(self, guild_id: int) -> Statement:

@@ -259,9 +259,12 @@ audit_entries = Table(
     Column("action", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # Of the command: the same one changes nothing twice.
+    Column("interaction_id", BigInteger),
     sqlite_autoincrement=True,
 )
 Index("ix_audit_entries_guild", audit_entries.c.guild_id, audit_entries.c.id)
+Index("uq_audit_entries_interaction_id", audit_entries.c.interaction_id, unique=True)
 
 ledger_entries = Table(
     "ledger_entries",

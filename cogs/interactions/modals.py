@@ -58,6 +58,7 @@ class AnimateModal(Form):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Hand on what was filled in."""
+        interaction.client.begin(interaction.id)
         wishes = FormValues(
             prompt=self._prompt.value,
             duration_seconds=int(_chosen(self._duration, "5")),

@@ -15,7 +15,7 @@ from discord import app_commands
 
 from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, UNREADABLE_ERRORS, VideoBot
 from bot.codes import Refusal
-from bot.errors import ReelpoolError, RefusedError
+from bot.errors import DuplicateInteractionError, ReelpoolError, RefusedError
 from cogs.interactions.permissions import require_guild
 from cogs.rendering.refusals import sentence_of
 
@@ -26,11 +26,11 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
     """The commands, with one place for what is true of all of them."""
 
     async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
-        """Refuse commands outside servers, where there is no pool to pay from, and when the bot is stopping."""
+        """Refuse commands outside servers, where there is no pool to pay from, duplicates, and when the bot is stopping."""
         try:
-            interaction.client.track_task()
+            interaction.client.begin(interaction.id)
             require_guild(interaction)
-        except RefusedError as refusal:
+        except (DuplicateInteractionError, RefusedError) as refusal:
             # What is raised here would reach nobody: discord.py hands on its own errors only.
             await report_error(interaction, refusal)
             return False
@@ -64,6 +64,9 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
     if interaction.client.is_closed():
         return
     cause = _cause(error)
+    if isinstance(cause, DuplicateInteractionError):
+        _log.info("interaction delivered again: nothing was done", interaction_id=interaction.id)
+        return
     if not isinstance(cause, ReelpoolError):
         _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
         cause = ReelpoolError()

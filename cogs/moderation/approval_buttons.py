@@ -78,7 +78,7 @@ class ApprovalButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, if the member may."""
         try:
-            interaction.client.track_task()
+            interaction.client.begin(interaction.id)
             await self._decide(interaction)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
             await report_error(interaction, error)
@@ -113,7 +113,7 @@ class DenialForm(Form):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Deny the job, if the member still may."""
-        interaction.client.track_task()
+        interaction.client.begin(interaction.id)
         guild_id = await require_manager(interaction)
         moderation = interaction.client.services.moderation
         await _carry_out(interaction, moderation.deny(self._job_id, guild_id, interaction.user.id, self._reason.value))

@@ -65,7 +65,7 @@ class UnconfirmedButton(
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         """Decide, if the member may."""
         try:
-            interaction.client.track_task()
+            interaction.client.begin(interaction.id)
             await self._decide(interaction)
         except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
             await report_error(interaction, error)
@@ -99,7 +99,7 @@ class TaskIdModal(Form):
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Go on with that task, if the member still may."""
-        interaction.client.track_task()
+        interaction.client.begin(interaction.id)
         guild_id, task_id = await require_manager(interaction), self._task_id.value
         service = interaction.client.services.unconfirmed
         await _carry_out(interaction, lambda: service.it_was_made(self._job_id, guild_id, task_id), _LABELS[_MADE])

@@ -44,7 +44,7 @@ async def change_rules(
     guild_id = await require_manager(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         policy = await interaction.client.services.pools.change(
-            guild_id, interaction.user.id, PolicyChange(action, change)
+            guild_id, interaction.user.id, PolicyChange(action, change), interaction.id
         )
     await send_or_edit(interaction, _pool_render.answer(answer(policy)), ephemeral=True)
 

@@ -84,7 +84,7 @@ class PageButton(
             await report_error(interaction, error)
 
     async def _turn(self, interaction: _Interaction) -> None:
-        interaction.client.track_task()
+        interaction.client.begin(interaction.id)
         guild_id = await require_manager(interaction)
         if interaction.user.id != self._request.reader_id:
             raise RightsError(Refusal.PAGES_OF_ANOTHER)

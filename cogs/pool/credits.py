@@ -61,7 +61,7 @@ async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason
     guild_id = await require_depositor(interaction)
     pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
-        pool = await pools.deposit(guild_id, interaction.user.id, credits_, reason)
+        pool = await pools.deposit(guild_id, interaction.user.id, credits_, reason, interaction.id)
     _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
     await send_or_edit(interaction, _pool_render.deposited(pool, credits_), ephemeral=True)
 
@@ -74,7 +74,7 @@ async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reaso
     guild_id = await require_depositor(interaction)
     pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
-        pool = await pools.withdraw(guild_id, interaction.user.id, credits_, reason)
+        pool = await pools.withdraw(guild_id, interaction.user.id, credits_, reason, interaction.id)
     _log.info("credits withdrawn", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
     await send_or_edit(interaction, _pool_render.withdrawn(pool, credits_), ephemeral=True)
 

@@ -142,6 +142,7 @@ def permission_names(names: Value) -> str:
 
 _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.STOPPING: "I am just being restarted. Please try again in a minute.",
+    Refusal.DONE_ALREADY: "I have done this already; nothing was done twice.",
     Refusal.SERVERS_ONLY: "I only work in servers: please use this command in a server's channel.",
     Refusal.CHOICE_GONE: "I can't find what you chose: it may have been deleted. Please choose again.",
     Refusal.FORM_LOST: "I was restarted meanwhile; please open this form again.",

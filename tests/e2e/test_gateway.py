@@ -1,9 +1,14 @@
 """The gateway's connection: dropped, resumed, invalid. Commands come through, and no other gateway is asked."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from discord.gateway import DiscordWebSocket
 
-from tests.e2e.stage import WAIT_SECONDS, PlannedHold, Stage, hold_finish, text_of
+from tests.e2e.moderation import approval_card, ask_dear, press, set_up
+from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, funds, used
+from tests.e2e.stage import WAIT_SECONDS, PlannedHold, Stage, hold_finish, running_bot, servers, text_of
 from tests.local.people import InteractionRecord
 
 
@@ -78,17 +83,57 @@ async def test_jobs_go_on_while_the_gateway_is_away(stage: Stage) -> None:
     await stage.card_says(card, "Ready")
 
 
-async def test_replayed_command_is_not_taken_twice(stage: Stage) -> None:
-    record = await stage.ask()
+@pytest.mark.parametrize(
+    ("command", "who", "options", "counted"),
+    [
+        ("video", MEMBER, {"prompt": "a cat"}, "SELECT id FROM jobs"),
+        ("pool deposit", OPERATOR, {"credits": 50, "reason": "more"}, "SELECT id FROM ledger_entries WHERE actor_id"),
+        ("pool withdraw", OPERATOR, {"credits": 50, "reason": "less"}, "SELECT id FROM ledger_entries WHERE actor_id"),
+        ("pool words add", MODERATOR, {"words": "weapon"}, "SELECT id FROM audit_entries"),
+        ("session start", MODERATOR, {"budget": 300}, "SELECT id FROM sessions"),
+    ],
+)
+async def test_command_delivered_again_changes_things_once(
+    stage: Stage, command: str, who: str, options: dict[str, Any], counted: str
+) -> None:
+    record = await stage.discord.person(who).slash(stage.videos, command, files=None, **options)
+    await deliver_again(stage, record)
+    await record.finished(WAIT_SECONDS)
+    await deliver_again(stage, record)
+    # The answer to a later command: all that was delivered before it is handled.
+    await (await stage.member.slash(stage.videos, "usage", files=None)).finished(WAIT_SECONDS)
+    assert len(stage.rows(counted)) == 1
+    assert len([message for message in record.messages if message.ephemeral]) <= 1
+
+
+async def test_button_and_form_delivered_again_decide_once(stage: Stage) -> None:
+    await set_up(stage)
+    await ask_dear(stage)
+    pressed = await press(stage, await approval_card(stage), "Approve")
+    await deliver_again(stage, pressed)
+    await stage.delivered()
+    assert [row["action"] for row in stage.rows("SELECT action FROM audit_entries ORDER BY id")][1:] == ["approve"]
+    assert len(stage.ulazai.tasks) == 1
+    assert len(pressed.messages) <= 1
+
+
+async def test_deposit_delivered_to_the_next_process_is_booked_once(tmp_path: Path) -> None:
+    async with servers(tmp_path, pool_starting_credits=1000) as stage:
+        async with running_bot(stage):
+            record = await used(stage, "pool deposit", OPERATOR, credits=50, reason="more")
+        async with running_bot(stage):
+            await deliver_again(stage, record)
+            answers = await stage.seen(lambda: record.messages[1:])
+        assert "done this already" in text_of(answers[0])
+        assert funds(stage) == {"available": 1050}
+
+
+async def deliver_again(stage: Stage, record: InteractionRecord) -> None:
+    """Deliver an interaction once more, as Discord does after a connection was resumed."""
     interaction = stage.discord.services.registry.get(record.id)
     assert interaction is not None
     body = stage.discord.services.user_actions._writer.write(interaction)
     stage.discord.services.sessions.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
-    await stage.outcome(record)
-    await stage.delivered()
-    told = await stage.discord.wait_for(lambda: [m for m in record.messages if m.ephemeral], WAIT_SECONDS)
-    assert "have this request already" in text_of(told[0])
-    assert len(stage.jobs) == len(stage.ulazai.tasks) == 1
 
 
 async def test_discord_that_is_away_for_a_while_gets_the_results_afterwards(stage: Stage) -> None:

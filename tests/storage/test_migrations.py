@@ -54,13 +54,13 @@ ENTRY = (
 )
 
 
-def migrate(path: Path, revision: str) -> None:
+def migrate(path: Path, revision: str, *, back: bool = False) -> None:
     """Bring a file to a version, forward or back."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
-        (command.downgrade if revision.startswith("-") else command.upgrade)(config, revision)
+        (command.downgrade if back else command.upgrade)(config, revision)
     engine.dispose()
 
 
@@ -247,6 +247,6 @@ async def test_the_sentences_of_failures_become_codes_with_their_numbers(with_fa
 
 def test_failures_go_back_as_sentences(with_failures: Path) -> None:
     migrate(with_failures, "head")
-    migrate(with_failures, "-1")
+    migrate(with_failures, "0002", back=True)
     written = [row["failure"] for row in contents(with_failures, "jobs")]
     assert written == [failure or None for _, failure, _ in FAILURES]
