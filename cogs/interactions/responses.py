@@ -26,7 +26,7 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
     """The commands, with one place for what is true of all of them."""
 
     async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
-        """Refuse commands outside servers, where there is no pool to pay from, duplicates, and when the bot is stopping."""
+        """Refuse commands outside servers, duplicates, and everything while the bot is stopping."""
         try:
             interaction.client.begin(interaction.id)
             require_guild(interaction)
