@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aiohttp import BodyPartReader, web
 
 from sandbox.discord.http.attachments import Upload
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 
 if TYPE_CHECKING:
     from sandbox.discord.world.models import JsonObject
@@ -38,7 +38,7 @@ class Form:
         if self.json is None:
             return {}
         if not isinstance(self.json, dict):
-            raise refusal(50035)
+            raise ApiError(50035)
         return self.json
 
 
@@ -60,7 +60,7 @@ async def _read_multipart(request: web.Request) -> Form:
     form = Form()
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader):
-            raise refusal(50109)
+            raise ApiError(50109)
         content = bytes(await part.read(decode=False))
         if part.name == "payload_json":
             form.json = _parse(content)
@@ -75,4 +75,4 @@ def _parse(body: bytes) -> object:
     try:
         return json.loads(body)
     except ValueError:
-        raise refusal(50109) from None
+        raise ApiError(50109) from None

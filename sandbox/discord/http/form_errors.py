@@ -48,7 +48,7 @@ class FormErrors:
             ApiError: 50035 with the errors by field.
         """
         if self._tree:
-            raise ApiError(400, 50035, "Invalid Form Body", self._tree)
+            raise ApiError(50035, errors=self._tree)
 
     def check_length(self, path: Path, value: object, least: int, most: int) -> bool:
         """Check that `value` is text of `least` to `most` characters; returns whether it is."""

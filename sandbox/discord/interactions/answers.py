@@ -14,7 +14,7 @@ from sandbox.discord.messages.drafts import Draft, read_draft
 from sandbox.discord.messages.mentions import USER_MENTIONS
 from sandbox.discord.messages.service import Authorship, MessageService
 from sandbox.discord.world.constants import CallbackType, InteractionType, MessageFlag, MessageType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.models import MEBIBYTE, JsonObject, Message, Reference
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class AnswerService:
             message_id = message_id if message_id in known else None
         message = self._world.messages.get(message_id or 0)
         if message is None:
-            raise refusal(10008)
+            raise ApiError(10008)
         return message
 
     def edit(self, interaction: Interaction, message: Message, form: Form) -> Message:
@@ -193,7 +193,7 @@ class AnswerService:
     def _update(self, interaction: Interaction, form: Form) -> Message:
         message = interaction.message
         if message is None or message.deleted:
-            raise refusal(10008)
+            raise ApiError(10008)
         return self._messages.edit(message, self._read(interaction, form, edited=message))
 
     def _suggest(self, interaction: Interaction, form: Form) -> None:

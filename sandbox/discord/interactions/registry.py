@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sandbox.discord.world.constants import CallbackType, InteractionType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.models import Channel, Command, JsonObject, Message, Origin
 
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ class InteractionRegistry:
         """
         interaction = self._by_id.get(interaction_id)
         if interaction is None or interaction.token != token or interaction.state == InteractionState.FAILED:
-            raise refusal(10062)
+            raise ApiError(10062)
         if interaction.state == InteractionState.ANSWERED:
-            raise refusal(40060)
+            raise ApiError(40060)
         return interaction
 
     def with_token(self, token: str) -> Interaction:
@@ -157,9 +157,9 @@ class InteractionRegistry:
         """
         interaction = self._by_token.get(token)
         if interaction is None or self._age(interaction) > self._settings.interaction_token_seconds:
-            raise refusal(50027)
+            raise ApiError(50027)
         if interaction.state != InteractionState.ANSWERED:
-            raise refusal(10015)
+            raise ApiError(10015)
         return interaction
 
     def answered(self, interaction: Interaction, answer: CallbackType) -> None:

@@ -14,7 +14,7 @@ from sandbox.discord.messages.component_checks import ComponentChecker, number
 from sandbox.discord.messages.embed_checks import check_embeds
 from sandbox.discord.messages.mentions import ALL_MENTIONS, AllowedMentions, read_allowed_mentions
 from sandbox.discord.world.constants import MessageFlag
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,7 +92,7 @@ def read_draft(
         ApiError: 40005 for too large a file, 50035 for invalid fields.
     """
     if any(len(upload.content) > upload_limit_bytes for upload in files.values()):
-        raise refusal(40005)
+        raise ApiError(40005)
     errors = FormErrors(prefix)
     draft = _read_fields(payload, default_mentions, errors)
     _read_files(draft, payload, files, errors)

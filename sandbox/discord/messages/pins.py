@@ -12,7 +12,7 @@ from sandbox.discord.messages.drafts import Draft
 from sandbox.discord.messages.mentions import AllowedMentions
 from sandbox.discord.messages.service import Authorship, MessageService
 from sandbox.discord.world.constants import MessageType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.models import Channel, Message, Reference
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class PinService:
             ApiError: 50021 for a system message, 30003 if the channel has the maximum of pins.
         """
         if message.type not in _PINNABLE:
-            raise refusal(50021)
+            raise ApiError(50021)
         if message.pinned:
             return
         if len(self.pinned(channel)) >= MAX_PINS:
-            raise refusal(30003)
+            raise ApiError(30003)
         # In microseconds, the precision of the API
         message.pinned_at = channel.last_pin_at = round(self._world.clock(), 6)
         self._changed(channel, message)

@@ -11,7 +11,7 @@ from sandbox.discord.messages.drafts import Draft, kept_attachments
 from sandbox.discord.messages.mentions import AllowedMentions, mentioned_in
 from sandbox.discord.world import permissions
 from sandbox.discord.world.constants import MessageFlag, MessageType
-from sandbox.discord.world.errors import ApiError, refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.models import Attachment, Channel, JsonObject, Message, Origin, Reference
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class MessageService:
             ApiError: 50006 for an empty message, 160005 for a locked thread, 50035 for an unknown reference.
         """
         if draft.is_empty and not by.may_be_empty:
-            raise refusal(50006)
+            raise ApiError(50006)
         reference = by.reference or self._reference(channel, draft)
         message = Message(
             id=self._world.ids.next(),
@@ -161,7 +161,7 @@ class MessageService:
             ApiError: 50006 if the draft is empty.
         """
         if draft.is_empty:
-            raise refusal(50006)
+            raise ApiError(50006)
         return self.edit(message, draft)
 
     def _fill(self, message: Message) -> None:
@@ -282,7 +282,7 @@ class MessageService:
             files=draft.files,
         )
         if after.is_empty and not kept_attachments(draft, message):
-            raise refusal(50006)
+            raise ApiError(50006)
 
     def _check_late_edit(self, message: Message) -> None:
         now = self._world.clock()

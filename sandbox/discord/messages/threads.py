@@ -13,7 +13,7 @@ from sandbox.discord.messages.drafts import Draft
 from sandbox.discord.messages.service import Authorship, MessageService
 from sandbox.discord.world import permissions
 from sandbox.discord.world.constants import ChannelType, MessageFlag, MessageType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.models import Channel, JsonObject, Message, Reference, ThreadState
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ThreadService:
             ApiError: 160004 if the message has one already, 160006 if the server has too many active threads.
         """
         if message.id in self._world.channels:
-            raise refusal(160004)
+            raise ApiError(160004)
         thread = self._start(message.id, message.channel_id, plan, owner_id)
         message.flags |= MessageFlag.HAS_THREAD
         self._messages.changed(message)
@@ -124,10 +124,10 @@ class ThreadService:
 
     def _check_room(self, parent: Channel) -> None:
         if parent.guild_id is None:
-            raise refusal(50024)
+            raise ApiError(50024)
         guild = self._world.guilds[parent.guild_id]
         if self._world.active_thread_count(guild.id) >= guild.max_active_threads:
-            raise refusal(160006)
+            raise ApiError(160006)
 
     def wake(self, channel: Channel, user_id: int) -> None:
         """Unarchive an archived thread for a new message of this user, and add them to it.
@@ -141,7 +141,7 @@ class ThreadService:
             return
         may_manage = self._world.permissions_in(channel, user_id) & permissions.MANAGE_THREADS
         if channel.thread.locked and not may_manage:
-            raise refusal(160005)
+            raise ApiError(160005)
         if channel.thread.archived:
             self.set_archived(channel, archived=False)
 
@@ -168,7 +168,7 @@ class ThreadService:
         thread = _state_of(channel)
         self._check_rights(channel, thread, payload, user_id)
         if thread.archived and payload.get("archived") is not False and set(payload) - {"archived", "locked"}:
-            raise refusal(50083)
+            raise ApiError(50083)
         self._apply(channel, thread, payload)
         self.changed(channel)
         return channel
@@ -186,7 +186,7 @@ class ThreadService:
         if waking and rights & permissions.SEND_MESSAGES_IN_THREADS:
             return
         if thread.owner_id != user_id or payload.keys() & {"locked", "rate_limit_per_user"} or thread.locked:
-            raise refusal(50013)
+            raise ApiError(50013)
 
     def _apply(self, channel: Channel, thread: ThreadState, payload: JsonObject) -> None:
         plan = read_plan({"name": channel.name} | payload | {"type": channel.type}, ChannelType(channel.type))
@@ -211,5 +211,5 @@ class ThreadService:
 
 def _state_of(channel: Channel) -> ThreadState:
     if channel.thread is None:
-        raise refusal(50024)
+        raise ApiError(50024)
     return channel.thread

@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox.discord.http.form_errors import FormErrors, snowflake
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.rest.base import FORM, Rest, path_id
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.models import User
 from sandbox.discord.world.payloads import channel_json, guild_json, user_json
 from sandbox.discord.world.seed import APPLICATION_ID
@@ -91,7 +91,7 @@ class AccountRest(Rest):
         errors.raise_if_any()
         user = self.world.user(user_id or 0)
         if user.bot:
-            raise refusal(50007)
+            raise ApiError(50007)
         return json_answer(channel_json(self.world, self.world.open_dm(self.bot_id, user.id)))
 
     async def refresh_urls(self, request: web.Request) -> web.Response:

@@ -22,7 +22,7 @@ from sandbox.discord.rest.messages import MessageRest
 from sandbox.discord.rest.pins import PinRest
 from sandbox.discord.rest.rate_limits import RateLimiter
 from sandbox.discord.rest.threads import ThreadRest
-from sandbox.discord.world.errors import ApiError, not_found, unauthorized
+from sandbox.discord.world.errors import ApiError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
@@ -115,7 +115,7 @@ class RestApi:
         except ApiError as error:
             response = _error_response(error)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-            response = _error_response(not_found())
+            response = _error_response(ApiError(0, "404: Not Found", status=404))
         response.headers.update(self.limiter.headers(request, template))
         return response
 
@@ -124,7 +124,7 @@ class RestApi:
             return
         given = request.headers.get("Authorization", "").encode()
         if not hmac.compare_digest(given, f"Bot {self._services.application.token}".encode()):
-            raise unauthorized()
+            raise ApiError(0, "401: Unauthorized", status=401)
 
 
 def _below_prefix(route: web.RouteDef) -> web.RouteDef:

@@ -9,7 +9,7 @@ from aiohttp import web
 from sandbox.discord.http.form import Form
 from sandbox.discord.http.form_errors import FormErrors, snowflake
 from sandbox.discord.world import permissions
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 
 if TYPE_CHECKING:
     from sandbox.discord.services import Services
@@ -45,7 +45,7 @@ class Rest:
         self.need(channel, permissions.READ_MESSAGE_HISTORY)
         message = self.world.message(channel.id, path_id(request, "message_id"))
         if message.ephemeral:
-            raise refusal(10008)
+            raise ApiError(10008)
         return message
 
     def guild(self, request: web.Request) -> Guild:
@@ -56,7 +56,7 @@ class Rest:
         """
         guild = self.world.guild(path_id(request, "guild_id"))
         if self.bot_id not in guild.members:
-            raise refusal(50001)
+            raise ApiError(50001)
         return guild
 
     def rights(self, channel: Channel) -> int:
@@ -71,9 +71,9 @@ class Rest:
         """
         rights = self.rights(channel)
         if not rights & permissions.VIEW_CHANNEL:
-            raise refusal(50001)
+            raise ApiError(50001)
         if rights & wanted != wanted:
-            raise refusal(50013)
+            raise ApiError(50013)
 
     def upload_limit(self, channel: Channel) -> int:
         """Return the largest file the bot may post in a channel, in bytes."""

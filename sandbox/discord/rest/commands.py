@@ -14,7 +14,7 @@ from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.interactions.command_checks import MAX_BY_TYPE, check_command, check_commands
 from sandbox.discord.rest.base import FORM, Rest, no_content, path_id
 from sandbox.discord.world.constants import CommandType
-from sandbox.discord.world.errors import ApiError, refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.events import CommandsChange
 from sandbox.discord.world.models import Command, Guild, JsonObject
 from sandbox.discord.world.payloads import command_json
@@ -60,7 +60,7 @@ class CommandRest(Rest):
         guild, command_id = self.guild(request), path_id(request, "command_id")
         rules = self.world.command_rules.get((guild.id, command_id))
         if rules is None:
-            raise refusal(10066)
+            raise ApiError(10066)
         return json_answer(self._rules_json(guild, command_id, rules))
 
     async def all_permissions(self, request: web.Request) -> web.Response:
@@ -108,7 +108,7 @@ class CommandRest(Rest):
         bodies = request[FORM].json
         errors = FormErrors()
         if not isinstance(bodies, list):
-            raise refusal(50035)
+            raise ApiError(50035)
         check_commands(bodies, errors)
         errors.raise_if_any()
         self._check_totals(bodies)
@@ -140,14 +140,14 @@ class CommandRest(Rest):
 
     def _scope(self, request: web.Request) -> int | None:
         if path_id(request, "application_id") != self.services.application.id:
-            raise ApiError(404, 10002, "Unknown Application")
+            raise ApiError(10002)
         return self.guild(request).id if "guild_id" in request.match_info else None
 
     def _command(self, request: web.Request) -> Command:
         scope = self._scope(request)
         command = self.world.commands.get(path_id(request, "command_id"))
         if command is None or command.guild_id != scope:
-            raise refusal(10063)
+            raise ApiError(10063)
         return command
 
     def _check_one(self, body: JsonObject) -> None:
@@ -159,13 +159,13 @@ class CommandRest(Rest):
         for kind, most in MAX_BY_TYPE.items():
             if sum(body["type"] == kind for body in bodies) > most:
                 message = f"Maximum number of application commands reached ({most})"
-                raise ApiError(400, _TOO_MANY[kind], message)
+                raise ApiError(_TOO_MANY[kind], message, status=400)
 
     def _count_new(self, scope: int | None, created: int) -> None:
         key = (int(self.world.clock() // 86_400), scope)
         count = self._created_today.get(key, 0) + created
         if created and count > self.services.settings.daily_command_creates:
-            raise refusal(30034)
+            raise ApiError(30034)
         self._created_today = {key: count} | {k: n for k, n in self._created_today.items() if k[0] == key[0]}
         self._created_today[key] = count
 

@@ -14,7 +14,7 @@ from sandbox.discord.http.form_errors import FormErrors
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.rest.base import FORM, Rest, path_id, query_id, query_int
 from sandbox.discord.world import permissions
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.payloads import channel_json, guild_json, member_with_user_json, role_json
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class GuildRest(Rest):
         roles = self.guild(request).roles
         role_id = path_id(request, "role_id")
         if role_id not in roles:
-            raise refusal(10011)
+            raise ApiError(10011)
         return json_answer(role_json(roles[role_id]))
 
     async def members(self, request: web.Request) -> web.Response:
@@ -124,7 +124,7 @@ class GuildRest(Rest):
 
     def _member(self, guild: Guild, user_id: int) -> Member:
         if user_id not in guild.members:
-            raise refusal(10007)
+            raise ApiError(10007)
         return guild.members[user_id]
 
     def _members(self, members: islice[Member]) -> web.Response:

@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.rest.base import FORM, Rest, no_content, path_id
 from sandbox.discord.world.constants import CallbackType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 
 if TYPE_CHECKING:
     from sandbox.discord.interactions.registry import Interaction
@@ -66,7 +66,7 @@ class InteractionRest(Rest):
 
     def _interaction(self, request: web.Request) -> Interaction:
         if path_id(request, "application_id") != self.services.application.id:
-            raise refusal(10015)
+            raise ApiError(10015)
         return self.services.registry.with_token(request.match_info["token"])
 
     def _message(self, request: web.Request) -> Message:

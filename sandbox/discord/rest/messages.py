@@ -16,7 +16,7 @@ from sandbox.discord.messages.drafts import Draft, read_draft
 from sandbox.discord.messages.service import Authorship
 from sandbox.discord.rest.base import FORM, Rest, no_content, query_id, query_int
 from sandbox.discord.world import permissions
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,7 @@ class MessageRest(Rest):
         channel = self.channel(request)
         message = self.message(request, channel)
         if message.author_id != self.bot_id:
-            raise refusal(50005)
+            raise ApiError(50005)
         self._check_open(channel)
         form = request[FORM]
         limit = self.upload_limit(channel)
@@ -125,18 +125,18 @@ class MessageRest(Rest):
         if draft.files:
             self.need(channel, permissions.ATTACH_FILES)
         if draft.reference is not None and not self.rights(channel) & permissions.READ_MESSAGE_HISTORY:
-            raise refusal(160002)
+            raise ApiError(160002)
         if draft.embeds:
             self.need(channel, permissions.EMBED_LINKS)
 
     def _check_open(self, channel: Channel) -> None:
         if channel.thread is not None and channel.thread.archived:
-            raise refusal(50083)
+            raise ApiError(50083)
 
     def _check_dms_open(self, channel: Channel) -> None:
         people = (self.world.users[user_id] for user_id in channel.recipient_ids)
         if not all(user.accepts_dms for user in people):
-            raise refusal(50007)
+            raise ApiError(50007)
 
     def _select(self, request: web.Request, channel_id: int, limit: int) -> Iterable[Message]:
         after, around = query_id(request, "after"), query_id(request, "around")

@@ -14,7 +14,7 @@ from sandbox.discord.http.form_errors import FormErrors
 from sandbox.discord.http.json_answers import json_answer
 from sandbox.discord.rest.base import Rest, no_content, query_int
 from sandbox.discord.world import permissions
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.payloads import moment
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class PinRest(Rest):
         if channel.guild_id is not None:
             self.need(channel, permissions.PIN_MESSAGES)
         if channel.thread is not None and channel.thread.archived:
-            raise refusal(50083)
+            raise ApiError(50083)
         return channel, message
 
 

@@ -14,7 +14,7 @@ from sandbox.discord.messages.threads import read_plan
 from sandbox.discord.rest.base import FORM, Rest, no_content, path_id
 from sandbox.discord.world import permissions
 from sandbox.discord.world.constants import ChannelType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.payloads import channel_json, timestamp
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ThreadRest(Rest):
         channel = self.channel(request)
         message = self.message(request, channel)
         if channel.guild_id is None or channel.is_thread:
-            raise refusal(50024)
+            raise ApiError(50024)
         self.need(channel, permissions.CREATE_PUBLIC_THREADS)
         plan = read_plan(request[FORM].payload, ChannelType.PUBLIC_THREAD)
         thread = self.services.threads.start_from(message, plan, self.bot_id)
@@ -53,7 +53,7 @@ class ThreadRest(Rest):
         """Start a thread without a message: private by default."""
         channel = self.channel(request)
         if channel.guild_id is None or channel.is_thread:
-            raise refusal(50024)
+            raise ApiError(50024)
         plan = read_plan(request[FORM].payload, ChannelType.PRIVATE_THREAD)
         is_public = plan.type == ChannelType.PUBLIC_THREAD
         wanted = permissions.CREATE_PUBLIC_THREADS if is_public else permissions.CREATE_PRIVATE_THREADS
@@ -87,7 +87,7 @@ class ThreadRest(Rest):
         channel = self._thread(request)
         user_id = self._user_id(request)
         if channel.thread is None or user_id not in channel.thread.member_ids:
-            raise refusal(10007)
+            raise ApiError(10007)
         return json_answer(self._member(channel, user_id))
 
     async def add_member(self, request: web.Request) -> web.Response:
@@ -96,9 +96,9 @@ class ThreadRest(Rest):
         user_id = self._user_id(request)
         thread = channel.thread
         if thread is None or thread.archived:
-            raise refusal(50083)
+            raise ApiError(50083)
         if not self.world.permissions_in(self.world.channel(channel.parent_id or 0), user_id):
-            raise refusal(50001)
+            raise ApiError(50001)
         if user_id not in thread.member_ids:
             thread.member_ids.append(user_id)
             self.services.threads.changed(channel)
@@ -118,7 +118,7 @@ class ThreadRest(Rest):
     def _thread(self, request: web.Request) -> Channel:
         channel = self.channel(request)
         if not channel.is_thread:
-            raise refusal(50024)
+            raise ApiError(50024)
         return channel
 
     def _user_id(self, request: web.Request) -> int:

@@ -15,42 +15,9 @@ if TYPE_CHECKING:
     from sandbox.discord.world.models import JsonObject
 
 
-class SandboxError(Exception):
-    """Base of the local Discord's errors."""
-
-
-class ApiError(SandboxError):
-    """A refused request of the bot."""
-
-    def __init__(self, status: int, code: int, message: str, errors: JsonObject | None = None) -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
-        self.errors = errors
-
-    def body(self) -> JsonObject:
-        """Return the response's JSON."""
-        body: JsonObject = {"message": self.message, "code": self.code}
-        if self.errors is not None:
-            body["errors"] = self.errors
-        return body
-
-
-class ClientError(SandboxError):
-    """A refused action of a user, with the text shown to them.
-
-    Attributes:
-        status: 400 for what is not valid, 403 for what is not allowed.
-    """
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-
-
-_KNOWN: dict[int, tuple[int, str]] = {
+# Status and message by JSON error code.
+_USUAL: dict[int, tuple[int, str]] = {
+    10002: (404, "Unknown Application"),
     10003: (404, "Unknown Channel"),
     10004: (404, "Unknown Guild"),
     10007: (404, "Unknown Member"),
@@ -83,21 +50,50 @@ _KNOWN: dict[int, tuple[int, str]] = {
 }
 
 
-def refusal(code: int) -> ApiError:
-    """Return the error with this JSON error code.
+class SandboxError(Exception):
+    """Base of the local Discord's errors."""
+
+
+class ApiError(SandboxError):
+    """A refused request of the bot.
+
+    Args:
+        code: Discord's JSON error code; 0: none.
+        message: where it is not Discord's usual one for this code, which also sets the status.
+        status: HTTP status of an error with a message of its own.
+        errors: what is wrong with each field, as a tree by their names.
 
     Raises:
-        KeyError: this server does not use the code.
+        KeyError: there is no message, and this server has no usual one for the code.
     """
-    status, message = _KNOWN[code]
-    return ApiError(status, code, message)
+
+    def __init__(
+        self, code: int, message: str | None = None, *, status: int = 400, errors: JsonObject | None = None
+    ) -> None:
+        if message is None:
+            status, message = _USUAL[code]
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+
+    def body(self) -> JsonObject:
+        """Return the response's JSON."""
+        body: JsonObject = {"message": self.message, "code": self.code}
+        if self.errors is not None:
+            body["errors"] = self.errors
+        return body
 
 
-def unauthorized() -> ApiError:
-    """Return the error for a missing or wrong bot token."""
-    return ApiError(401, 0, "401: Unauthorized")
+class ClientError(SandboxError):
+    """A refused action of a user, with the text shown to them.
 
+    Attributes:
+        status: 400 for what is not valid, 403 for what is not allowed.
+    """
 
-def not_found() -> ApiError:
-    """Return the error for an unknown route."""
-    return ApiError(404, 0, "404: Not Found")
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status

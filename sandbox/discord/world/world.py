@@ -12,7 +12,7 @@ from itertools import islice
 
 from sandbox.discord.world import permissions
 from sandbox.discord.world.constants import ChannelType
-from sandbox.discord.world.errors import refusal
+from sandbox.discord.world.errors import ApiError
 from sandbox.discord.world.events import Events
 from sandbox.discord.world.models import Channel, Command, Guild, Message, User
 from sandbox.discord.world.snowflakes import SnowflakeMint
@@ -123,7 +123,7 @@ class World:
             ApiError: 10013 if there is none.
         """
         if user_id not in self.users:
-            raise refusal(10013)
+            raise ApiError(10013)
         return self.users[user_id]
 
     def guild(self, guild_id: int) -> Guild:
@@ -133,7 +133,7 @@ class World:
             ApiError: 10004 if there is none.
         """
         if guild_id not in self.guilds:
-            raise refusal(10004)
+            raise ApiError(10004)
         return self.guilds[guild_id]
 
     def channel(self, channel_id: int) -> Channel:
@@ -143,7 +143,7 @@ class World:
             ApiError: 10003 if there is none.
         """
         if channel_id not in self.channels:
-            raise refusal(10003)
+            raise ApiError(10003)
         return self.channels[channel_id]
 
     def message(self, channel_id: int, message_id: int) -> Message:
@@ -154,7 +154,7 @@ class World:
         """
         message = self.messages.get(message_id)
         if message is None or message.channel_id != channel_id:
-            raise refusal(10008)
+            raise ApiError(10008)
         return message
 
     def messages_of(self, channel_id: int) -> Iterator[Message]:
