@@ -35,7 +35,13 @@ class DriverLog:
     statements: list["Statement"] = field(default_factory=list)
 
     def time(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Make a call and add its time."""
+        """Make a call and add its time.
+
+        Args:
+            call: a method of the driver.
+            args: its arguments.
+            kwargs: its arguments by name.
+        """
         started = time.perf_counter()
         try:
             return call(*args, **kwargs)

@@ -54,7 +54,11 @@ def main(context: click.Context) -> None:
     help="Keep everything in this folder, so that it is there the next time.",
 )
 def sandbox(port: int, speed: float, data: Path | None) -> None:
-    """Try the bot in a browser: no account, no key, no internet."""
+    """Try the bot in a browser: no account, no key, no internet.
+
+    Raises:
+        ClickException: the sandbox, or what it needs, is not installed.
+    """
     try:
         # Not in the wheel, and its encoder is an extra.
         from sandbox.run import run_sandbox

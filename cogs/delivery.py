@@ -97,7 +97,11 @@ class Delivery:
         self._cards.show(status)
 
     async def fresh_picture(self, job: Job) -> str:
-        """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs"."""
+        """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs".
+
+        Raises:
+            PlaceRefusedError: Discord does not have the picture any more.
+        """
         route = discord.http.Route("POST", "/attachments/refresh-urls")
         async with discord_errors():
             answer: dict[str, Any] = await self._bot.http.request(

@@ -54,7 +54,11 @@ class Sessions(commands.Cog):
         role: discord.Role | None = None,
         title: app_commands.Range[str, 1, MAX_TITLE] = _session_render.DEFAULT_TITLE,
     ) -> None:
-        """Set a budget aside and open the session's thread."""
+        """Set a budget aside and open the session's thread.
+
+        Raises:
+            PlaceError: a session can't start in a thread.
+        """
         guild_id = await require_manager(interaction)
         if check_place(interaction):
             raise PlaceError(Refusal.SESSION_IN_THREAD)
@@ -105,7 +109,11 @@ class Sessions(commands.Cog):
         return found[0].id
 
     async def _announce(self, interaction: _Interaction, session: Session) -> int:
-        """Answer with the message from which the thread is made, and return its id."""
+        """Answer with the message from which the thread is made, and return its id.
+
+        Raises:
+            RefusedError: Discord took no answer: the session is over, and its budget back.
+        """
         try:
             return await send_or_edit(interaction, _session_render.answer(session))
         except (discord.HTTPException, *NETWORK_ERRORS) as error:

@@ -235,7 +235,13 @@ class Video(commands.Cog):
         return [job for job in overview.open_jobs if job.state in _CANCELLABLE]
 
     async def take(self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False) -> None:
-        """Take a request, answer with its card, and open its thread; without the thread while moderators decide."""
+        """Take a request, answer with its card, and open its thread; without the thread while moderators decide.
+
+        Args:
+            interaction: of the requester; not answered yet.
+            request: what to make; checked here.
+            is_asked: whether the requester asked moderators about a listed word.
+        """
         try:
             job, overview = await self._submit(interaction, request, is_asked=is_asked)
         except PromptRefusedError as refusal:
@@ -364,7 +370,11 @@ class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(
 
 
 async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedIOBase) -> bool:
-    """Fill in the answer with a video, and close it; returns whether Discord took a file of that size."""
+    """Fill in the answer with a video, and close it; returns whether Discord took a file of that size.
+
+    Raises:
+        HTTPException: Discord refused the answer for another reason than its size.
+    """
     with file:
         try:
             await interaction.edit_original_response(

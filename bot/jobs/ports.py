@@ -108,7 +108,6 @@ class JobNotifier(Protocol):
             approval: why it needs approval.
             channel_id: where to post it.
 
-
         Raises:
             PlaceRefusedError: not possible in this channel.
             DeliveryDelayedError: not possible now.

@@ -255,7 +255,11 @@ class JobService:
 
 
 async def _session_at(connection: AsyncConnection, requester: Requester, now: datetime) -> Session | None:
-    """Return the session in whose thread the command was used."""
+    """Return the session in whose thread the command was used.
+
+    Raises:
+        RefusedError: the session is over.
+    """
     session = await read_session_in(connection, requester.channel_id) if requester.in_thread else None
     if session is not None and not session.is_open(now):
         raise RefusedError(Refusal.SESSION_IS_OVER)

@@ -230,7 +230,11 @@ def _write(path: Path, file: IO[bytes], stored_at_ns: int) -> None:
 
 
 async def _opened(path: Path) -> BufferedReader:
-    """Open a file in a thread; one that is opened for a task that was cancelled meanwhile is closed again."""
+    """Open a file in a thread; one that is opened for a task that was cancelled meanwhile is closed again.
+
+    Raises:
+        CancelledError: the task was cancelled.
+    """
     opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb"))
     try:
         return await asyncio.shield(opening)

@@ -73,8 +73,14 @@ class PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return the public addresses of a host.
 
+        Args:
+            host: name to resolve.
+            port: which the addresses get.
+            family: of the addresses.
+
         Raises:
             OSError: it has none.
+            _NotPublicError: it has addresses, none of them public.
         """
         found = await self._resolver.resolve(host, port, family)
         public = [result for result in found if is_public(result["host"])]
@@ -109,7 +115,11 @@ def _inner_ipv4(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def _public_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make the socket for a connection; an address that is written out comes here without asking a resolver."""
+    """Make the socket for a connection; an address that is written out comes here without asking a resolver.
+
+    Raises:
+        _NotPublicError: the address is not public.
+    """
     family, kind, protocol, _, target = address
     if not is_public(str(target[0])):
         raise _NotPublicError(None, "an address of this machine or network")
@@ -250,7 +260,11 @@ def _tries() -> AsyncIterator[stamina.Attempt]:
 
 @asynccontextmanager
 async def _deadline(seconds: float) -> AsyncIterator[None]:
-    """Bound the whole of a download: bytes that come one by one are each in time."""
+    """Bound the whole of a download: bytes that come one by one are each in time.
+
+    Raises:
+        DownloadError: the time is over.
+    """
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -292,7 +306,11 @@ def _temporary_file(folder: Path | None) -> BufferedRandom:
 
 
 async def _on_disk(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Do something with a file in a thread: a disk may be slow, or full."""
+    """Do something with a file in a thread: a disk may be slow, or full.
+
+    Raises:
+        DownloadError: the disk refused it.
+    """
     try:
         return await asyncio.to_thread(work, *args, **kwargs)
     except OSError as error:
@@ -318,7 +336,11 @@ def name_of(url: str) -> str:
 
 
 def _parse(url: str) -> URL:
-    """Read an address as the HTTP client does: two readers could see two hosts in it."""
+    """Read an address as the HTTP client does: two readers could see two hosts in it.
+
+    Raises:
+        DownloadError: it is not one of http or https, or has a password in it.
+    """
     try:
         parsed = URL(url)
     except ValueError as error:

@@ -151,7 +151,13 @@ _SEVERITY = {
 
 
 def low_balance_level(available_credits: int, last_deposit_credits: int, limits: LowBalanceLimits) -> LowBalanceLevel:
-    """Return the step for a pool with so many credits left of its last deposit."""
+    """Return the step for a pool with so many credits left of its last deposit.
+
+    Args:
+        available_credits: free in the pool.
+        last_deposit_credits: what the percentages are of.
+        limits: the percentages under which each step begins; 0: never.
+    """
     if _is_under(available_credits, last_deposit_credits, limits.approval_percent):
         return LowBalanceLevel.APPROVAL
     if _is_under(available_credits, last_deposit_credits, limits.cheapest_percent):
@@ -166,6 +172,12 @@ def level_to_announce(
 
     A harder step is told at once. That the limits are eased is told when the pool is well above the line, so that one
     that goes to and fro at it is not announced again and again.
+
+    Args:
+        available_credits: free in the pool.
+        last_deposit_credits: what the percentages are of.
+        limits: the percentages under which each step begins; 0: never.
+        announced: the step that moderators were last notified of.
     """
     step = low_balance_level(available_credits, last_deposit_credits, limits)
     if _SEVERITY[step] >= _SEVERITY[announced]:

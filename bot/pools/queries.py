@@ -71,7 +71,14 @@ _POOL = select(pools).where(pools.c.guild_id == bindparam("guild"))
 
 
 async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits: int, now: datetime) -> Pool:
-    """Return a server's pool; one that is seen for the first time is opened with its starting credits."""
+    """Return a server's pool; one that is seen for the first time is opened with its starting credits.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_id: of the server.
+        starting_credits: deposited when the pool is opened.
+        now: the time of that deposit.
+    """
     pool = await read_pool(connection, guild_id)
     if pool is not None and pool.opened_at is not None:
         return pool
@@ -83,7 +90,14 @@ async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits
 async def open_pools(
     connection: AsyncConnection, guild_ids: Iterable[int], starting_credits: int, now: datetime
 ) -> int:
-    """Open the pools of those servers that are seen for the first time; returns how many these are."""
+    """Open the pools of those servers that are seen for the first time; returns how many these are.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_ids: of all servers that the bot is in.
+        starting_credits: deposited in each pool that is opened.
+        now: the time of those deposits.
+    """
     opened = set((await connection.execute(select(pools.c.guild_id).where(pools.c.opened_at.is_not(None)))).scalars())
     new = sorted(set(guild_ids) - opened)
     await _open_new(connection, new, starting_credits, now)

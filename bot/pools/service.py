@@ -32,7 +32,13 @@ _TOP_SPENDERS = 3
 
 
 class PoolService:
-    """A server's pool and its rules. It answers from the database alone and never waits for the network."""
+    """A server's pool and its rules. It answers from the database alone and never waits for the network.
+
+    Args:
+        database: holds the pools.
+        clock: tells the time of entries.
+        terms: the operator's settings for pools.
+    """
 
     def __init__(self, database: Database, clock: Clock, terms: PoolSettings) -> None:
         self._database = database
@@ -164,12 +170,25 @@ class PoolService:
     async def ledger_page(
         self, guild_id: int, cursor: Cursor | None = None, member_id: int | None = None, size: int = PAGE_SIZE
     ) -> Page[LedgerEntry]:
-        """Return a page of a server's ledger, newest first, or of what is about one member in it."""
+        """Return a page of a server's ledger, newest first, or of what is about one member in it.
+
+        Args:
+            guild_id: of the server.
+            cursor: where the page begins; None: at the newest entry.
+            member_id: shows only entries about them or by them; None: all.
+            size: entries on a page.
+        """
         async with self._database.reading() as connection:
             return await statements.ledger_page(connection, guild_id, member_id, cursor, size)
 
     async def audit_page(self, guild_id: int, cursor: Cursor | None = None, size: int = PAGE_SIZE) -> Page[AuditEntry]:
-        """Return a page of a server's audit trail, newest first."""
+        """Return a page of a server's audit trail, newest first.
+
+        Args:
+            guild_id: of the server.
+            cursor: where the page begins; None: at the newest entry.
+            size: entries on a page.
+        """
         async with self._database.reading() as connection:
             return await statements.audit_page(connection, guild_id, cursor, size)
 
@@ -180,6 +199,11 @@ class PoolService:
 
         Nothing is held between two of them, neither the entries nor a connection, so that a long ledger read slowly
         is in nobody's way.
+
+        Args:
+            guild_id: of the server.
+            since: leaves out older entries; None: none.
+            chunk: most entries in one list.
         """
         async with self._database.reading() as connection:
             last_id = await statements.newest_entry_id(connection)

@@ -99,7 +99,13 @@ async def open_sessions(connection: AsyncConnection, guild_id: int) -> list[Sess
 
 
 async def note_session(connection: AsyncConnection, session_id: int, **values: int | datetime) -> Session:
-    """Record a session's thread, card or summary."""
+    """Record a session's thread, card or summary.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        session_id: of the session.
+        values: by the columns of `sessions`.
+    """
     query = update(sessions).where(sessions.c.id == session_id).values(**values).returning(*sessions.c)
     note_session_change(connection, session_id)
     return session_of((await connection.execute(query)).mappings().one())

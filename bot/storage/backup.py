@@ -31,6 +31,11 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False) -> Backup:
     The bot may run: its readers and its writer go on. The copy is written beside the target, checked and on the
     disk before it takes the target's name, so that the target is never half a backup.
 
+    Args:
+        source: the database's file.
+        target: the copy's file.
+        overwrite: replaces a target that is there.
+
     Raises:
         StorageError: there is nothing to copy, the copy can't be written or is not sound, or the target is there
             already and `overwrite` is not set.
@@ -105,7 +110,11 @@ def _verify(source: Path, copy: Path) -> Backup:
 
 
 def _write_through(path: Path) -> None:
-    """Have a file, or a folder's list of names, written to the disk."""
+    """Have a file, or a folder's list of names, written to the disk.
+
+    Raises:
+        PermissionError: the file can't be opened.
+    """
     is_folder = path.is_dir()
     try:
         descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)

@@ -44,13 +44,13 @@ def inspect_file(path: Path, *, thorough: bool = False, busy_timeout_seconds: fl
             raise StorageError(f"{path} is a folder: let DATABASE_URL name a file.")
         with read_only(path, busy_timeout_seconds) as connection:
             if damage := find_damage(connection, thorough=thorough):
-                raise _damaged(path, damage)
+                raise StorageError(_damaged(path, damage))
             return _schema(connection, path)
     except sqlite3.Error as error:
         # Errors of the driver itself carry no code of SQLite's.
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
         if code in _DAMAGE_CODES:
-            raise _damaged(path, str(error)) from error
+            raise StorageError(_damaged(path, str(error))) from error
         raise StorageError(f"can't read the database {path}: {error}") from error
     except OSError as error:
         raise StorageError(f"can't read {path}: {error.strerror}") from error
@@ -67,8 +67,8 @@ def find_damage(connection: sqlite3.Connection, *, thorough: bool = False) -> st
     return None if finding == "ok" else " ".join(finding.split())
 
 
-def _damaged(path: Path, damage: str) -> StorageError:
-    return StorageError(f"the database {path} is damaged ({damage}). {_RESTORE}")
+def _damaged(path: Path, damage: str) -> str:
+    return f"the database {path} is damaged ({damage}). {_RESTORE}"
 
 
 def _schema(connection: sqlite3.Connection, path: Path) -> Schema:

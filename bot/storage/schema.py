@@ -57,7 +57,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time that does not know its zone."""
+        """Refuse a time that does not know its zone.
+
+        Raises:
+            ValueError: it has no zone.
+        """
         del dialect
         if value is None:
             return None

@@ -14,7 +14,13 @@ _NEEDED = ("view_channel", "send_messages", "embed_links", "read_message_history
 
 
 def trouble_with(bot: VideoBot, guild_id: int, channel_id: int) -> Reason | None:
-    """Return what keeps cards out of a channel, without a request to Discord; None: nothing that is known here."""
+    """Return what keeps cards out of a channel, without a request to Discord; None: nothing that is known here.
+
+    Args:
+        bot: knows the server's roles and channels.
+        guild_id: of the server.
+        channel_id: of the channel that cards are to be posted in.
+    """
     guild = bot.get_guild(guild_id)
     if guild is None:
         return None

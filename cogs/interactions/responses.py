@@ -88,7 +88,16 @@ def _cause(error: Exception) -> Exception:
 async def answer_privately(
     interaction: discord.Interaction[Any], text: str, view: discord.ui.View = discord.utils.MISSING
 ) -> None:
-    """Answer so that only the member sees it, also where a public answer was begun already."""
+    """Answer so that only the member sees it, also where a public answer was begun already.
+
+    Args:
+        interaction: of the member; answered already or not.
+        text: of the message.
+        view: its buttons.
+
+    Raises:
+        HTTPException: Discord refused the answer.
+    """
     response = interaction.response
     if not response.is_done():
         try:
@@ -149,7 +158,17 @@ async def send_or_edit(
     ephemeral: bool = False,
     view: discord.ui.View = discord.utils.MISSING,
 ) -> int:
-    """Give the answer and return its message's id."""
+    """Give the answer and return its message's id.
+
+    Args:
+        interaction: of the member; one that was answered or deferred already has its answer edited.
+        embed: of the message.
+        ephemeral: shows a first answer to the member only; a deferred one stays as it was deferred.
+        view: its buttons.
+
+    Raises:
+        HTTPException: Discord refused the answer.
+    """
     response = interaction.response
     if response.is_done():
         return (await interaction.edit_original_response(embed=embed, view=view)).id

@@ -39,6 +39,12 @@ def code_of(error: PlaceRefusedError) -> int:
 async def make_thread(bot: VideoBot, channel_id: int, message_id: int, name: str) -> int:
     """Make a message's thread, unless it is there already, and return its id, which is the message's.
 
+    Args:
+        bot: sends the request.
+        channel_id: of the message.
+        message_id: of the message that the thread hangs from.
+        name: of the thread, up to 100 characters.
+
     Source: Discord's documentation, "Start Thread from Message".
 
     Raises:

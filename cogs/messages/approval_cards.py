@@ -80,7 +80,11 @@ class ApprovalCards:
             )
 
     async def announce_low_balance(self, news: LowBalanceNotice) -> None:
-        """See `ModeratorsNotifier.announce_low_balance`."""
+        """See `ModeratorsNotifier.announce_low_balance`.
+
+        Raises:
+            PlaceRefusedError: there is no moderators' channel, or the bot may not write there.
+        """
         guild_id, channel_id = news.pool.guild_id, news.pool.policy.moderators_channel
         if channel_id is None:
             raise PlaceRefusedError("there is no moderators' channel")

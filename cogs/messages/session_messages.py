@@ -53,7 +53,11 @@ class SessionMessages:
         return SessionCard(message_id, await self._pin(thread, message_id))
 
     async def show(self, status: SessionStatus) -> None:
-        """See `SessionNotifier.show`."""
+        """See `SessionNotifier.show`.
+
+        Raises:
+            PlaceRefusedError: the thread or its card was deleted.
+        """
         session = status.session
         try:
             await self._edit(session.thread_id or 0, session.card_message_id or 0, self._card(status))

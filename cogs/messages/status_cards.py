@@ -86,7 +86,13 @@ class StatusCards:
         return len(self._cards)
 
     def begin(self, job: Job, interaction: discord.Interaction[VideoBot], credits_left: int | None) -> discord.Embed:
-        """Begin a card, to be sent as the answer to this interaction."""
+        """Begin a card, to be sent as the answer to this interaction.
+
+        Args:
+            job: that was just accepted.
+            interaction: whose webhook edits the card while its token lives.
+            credits_left: of the member's allowance; None: there is no limit.
+        """
         now = self._clock.monotonic()
         webhook, until = interaction.followup, now + _TOKEN_LIFETIME_SECONDS
         card = _Card(JobStatus(job), now + _BETWEEN_EDITS_SECONDS, webhook, until, credits_left)

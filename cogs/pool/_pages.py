@@ -42,7 +42,14 @@ class PageRequest:
 async def open_book(
     interaction: _Interaction, guild_id: int, request: PageRequest, cursor: Cursor | None = None
 ) -> tuple[discord.Embed, discord.ui.View]:
-    """Return a page, and the buttons to those beside it."""
+    """Return a page, and the buttons to those beside it.
+
+    Args:
+        interaction: of the reader.
+        guild_id: of the server.
+        request: which book, for whom, and about whom.
+        cursor: where the page begins; None: at the newest entry.
+    """
     pools = interaction.client.services.pools
     if request.book is Book.AUDIT:
         changes = await pools.audit_page(guild_id, cursor)
@@ -55,7 +62,13 @@ class PageButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
     template=r"pool-page:(?P<book>ledger|audit):(?P<side>newer|older):(?P<entry>\d+):(?P<reader>\d+):(?P<member>\d+)",
 ):
-    """Shows the page before or after; all that it needs is in its custom id."""
+    """Shows the page before or after; all that it needs is in its custom id.
+
+    Args:
+        request: which book, for whom, and about whom.
+        cursor: where the page behind the button begins; None: there is none, and the button is disabled.
+        is_older: whether it leads to older entries.
+    """
 
     def __init__(self, request: PageRequest, cursor: Cursor | None, *, is_older: bool) -> None:
         side = "older" if is_older else "newer"

@@ -65,7 +65,11 @@ async def approvals(
     channel: app_commands.Transform[app_commands.AppCommandChannel, _TextChannel] | None = None,
     off: str | None = None,
 ) -> None:
-    """Set, show or switch off what needs approval."""
+    """Set, show or switch off what needs approval.
+
+    Raises:
+        RefusedError: the options contradict each other, or the bot can't write in the channel.
+    """
     if off and (price is not None or channel is not None):
         raise RefusedError(Refusal.APPROVALS_SET_AND_OFF)
     guild_id = await require_manager(interaction)

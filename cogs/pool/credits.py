@@ -90,7 +90,12 @@ async def history(interaction: _Interaction, member: discord.User | None = None)
 @app_commands.command(description="Get the pool's ledger as a file for spreadsheets")
 @app_commands.describe(days="How many days back (default: everything)")
 async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MAX_DAYS] | None = None) -> None:
-    """Send the ledger as a file."""
+    """Send the ledger as a file.
+
+    Raises:
+        RefusedError: the file is too large for this server.
+        HTTPException: Discord refused the answer.
+    """
     guild_id = await require_manager(interaction)
     if days is not None:
         check_whole(days, 1, _MAX_DAYS, Unit.DAYS)

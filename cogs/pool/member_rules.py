@@ -39,7 +39,11 @@ async def allow(
     max_cost: _Credits | None = None,
     remove: bool = False,
 ) -> None:
-    """Set, remove or show a rule."""
+    """Set, remove or show a rule.
+
+    Raises:
+        RefusedError: numbers and `remove` contradict each other.
+    """
     guild_id = await require_manager(interaction)
     numbers = Allowance(credits_, open_jobs, max_cost)
     if target is None:

@@ -40,7 +40,13 @@ _KINDS = {
 
 
 def member_statement(pool: Pool, overview: MemberUsage, spending: Spending) -> discord.Embed:
-    """`/pool show` for members: what is left, and their own part."""
+    """`/pool show` for members: what is left, and their own part.
+
+    Args:
+        pool: of the server.
+        overview: what the member uses and may still use.
+        spending: what the member spent.
+    """
     embed = discord.Embed(title="This server's credit pool", colour=_COLOUR)
     embed.add_field(name="Left in the pool", value=f"{pool.funds.available} credits", inline=False)
     embed.add_field(name="Left for you", value=_render.left_line(overview), inline=False)
@@ -93,7 +99,13 @@ def answer(text: str, title: str | None = None) -> discord.Embed:
 
 
 def rule_list(policy: Policy, guild_id: int, hours: float) -> discord.Embed:
-    """The answer to `/pool allow` without options; `hours` is the length of the window."""
+    """The answer to `/pool allow` without options; `hours` is the length of the window.
+
+    Args:
+        policy: the rules.
+        guild_id: of the server, whose id is that of @everyone.
+        hours: length of the window in which credits are limited, in hours.
+    """
     return answer(rules(policy, guild_id, hours), "What members may spend here")
 
 
@@ -134,7 +146,13 @@ def low_balance_now(policy: Policy) -> str:
 
 
 def rule_now(policy: Policy, whose: Target, hours: float) -> str:
-    """What `/pool allow` answers to a change; `hours` is the length of the window."""
+    """What `/pool allow` answers to a change; `hours` is the length of the window.
+
+    Args:
+        policy: the rules after the change.
+        whose: rule was changed.
+        hours: length of the window in which credits are limited, in hours.
+    """
     rule = wording.allowance(rule_of(policy, whose), hours)
     return f"For {wording.target(whose)}: {rule}.\n`/pool why` shows all limits of a member."
 
@@ -176,7 +194,13 @@ def audit_page(page: Page[AuditEntry]) -> discord.Embed:
 
 
 def rules(policy: Policy, guild_id: int, hours: float) -> str:
-    """The rules for everyone, roles and members."""
+    """The rules for everyone, roles and members.
+
+    Args:
+        policy: the rules.
+        guild_id: of the server, whose id is that of @everyone.
+        hours: length of the window in which credits are limited, in hours.
+    """
     targets = (
         Target(TargetKind.EVERYONE, guild_id),
         *(Target(TargetKind.ROLE, role_id) for role_id in sorted(policy.roles)),

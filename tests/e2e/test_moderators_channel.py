@@ -156,11 +156,11 @@ async def test_the_channel_is_told_of_unconfirmed_videos_where_it_can_be(stage: 
 
 
 @pytest_asyncio.fixture
-async def strict(stage: Stage) -> AsyncIterator[Stage]:
+async def strict(stage: Stage) -> Stage:
     """A server that does not want to see mice."""
     await pool(stage, "approvals", channel=moderators_channel(stage))
     await pool(stage, "words add", words="mouse")
-    yield stage
+    return stage
 
 
 async def refused(stage: Stage) -> Message:

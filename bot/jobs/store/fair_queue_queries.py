@@ -16,7 +16,13 @@ _NOT_SUBMITTED = (JobState.AWAITING_APPROVAL, JobState.QUEUED, *UNPAID_STATES)
 
 
 async def read_used(connection: AsyncConnection, members: Collection[Member], since: datetime) -> dict[Member, int]:
-    """Read the credits of members' submitted jobs that were created since then; members with none are absent."""
+    """Read the credits of members' submitted jobs that were created since then; members with none are absent.
+
+    Args:
+        connection: inside a transaction.
+        members: of any servers, and any number of them.
+        since: counts jobs that were created after it.
+    """
     wanted, used = list(members), {}
     for start in range(0, len(wanted), _MEMBERS_PER_QUERY):
         used.update(await _read_some(connection, wanted[start : start + _MEMBERS_PER_QUERY], since))

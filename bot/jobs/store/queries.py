@@ -94,6 +94,7 @@ async def insert_job(
 
     Raises:
         RefusedError: DUPLICATE_REQUEST: there is a job of this interaction already.
+        IntegrityError: the database refused something else.
     """
     values = {
         "interaction_id": requester.interaction_id,
@@ -151,7 +152,13 @@ async def move(
 
 
 async def set_values(connection: AsyncConnection, job_id: int, **values: object) -> Job:
-    """Set values of a job, whatever its state."""
+    """Set values of a job, whatever its state.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        job_id: of the job.
+        values: by the columns of `jobs`.
+    """
     row = (await connection.execute(_UPDATE, {**values, _KEY: job_id})).mappings().one()
     note_session_change(connection, row["session_id"])
     return job_of(row)
@@ -168,6 +175,7 @@ def unique_task(job_id: int) -> Iterator[None]:
 
     Raises:
         TransitionError: another job has it; the provider mixed something up.
+        IntegrityError: the database refused something else.
     """
     try:
         yield
@@ -198,7 +206,13 @@ async def read_usage(
 
 
 async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:
-    """Read a member's open jobs, oldest first."""
+    """Read a member's open jobs, oldest first.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        member_id: of the member.
+    """
     rows = await connection.execute(_OPEN_JOBS, {"guild": guild_id, "member": member_id})
     return [job_of(row) for row in rows.mappings()]
 

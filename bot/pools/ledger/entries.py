@@ -41,14 +41,31 @@ async def deposit(
     reason: Reason,
     actor_id: int | None = None,
 ) -> None:
-    """Put credits into a pool."""
+    """Put credits into a pool.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_id: of the server.
+        amount: in credits; 0 or less writes no entry.
+        now: the time of the entry.
+        reason: code and data, or the words that a moderator typed.
+        actor_id: of who deposits; None: the bot itself.
+    """
     await _enter(connection, EntryKind.DEPOSIT, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
 
 
 async def deposit_everywhere(
     connection: AsyncConnection, guild_ids: Iterable[int], amount: int, now: datetime, *, reason: Reason
 ) -> None:
-    """Put as many credits into each of several new pools, whose balance can't be low."""
+    """Put as many credits into each of several new pools, whose balance can't be low.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_ids: of the servers.
+        amount: in credits, for each; 0 or less writes no entry.
+        now: the time of the entries.
+        reason: code and data, or the words that a moderator typed.
+    """
     if amount <= 0:
         return
     common = {"kind": EntryKind.DEPOSIT.value, "credits": amount, "created_at": now, "reason": reason.to_json()}
@@ -64,7 +81,16 @@ async def withdraw(
     reason: Reason,
     actor_id: int | None = None,
 ) -> None:
-    """Take free credits out of a pool; the database refuses more than there are."""
+    """Take free credits out of a pool; the database refuses more than there are.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_id: of the server.
+        amount: in credits; 0 or less writes no entry.
+        now: the time of the entry.
+        reason: code and data, or the words that a moderator typed.
+        actor_id: of who withdraws; None: the bot itself.
+    """
     await _enter(connection, EntryKind.WITHDRAWAL, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
 
 
@@ -78,7 +104,17 @@ async def set_aside(
     reason: Reason | None = None,
     actor_id: int | None = None,
 ) -> None:
-    """Set a session's budget aside; the database refuses more than the pool has."""
+    """Set a session's budget aside; the database refuses more than the pool has.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_id: of the server.
+        session_id: of the session that gets them.
+        amount: in credits; 0 or less writes no entry.
+        now: the time of the entry.
+        reason: code and data; None for what a job's price adds to the budget.
+        actor_id: of who started the session; None: the bot itself.
+    """
     await _enter(
         connection,
         EntryKind.HOLD,
@@ -100,7 +136,16 @@ async def give_back_rest(
     reason: Reason | None = None,
     actor_id: int | None = None,
 ) -> int:
-    """Give what is left of an ended session's budget to the pool; returns how much that was."""
+    """Give what is left of an ended session's budget to the pool; returns how much that was.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        guild_id: of the server.
+        session_id: of the session; one that goes on gives nothing.
+        now: the time of the entry.
+        reason: code and data; None for what a job gives back after the end.
+        actor_id: of who ended the session; None: the bot itself.
+    """
     query = select(sessions.c.available_credits).where(sessions.c.id == session_id, sessions.c.ended_at.is_not(None))
     rest = (await connection.execute(query)).scalar() or 0
     await _enter(
@@ -117,7 +162,14 @@ async def give_back_rest(
 
 
 async def hold(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
-    """Set credits aside for a job."""
+    """Set credits aside for a job.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
+        credits_held: the price as it is known.
+        now: the time of the entry.
+    """
     await _enter_for_job(connection, account, EntryKind.HOLD, credits_held, now)
 
 
@@ -128,6 +180,13 @@ async def charge(
 
     What was taken was taken: where pool and budget have too little for a price above the hold, an adjustment
     covers it, so that the books still agree with the provider.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
+        credits_held: what the job holds.
+        credits_used: what the provider took; more than was held or less.
+        now: the time of the entries.
     """
     if credits_used > credits_held:
         await _cover(
@@ -141,6 +200,12 @@ async def charge(
 async def hold_again(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
     """Set credits aside for a job that gave its own back before.
 
+    Args:
+        connection: inside the transaction that this is a part of.
+        account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
+        credits_held: what it held before.
+        now: the time of the entries.
+
     Raises:
         RefusedError: they are no longer there.
     """
@@ -149,17 +214,37 @@ async def hold_again(connection: AsyncConnection, account: JobAccount, credits_h
 
 
 async def release(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
-    """Give a hold back, or a part of it."""
+    """Give a hold back, or a part of it.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
+        credits_held: how many of the held credits; 0 or less writes no entry.
+        now: the time of the entry.
+    """
     await _give_back(connection, account, EntryKind.RELEASE, credits_held, now)
 
 
 async def refund(connection: AsyncConnection, account: JobAccount, credits_charged: int, now: datetime) -> None:
-    """Give a charge back."""
+    """Give a charge back.
+
+    Args:
+        connection: inside the transaction that this is a part of.
+        account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
+        credits_charged: how many of the charged credits.
+        now: the time of the entry.
+    """
     await _give_back(connection, account, EntryKind.REFUND, credits_charged, now)
 
 
 async def balance(connection: AsyncConnection, guild_id: int | None = None, job_id: int | None = None) -> Balance:
-    """Add up the entries: of a server, of a job, or of all."""
+    """Add up the entries: of a server, of a job, or of all.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: counts this server's entries only.
+        job_id: counts this job's entries only.
+    """
     for_job = ledger_entries.c.job_id.is_not(None)
     query = select(_total(_HELD_SIGN, for_job), _total(_SPENT_SIGN))
     if guild_id is not None:
@@ -215,7 +300,11 @@ def _total(signs: dict[EntryKind, int], condition: ColumnElement[bool] | None = 
 async def _cover(
     connection: AsyncConnection, account: JobAccount, needed: int, now: datetime, *, reason: Reason | None
 ) -> None:
-    """See that the purse that pays for a job has enough; without a `reason` to adjust the books, or fail."""
+    """See that the purse that pays for a job has enough; without a `reason` to adjust the books, or fail.
+
+    Raises:
+        RefusedError: there is not enough, and no reason to adjust.
+    """
     query = select(pools.c.available_credits).where(pools.c.guild_id == account.guild_id)
     available = (await connection.execute(query)).scalar() or 0
     if account.session_id is not None:

@@ -19,7 +19,16 @@ async def read_page(
     size: int,
     item_of: Callable[[RowMapping], _Item],
 ) -> Page[_Item]:
-    """Return the page of a query's rows, newest first, that begins at a cursor; without one, the newest rows."""
+    """Return the page of a query's rows, newest first, that begins at a cursor; without one, the newest rows.
+
+    Args:
+        connection: inside a transaction.
+        query: selects the rows, without an order.
+        key: the id by which pages begin and end.
+        cursor: where the page begins, and in which direction; None: at the newest row.
+        size: rows on a page.
+        item_of: makes a value of a row.
+    """
     # One row more than is shown tells whether there is a page behind.
     found = (await connection.execute(_beside(query, key, cursor).limit(size + 1))).mappings()
     rows = list(found)

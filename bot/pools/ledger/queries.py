@@ -23,7 +23,15 @@ _refund = ledger_entries.alias("refund")
 async def ledger_page(
     connection: AsyncConnection, guild_id: int, member_id: int | None, cursor: Cursor | None, size: int
 ) -> Page[LedgerEntry]:
-    """Return a page of a server's ledger, or of what is about one member in it."""
+    """Return a page of a server's ledger, or of what is about one member in it.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        member_id: shows only entries about them or by them; None: all.
+        cursor: where the page begins; None: at the newest entry.
+        size: entries on a page.
+    """
     entry = ledger_entries.c
     query = select(ledger_entries).where(entry.guild_id == guild_id)
     if member_id is not None:
@@ -32,7 +40,14 @@ async def ledger_page(
 
 
 async def audit_page(connection: AsyncConnection, guild_id: int, cursor: Cursor | None, size: int) -> Page[AuditEntry]:
-    """Return a page of a server's audit trail."""
+    """Return a page of a server's audit trail.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        cursor: where the page begins; None: at the newest entry.
+        size: entries on a page.
+    """
     query = select(audit_entries).where(audit_entries.c.guild_id == guild_id)
     return await read_page(connection, query, audit_entries.c.id, cursor, size, _audit_entry_of)
 
@@ -45,7 +60,16 @@ async def newest_entry_id(connection: AsyncConnection) -> int:
 async def entries_between(
     connection: AsyncConnection, guild_id: int, after_id: int, last_id: int, since: datetime | None, limit: int
 ) -> list[LedgerEntry]:
-    """Return a server's entries with an id above `after_id` and up to `last_id`, oldest first."""
+    """Return a server's entries with an id above `after_id` and up to `last_id`, oldest first.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        after_id: of the last entry that is read already; 0: none.
+        last_id: of the last entry to read.
+        since: leaves out older entries; None: none.
+        limit: most entries to return.
+    """
     entry = ledger_entries.c
     query = select(ledger_entries).where(entry.guild_id == guild_id, entry.id > after_id, entry.id <= last_id)
     if since is not None:
@@ -60,6 +84,12 @@ async def spent_since(
     """Return the credits that were spent from each of these times until now, by the server or one member.
 
     What came back of a job counts when the job was charged, so that no sum is ever below zero.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        starts: times, in any order; one sum is returned for each.
+        member_id: counts this member's jobs only; None: everyone's.
     """
     sums = [func.coalesce(func.sum(case((_charge.c.created_at >= start, _net()), else_=0)), 0) for start in starts]
     query = _charges(select(*sums), guild_id, min(starts))
@@ -69,7 +99,14 @@ async def spent_since(
 
 
 async def top_spenders(connection: AsyncConnection, guild_id: int, since: datetime, limit: int) -> list[Spender]:
-    """Return who spent most since then, the most first."""
+    """Return who spent most since then, the most first.
+
+    Args:
+        connection: inside a transaction.
+        guild_id: of the server.
+        since: counts charges from then on.
+        limit: most members to return.
+    """
     spent = func.sum(_net()).label("spent")
     query = _charges(select(_charge.c.member_id, spent), guild_id, since).group_by(_charge.c.member_id)
     query = query.having(spent > 0).order_by(spent.desc(), _charge.c.member_id).limit(limit)

@@ -94,7 +94,13 @@ def resume(policy: Policy) -> Policy:
 
 
 def block_of(policy: Policy, member_id: int, now: datetime) -> Block | None:
-    """Return a member's block, if one is in force."""
+    """Return a member's block, if one is in force.
+
+    Args:
+        policy: the rules.
+        member_id: of the member.
+        now: the time; a block that ended before it is not in force.
+    """
     found = policy.blocks.get(member_id)
     return found if found is not None and found.holds(now) else None
 

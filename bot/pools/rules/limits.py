@@ -125,7 +125,14 @@ class AppliedLimit:
 
 
 def limits_for(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> Limits:
-    """Return the limits that hold for a member."""
+    """Return the limits that hold for a member.
+
+    Args:
+        policy: the server's rules.
+        member_id: of the member.
+        role_ids: of the member's roles.
+        settings: the operator's limits, which count where no rule says otherwise.
+    """
     applying = origins(policy, member_id, role_ids, settings)
     values = {origin.number: origin.value for origin in applying if origin.is_in_force}
     hours = window_hours(settings) if values[LimitKind.WINDOW_CREDITS] else settings.window_hours
@@ -138,7 +145,14 @@ def window_hours(settings: Limits) -> float:
 
 
 def origins(policy: Policy, member_id: int, role_ids: Collection[int], settings: Limits) -> list[AppliedLimit]:
-    """Return every number that applies to a member: for each what is in force first, then what it overrules."""
+    """Return every number that applies to a member: for each what is in force first, then what it overrules.
+
+    Args:
+        policy: the server's rules.
+        member_id: of the member.
+        role_ids: of the member's roles.
+        settings: the operator's limits, which count where no rule says otherwise.
+    """
     found = []
     for number in LimitKind:
         applying = list(_applying(number, policy, member_id, role_ids, settings))

@@ -65,7 +65,13 @@ def intents_for(event: Event) -> int:
 
 
 class GatewayTranslator:
-    """Builds gateway events from the world's events that the bot may see."""
+    """Builds gateway events from the world's events that the bot may see.
+
+    Args:
+        world: holds channels, members and messages.
+        writer: writes messages as JSON.
+        bot_id: of the bot, which sees what its permissions allow.
+    """
 
     def __init__(self, world: World, writer: MessageWriter, bot_id: int) -> None:
         self._world = world

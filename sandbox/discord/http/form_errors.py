@@ -51,7 +51,14 @@ class FormErrors:
             raise ApiError(50035, errors=self._tree)
 
     def check_length(self, path: Path, value: object, least: int, most: int) -> bool:
-        """Check that `value` is text of `least` to `most` characters; returns whether it is."""
+        """Check that `value` is text of `least` to `most` characters; returns whether it is.
+
+        Args:
+            path: keys and indexes of the field.
+            value: of the field, of any type; None: it is missing.
+            least: fewest characters.
+            most: most characters.
+        """
         if not isinstance(value, str):
             self.missing(path) if value is None else self.wrong_type(path, "string")
             return False
@@ -61,12 +68,25 @@ class FormErrors:
         return False
 
     def check_count(self, path: Path, values: Collection[object], least: int, most: int) -> None:
-        """Check that there are `least` to `most` values."""
+        """Check that there are `least` to `most` values.
+
+        Args:
+            path: keys and indexes of the field.
+            values: of the field.
+            least: fewest values.
+            most: most values.
+        """
         if not least <= len(values) <= most:
             self._wrong_length(path, least, most, len(values))
 
     def check_choice(self, path: Path, value: object, choices: Collection[object]) -> bool:
-        """Check that `value` is one of `choices`; returns whether it is."""
+        """Check that `value` is one of `choices`; returns whether it is.
+
+        Args:
+            path: keys and indexes of the field.
+            value: of the field, of any type.
+            choices: the allowed values.
+        """
         if value in choices and not isinstance(value, bool):
             return True
         listed = ", ".join(str(choice) for choice in sorted(choices, key=str))
@@ -90,7 +110,13 @@ class FormErrors:
 
 
 def snowflake(value: object, errors: FormErrors, path: Path) -> int | None:
-    """Return the id in a string or number, or add an error and return None."""
+    """Return the id in a string or number, or add an error and return None.
+
+    Args:
+        value: of the field, of any type.
+        errors: collects the error.
+        path: keys and indexes of the field.
+    """
     try:
         return int(str(value))
     except ValueError:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 
 def json_answer(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a response with a JSON body."""
+    """Return a response with a JSON body.
+
+    Args:
+        data: anything that JSON can hold.
+        status: HTTP status.
+        headers: further ones.
+    """
     body = json.dumps(data, separators=(",", ":")).encode()
     return web.Response(body=body, status=status, headers=headers, content_type="application/json")

@@ -49,7 +49,14 @@ _ALLOWED: dict[InteractionType, frozenset[CallbackType]] = {
 
 
 class AnswerService:
-    """Carries out the bot's responses."""
+    """Carries out the bot's responses.
+
+    Args:
+        world: holds channels, members and messages.
+        registry: knows the open interactions by their tokens.
+        messages: posts and edits.
+        application: the bot's application, with its id and the bot's.
+    """
 
     def __init__(
         self,

@@ -31,7 +31,13 @@ class Resolved:
 
 
 class InteractionWriter:
-    """Writes interactions as the gateway sends them."""
+    """Writes interactions as the gateway sends them.
+
+    Args:
+        world: holds channels, members and messages.
+        writer: writes messages as JSON.
+        application: the bot's application, with its id and the bot's.
+    """
 
     def __init__(self, world: World, writer: MessageWriter, application: Application) -> None:
         self._world = world

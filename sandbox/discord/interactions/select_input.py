@@ -18,6 +18,13 @@ def read_select_values(
 ) -> list[object]:
     """Return the chosen values for the bot.
 
+    Args:
+        world: holds channels, members and messages.
+        channel: where the select menu was used.
+        select: the component, as the bot sent it.
+        values: what the user chose: ids or texts.
+        resolved: collects the users, roles and channels that were chosen.
+
     Raises:
         ClientError: one was not offered.
     """

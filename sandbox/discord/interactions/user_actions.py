@@ -48,7 +48,17 @@ class ActionRequest:
 
 
 class UserActions:
-    """Validates users' actions as Discord's apps do, and carries them out."""
+    """Validates users' actions as Discord's apps do, and carries them out.
+
+    Args:
+        world: holds channels, members and messages.
+        attachment_store: keeps uploaded files.
+        messages: posts users' messages.
+        threads: revives archived threads that users write in.
+        registry: opens interactions.
+        writer: writes interactions as JSON.
+        sessions: send interactions to the bot.
+    """
 
     def __init__(
         self,

@@ -35,7 +35,13 @@ _LINK, _PREMIUM = 5, 6
 
 
 class ComponentChecker:
-    """Validates the components of one message."""
+    """Validates the components of one message.
+
+    Args:
+        errors: collects what is wrong.
+        v2: whether the message uses Components V2.
+        filenames: of the message's attachments, which components may refer to.
+    """
 
     def __init__(self, errors: FormErrors, *, v2: bool, filenames: frozenset[str]) -> None:
         self._errors = errors

@@ -58,7 +58,7 @@ class LateEditLimitError(ApiError):
 
     def __init__(self, retry_after: float) -> None:
         message = "Maximum number of edits to messages older than 1 hour reached. Try again later"
-        super().__init__(429, 30046, message)
+        super().__init__(30046, message, status=429)
         self.retry_after = retry_after
 
     def body(self) -> JsonObject:
@@ -67,7 +67,13 @@ class LateEditLimitError(ApiError):
 
 
 class MessageService:
-    """Posts, edits and deletes messages. The caller checks permissions, except those for mentions."""
+    """Posts, edits and deletes messages. The caller checks permissions, except those for mentions.
+
+    Args:
+        world: holds channels, members and messages.
+        attachment_store: keeps the messages' files.
+        settings: limits and times of this server.
+    """
 
     def __init__(self, world: World, attachment_store: AttachmentStore, settings: Settings) -> None:
         self._world = world

@@ -84,7 +84,11 @@ class AccountRest(Rest):
         return json_answer({"items": []})
 
     async def open_dm(self, request: web.Request) -> web.Response:
-        """Open the direct message channel with a user."""
+        """Open the direct message channel with a user.
+
+        Raises:
+            ApiError: 50007: the user is a bot.
+        """
         errors = FormErrors()
         given = request[FORM].payload.get("recipient_id")
         user_id = snowflake(given, errors, ("recipient_id",))

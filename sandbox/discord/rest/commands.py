@@ -56,7 +56,11 @@ class CommandRest(Rest):
         ]
 
     async def permissions(self, request: web.Request) -> web.Response:
-        """Respond with the server's permission overrides of one command."""
+        """Respond with the server's permission overrides of one command.
+
+        Raises:
+            ApiError: 10066: there are none.
+        """
         guild, command_id = self.guild(request), path_id(request, "command_id")
         rules = self.world.command_rules.get((guild.id, command_id))
         if rules is None:
@@ -103,7 +107,11 @@ class CommandRest(Rest):
         return json_answer(self._json(command), status=201 if is_new else 200)
 
     async def overwrite(self, request: web.Request) -> web.Response:
-        """Replace all commands of the scope; existing ones keep their ids."""
+        """Replace all commands of the scope; existing ones keep their ids.
+
+        Raises:
+            ApiError: 50035 for what is not a list, or invalid commands; 30032 to 30034 for too many.
+        """
         scope = self._scope(request)
         bodies = request[FORM].json
         errors = FormErrors()

@@ -56,7 +56,11 @@ class GuildRest(Rest):
         return json_answer([role_json(role) for role in self.guild(request).roles.values()])
 
     async def role(self, request: web.Request) -> web.Response:
-        """Respond with one role."""
+        """Respond with one role.
+
+        Raises:
+            ApiError: 10011: it has no such role.
+        """
         roles = self.guild(request).roles
         role_id = path_id(request, "role_id")
         if role_id not in roles:

@@ -70,7 +70,11 @@ class MessageRest(Rest):
         return json_answer([self.services.writer.write(message) for message in found])
 
     async def edit(self, request: web.Request) -> web.Response:
-        """Edit one of the bot's own messages."""
+        """Edit one of the bot's own messages.
+
+        Raises:
+            ApiError: 50005 for somebody else's message, 50035 for invalid fields.
+        """
         channel = self.channel(request)
         message = self.message(request, channel)
         if message.author_id != self.bot_id:

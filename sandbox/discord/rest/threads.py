@@ -39,7 +39,11 @@ class ThreadRest(Rest):
         ]
 
     async def start_from_message(self, request: web.Request) -> web.Response:
-        """Start a thread from a message."""
+        """Start a thread from a message.
+
+        Raises:
+            ApiError: 50024: the channel has no threads.
+        """
         channel = self.channel(request)
         message = self.message(request, channel)
         if channel.guild_id is None or channel.is_thread:
@@ -50,7 +54,11 @@ class ThreadRest(Rest):
         return json_answer(self._write(thread), status=201)
 
     async def start_alone(self, request: web.Request) -> web.Response:
-        """Start a thread without a message: private by default."""
+        """Start a thread without a message: private by default.
+
+        Raises:
+            ApiError: 50024: the channel has no threads.
+        """
         channel = self.channel(request)
         if channel.guild_id is None or channel.is_thread:
             raise ApiError(50024)
@@ -83,7 +91,11 @@ class ThreadRest(Rest):
         return json_answer([self._member(channel, user_id) for user_id in ids])
 
     async def member(self, request: web.Request) -> web.Response:
-        """Respond with one member of a thread."""
+        """Respond with one member of a thread.
+
+        Raises:
+            ApiError: 10007: the user is not in it.
+        """
         channel = self._thread(request)
         user_id = self._user_id(request)
         if channel.thread is None or user_id not in channel.thread.member_ids:
@@ -91,7 +103,11 @@ class ThreadRest(Rest):
         return json_answer(self._member(channel, user_id))
 
     async def add_member(self, request: web.Request) -> web.Response:
-        """Add a user to a thread, or join it."""
+        """Add a user to a thread, or join it.
+
+        Raises:
+            ApiError: 50083 for an archived thread, 50001 for a user who does not see its channel.
+        """
         channel = self._thread(request)
         user_id = self._user_id(request)
         thread = channel.thread

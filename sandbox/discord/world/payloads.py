@@ -163,7 +163,13 @@ def guild_json(guild: Guild) -> JsonObject:
 
 
 def guild_create_json(world: World, guild: Guild, bot_id: int) -> JsonObject:
-    """Return the data of a GUILD_CREATE event, as a bot without the members intent receives it."""
+    """Return the data of a GUILD_CREATE event, as a bot without the members intent receives it.
+
+    Args:
+        world: holds channels, members and messages.
+        guild: that the bot is in.
+        bot_id: of the bot, whose permissions say which threads it sees.
+    """
     threads = [t for t in world.active_threads(guild.id) if world.can_see(t, bot_id)]
     member = guild.members[bot_id]
     return guild_json(guild) | {
