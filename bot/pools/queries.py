@@ -255,6 +255,7 @@ async def write_audit(
 
     Raises:
         RefusedError: DONE_ALREADY: there is an entry of this interaction.
+        IntegrityError: the database refused something else.
     """
     detail = Reason(action, data).to_json()
     query = insert(audit_entries).values(
