@@ -222,7 +222,12 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 def _pool_settings(settings: Settings) -> PoolSettings:
     limits = Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
-    return PoolSettings(limits, settings.pool_starting_credits, settings.pool_managers_may_deposit)
+    return PoolSettings(
+        limits,
+        settings.pool_starting_credits,
+        settings.pool_managers_may_deposit,
+        settings.pool_open_for_all_servers,
+    )
 
 
 def _worker_settings(settings: Settings) -> WorkerSettings:

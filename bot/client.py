@@ -211,6 +211,13 @@ class VideoBot(commands.AutoShardedBot):
         for task in self._underway:
             task.cancel()
 
+    @property
+    def operator(self) -> discord.abc.User | None:
+        """Whom members ask: the owner of the Discord application, or of the team that owns it; None: not known."""
+        if self.application is None:
+            return None
+        return self.application.team.owner if self.application.team else self.application.owner
+
     def is_operator(self, user_id: int) -> bool:
         """Tell whether this is the owner of the Discord application, or one of the team that owns it.
 

@@ -115,7 +115,12 @@ class Settings(DatabaseSettings):
         description="Length of the rolling window in hours; 0: no credit limit.",
     )
     pool_starting_credits: int = Field(
-        default=1000, ge=0, le=MAX_CREDITS, description="Credits that each server's pool begins with."
+        default=1000, ge=0, le=MAX_CREDITS, description="Credits that the pool of each server begins with."
+    )
+    pool_open_for_all_servers: bool = Field(
+        default=False,
+        description="Whether every server that adds the bot may spend credits, or only those where the bot's operator "
+        "has Manage Server, or has deposited credits.",
     )
     pool_managers_may_deposit: bool = Field(
         default=False,

@@ -11,7 +11,7 @@ from bot.client import NETWORK_ERRORS, PERMISSIONS, invite_url
 from bot.config import Settings, proxy_for
 from cogs.commands import declared
 
-_TOKEN, _COMMANDS, _SERVERS = "Discord token", "commands", "servers"
+_TOKEN, _PUBLIC, _COMMANDS, _SERVERS = "Discord token", "Public Bot", "commands", "servers"
 _STEP_SECONDS = 40.0
 # discord.py's own names for these are older than Discord's.
 _NAMES = {"read_messages": "View Channels", "send_messages_in_threads": "Send Messages in Threads"}
@@ -33,6 +33,7 @@ async def check_discord(settings: Settings, readings: ClockReadings) -> AsyncIte
         yield await _check_token(client, settings)
         if client.user is None:
             return
+        yield _check_public(client, settings)
         yield await _check_commands(client)
         async for finding in _check_servers(client):
             yield finding
@@ -48,6 +49,17 @@ async def _check_token(client: discord.Client, settings: Settings) -> Finding:
         cure = "check the network and DISCORD_API_URL"
         return wrong(_TOKEN, f"not known, {settings.discord_api_url} {_reason(error)}: {cure}.")
     return ok(_TOKEN, f"accepted, the bot is {_plain(str(client.user))}.")
+
+
+def _check_public(client: discord.Client, settings: Settings) -> Finding:
+    if client.application is None:
+        return warning(_PUBLIC, "not known, Discord did not say: check again in a while.")
+    if not client.application.bot_public:
+        return ok(_PUBLIC, "off: only the application's owner can add the bot to servers.")
+    if settings.pool_open_for_all_servers:
+        cure = "switch it off in the developer portal (Bot, Public Bot), or remove POOL_OPEN_FOR_ALL_SERVERS"
+        return warning(_PUBLIC, f"on, so that anybody's server can spend your credits: {cure}.")
+    return ok(_PUBLIC, "on: anybody can add the bot, but other servers spend nothing until you deposit credits there.")
 
 
 async def _check_commands(client: discord.Client) -> Finding:

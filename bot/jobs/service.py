@@ -18,7 +18,7 @@ from bot.jobs.validation import cheaper_kinds, priced_kind
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings, Session, Spend
 from bot.pools.policy import Policy
-from bot.pools.queries import open_pool, read_pool, read_session, read_session_in, write_audit
+from bot.pools.queries import read_pool, read_session, read_session_in, require_pool, write_audit
 from bot.pools.rules.admission import Admission, AdmissionRequest, admit
 from bot.pools.rules.limits import limits_for
 from bot.provider.models import GenerationRequest
@@ -74,7 +74,7 @@ class JobService:
         kind = priced_kind(request)
         price = kind.price if price_credits is None else price_credits
         async with self._database.transaction(is_urgent=True) as connection:
-            pool = await open_pool(connection, requester.guild_id, self._settings.starting_credits, now)
+            pool = await require_pool(connection, requester.guild_id, self._settings, now)
             session = await _session_at(connection, requester, now)
             limits = limits_for(pool.policy, requester.member_id, requester.role_ids, self._settings.limits)
             usage = await read_usage(connection, requester.guild_id, requester.member_id, limits, now)

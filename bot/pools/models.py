@@ -57,11 +57,11 @@ class Pool:
     Attributes:
         last_deposit: credits of the last deposit, by which the brakes go.
         announced_low_balance: the step of the brakes that the moderators' channel was told of.
-        opened_at: when the starting credits were deposited.
+        opened_at: when the operator let the server in; None: it has no credits to spend yet.
     """
 
     guild_id: int
-    funds: Funds
+    funds: Funds = field(default_factory=Funds)
     policy: Policy = field(default_factory=Policy)
     last_deposit: int = 0
     announced_low_balance: LowBalanceLevel = LowBalanceLevel.NONE
@@ -199,13 +199,16 @@ class PoolSettings:
 
     Attributes:
         limits: of each member.
-        starting_credits: deposited once in each new pool.
+        starting_credits: deposited once in each pool that opens.
         managers_may_deposit: whether moderators may deposit and withdraw, or the operator alone.
+        open_for_all_servers: whether every server's pool opens by itself, or only those of servers that the operator
+            has let in.
     """
 
     limits: Limits
     starting_credits: int = 1000
     managers_may_deposit: bool = False
+    open_for_all_servers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

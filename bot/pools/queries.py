@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.codes import AuditAction, LedgerReason, Reason, Refusal, Value
 from bot.errors import RefusedError
 from bot.pools.ledger import entries as ledger
-from bot.pools.models import EntryKind, Funds, LowBalanceNotice, Pool, Session, SessionEnd
+from bot.pools.models import EntryKind, Funds, LowBalanceNotice, Pool, PoolSettings, Session, SessionEnd
 from bot.pools.policy import LowBalanceLevel, Policy, difference, document_of, level_to_announce, policy_of
 from bot.storage.database import Database, note_pool_change
 from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
@@ -71,7 +71,7 @@ _POOL = select(pools).where(pools.c.guild_id == bindparam("guild"))
 
 
 async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits: int, now: datetime) -> Pool:
-    """Return a server's pool; one that is seen for the first time is opened with its starting credits.
+    """Return a server's pool; one that is not open yet is opened with its starting credits.
 
     Args:
         connection: inside the transaction that this is a part of.
@@ -87,14 +87,34 @@ async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits
     return pool_of(row)
 
 
+async def require_pool(connection: AsyncConnection, guild_id: int, settings: PoolSettings, now: datetime) -> Pool:
+    """Return the pool of a server that the operator has let in.
+
+    Args:
+        connection: of the transaction.
+        guild_id: of the server.
+        settings: the operator's: they may let in every server.
+        now: the time.
+
+    Raises:
+        RefusedError: SERVER_NOT_LET_IN.
+    """
+    if settings.open_for_all_servers:
+        return await open_pool(connection, guild_id, settings.starting_credits, now)
+    pool = await read_pool(connection, guild_id)
+    if pool is None or pool.opened_at is None:
+        raise RefusedError(Refusal.SERVER_NOT_LET_IN)
+    return pool
+
+
 async def open_pools(
     connection: AsyncConnection, guild_ids: Iterable[int], starting_credits: int, now: datetime
 ) -> int:
-    """Open the pools of those servers that are seen for the first time; returns how many these are.
+    """Open those pools of servers that are not open yet; returns how many these are.
 
     Args:
         connection: inside the transaction that this is a part of.
-        guild_ids: of all servers that the bot is in.
+        guild_ids: of servers that are let in.
         starting_credits: deposited in each pool that is opened.
         now: the time of those deposits.
     """

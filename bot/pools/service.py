@@ -19,6 +19,7 @@ from bot.pools.queries import (
     open_pools,
     read_pool,
     read_session_in,
+    require_pool,
     write_audit,
 )
 from bot.pools.rules.input_checks import check_credits, clean_reason
@@ -40,34 +41,47 @@ class PoolService:
         terms: the operator's settings for pools.
     """
 
-    def __init__(self, database: Database, clock: Clock, terms: PoolSettings) -> None:
+    def __init__(self, database: Database, clock: Clock, settings: PoolSettings) -> None:
         self._database = database
         self._clock = clock
-        self._terms = terms
+        self._settings = settings
+        # Pools that are known to be open, which they stay.
+        self._open: set[int] = set()
 
     @property
     def managers_may_deposit(self) -> bool:
         """Whether moderators may deposit and withdraw, or the bot's operator alone."""
-        return self._terms.managers_may_deposit
+        return self._settings.managers_may_deposit
 
     @property
     def window_hours(self) -> float:
         """The length of the window in which a rule of moderators limits credits."""
-        return window_hours(self._terms.limits)
+        return window_hours(self._settings.limits)
+
+    @property
+    def open_for_all_servers(self) -> bool:
+        """Whether every server's pool opens by itself, or only those of servers that the operator has let in."""
+        return self._settings.open_for_all_servers
 
     async def pool(self, guild_id: int) -> Pool:
-        """Return a server's pool; one that is seen for the first time is opened."""
+        """Return a server's pool; one that is not open has no credits."""
         async with self._database.reading() as connection:
             pool = await read_pool(connection, guild_id)
-        if pool is not None and pool.opened_at is not None:
-            return pool
-        async with self._database.transaction() as connection:
-            return await open_pool(connection, guild_id, self._terms.starting_credits, self._clock.now())
+        if self._settings.open_for_all_servers and (pool is None or pool.opened_at is None):
+            async with self._database.transaction() as connection:
+                return await open_pool(connection, guild_id, self._settings.starting_credits, self._clock.now())
+        return pool or Pool(guild_id)
+
+    async def let_in(self, guild_id: int) -> None:
+        """Let a server in: open its pool, if it is not open."""
+        if guild_id not in self._open:
+            await self.open_all([guild_id])
+            self._open.add(guild_id)
 
     async def open_all(self, guild_ids: Iterable[int]) -> int:
-        """Open the pools of the servers that are seen for the first time, in one transaction; returns how many."""
+        """Let servers in: open the pools that are not open yet, in one transaction; returns how many these are."""
         async with self._database.transaction() as connection:
-            return await open_pools(connection, guild_ids, self._terms.starting_credits, self._clock.now())
+            return await open_pools(connection, guild_ids, self._settings.starting_credits, self._clock.now())
 
     async def change(
         self, guild_id: int, actor_id: int, change: PolicyChange, interaction_id: int | None = None
@@ -86,15 +100,22 @@ class PoolService:
             The rules that hold now.
 
         Raises:
-            RefusedError: they can't be changed like this; DONE_ALREADY.
+            RefusedError: they can't be changed like this; DONE_ALREADY; SERVER_NOT_LET_IN.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            pool = await open_pool(connection, guild_id, self._terms.starting_credits, now)
+            pool = await require_pool(connection, guild_id, self._settings, now)
             return await change_policy(connection, pool, actor_id, change, now, interaction_id=interaction_id)
 
     async def deposit(
-        self, guild_id: int, actor_id: int, amount: int, reason: str, interaction_id: int | None = None
+        self,
+        guild_id: int,
+        actor_id: int,
+        amount: int,
+        reason: str,
+        interaction_id: int | None = None,
+        *,
+        lets_in: bool = False,
     ) -> Pool:
         """Put credits into a pool.
 
@@ -104,15 +125,19 @@ class PoolService:
             amount: how many credits.
             reason: for the ledger.
             interaction_id: of the command.
+            lets_in: whether this lets the server in: the operator deposits. Then it has no starting credits besides.
 
         Raises:
-            RefusedError: DONE_ALREADY; the amount or the reason can't be used.
+            RefusedError: DONE_ALREADY; SERVER_NOT_LET_IN; the amount or the reason can't be used.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
-            before = await open_pool(connection, guild_id, self._terms.starting_credits, now)
+            if lets_in and not self._settings.open_for_all_servers:
+                before = await open_pool(connection, guild_id, 0, now)
+            else:
+                before = await require_pool(connection, guild_id, self._settings, now)
             await ledger.deposit(connection, guild_id, amount, now, reason=Reason.typed(reason), actor_id=actor_id)
-            after = await open_pool(connection, guild_id, 0, now)
+            after = await require_pool(connection, guild_id, self._settings, now)
             data = _booked(amount, before, after, reason)
             await write_audit(connection, guild_id, actor_id, AuditAction.DEPOSIT, now, interaction_id, **data)
             return after
@@ -130,15 +155,15 @@ class PoolService:
             interaction_id: of the command.
 
         Raises:
-            RefusedError: DONE_ALREADY; the amount or the reason can't be used, or fewer are free.
+            RefusedError: DONE_ALREADY; SERVER_NOT_LET_IN; the amount or the reason can't be used, or fewer are free.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
-            before = await open_pool(connection, guild_id, self._terms.starting_credits, now)
+            before = await require_pool(connection, guild_id, self._settings, now)
             if amount > before.funds.available:
                 raise RefusedError(Refusal.WITHDRAWAL_TOO_LARGE, amount=amount, available=before.funds.available)
             await ledger.withdraw(connection, guild_id, amount, now, reason=Reason.typed(reason), actor_id=actor_id)
-            after = await open_pool(connection, guild_id, 0, now)
+            after = await require_pool(connection, guild_id, self._settings, now)
             data = _booked(amount, before, after, reason)
             await write_audit(connection, guild_id, actor_id, AuditAction.WITHDRAW, now, interaction_id, **data)
             return after
@@ -157,7 +182,6 @@ class PoolService:
                 spending=Spending(*spent),
                 top=tuple(await statements.top_spenders(connection, guild_id, periods.month, _TOP_SPENDERS)),
                 empty_at=empty_at(pool.funds.available, lately, pool.opened_at, now),
-                account=await statements.newest_account(connection),
             )
 
     async def spending(self, guild_id: int, member_id: int) -> Spending:
@@ -230,14 +254,14 @@ class PoolService:
         pool = await self.pool(guild_id)
         async with self._database.reading() as connection:
             session = await read_session_in(connection, channel_ids[0])
-        terms = self._terms.limits
+        defaults = self._settings.limits
         return MemberRules(
             pool=pool,
             member_id=member_id,
             role_ids=role_ids,
             channel_ids=channel_ids,
-            limits=limits_for(pool.policy, member_id, role_ids, terms),
-            origins=tuple(origins(pool.policy, member_id, role_ids, terms)),
+            limits=limits_for(pool.policy, member_id, role_ids, defaults),
+            origins=tuple(origins(pool.policy, member_id, role_ids, defaults)),
             step=low_balance_level(pool.funds.available, pool.last_deposit, pool.policy.low_balance),
             session=session,
             now=self._clock.now(),

@@ -8,7 +8,7 @@ from bot.codes import Refusal
 from bot.errors import RefusedError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import PoolSettings, Session, SessionEnd, SessionPlan
-from bot.pools.queries import open_pool, read_session, read_session_in
+from bot.pools.queries import read_session, read_session_in, require_pool
 from bot.pools.rules.input_checks import Unit, check_credits, check_whole, clean_reason
 from bot.sessions.models import EndedSession, SessionStatus, Summary
 from bot.sessions.queries import finish_session, read_jobs_of, read_session_status, read_session_statuses
@@ -45,8 +45,8 @@ class SessionService:
         """Start a session: its budget is set aside from the pool.
 
         Raises:
-            RefusedError: a number or the title can't be used, the pool has too few credits, or this command has
-                started a session already.
+            RefusedError: SERVER_NOT_LET_IN; a number or the title can't be used, the pool has too few credits, or
+                this command has started a session already.
             StorageError: the database can't be written.
         """
         check_credits(plan.budget, least=LOWEST_PRICE)
@@ -55,7 +55,7 @@ class SessionService:
         title = clean_reason(plan.title[:MAX_TITLE])
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            pool = await open_pool(connection, plan.guild_id, self._settings.starting_credits, now)
+            pool = await require_pool(connection, plan.guild_id, self._settings, now)
             return await start_session(connection, pool, replace(plan, title=title), now)
 
     async def end(self, session_id: int, guild_id: int, manager_id: int) -> EndedSession:

@@ -109,6 +109,18 @@ async def require_depositor(interaction: _Interaction) -> int:
     return await require_manager(interaction)
 
 
+async def let_in(interaction: _Interaction, guild_id: int) -> None:
+    """Open the pool of a server that belongs to the operator, or where the operator uses a command with Manage Server.
+
+    Raises:
+        StorageError: the database can't be read or written.
+    """
+    guild, bot = interaction.guild, interaction.client
+    is_own = guild is not None and guild.owner_id is not None and bot.is_operator(guild.owner_id)
+    if is_own or (is_operator(interaction) and interaction.permissions.manage_guild):
+        await bot.services.pools.let_in(guild_id)
+
+
 def is_operator(interaction: _Interaction) -> bool:
     """Return whether the member is the bot's operator: the owner of its Discord application, or of the owner's team."""
     return interaction.client.is_operator(interaction.user.id)

@@ -16,7 +16,7 @@ from discord import app_commands
 from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, UNREADABLE_ERRORS, VideoBot
 from bot.codes import Refusal
 from bot.errors import DuplicateInteractionError, ReelpoolError, RefusedError
-from cogs.interactions.permissions import require_guild
+from cogs.interactions.permissions import let_in, require_guild
 from cogs.rendering.refusals import sentence_of
 
 _log = structlog.get_logger(__name__)
@@ -29,8 +29,8 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
         """Refuse commands outside servers, duplicates, and everything while the bot is stopping."""
         try:
             interaction.client.begin(interaction.id)
-            require_guild(interaction)
-        except (DuplicateInteractionError, RefusedError) as refusal:
+            await let_in(interaction, require_guild(interaction))
+        except ReelpoolError as refusal:
             # What is raised here would reach nobody: discord.py hands on its own errors only.
             await report_error(interaction, refusal)
             return False
@@ -70,10 +70,19 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
     if not isinstance(cause, ReelpoolError):
         _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
         cause = ReelpoolError()
+    if isinstance(cause, RefusedError) and cause.reason.code == Refusal.SERVER_NOT_LET_IN:
+        cause = _with_operator(interaction.client)
     try:
         await answer_privately(interaction, sentence_of(cause))
     except (discord.HTTPException, *NETWORK_ERRORS) as failure:
         _log.warning("a member could not be answered", interaction_id=interaction.id, error=str(failure))
+
+
+def _with_operator(bot: VideoBot) -> RefusedError:
+    operator = bot.operator
+    if operator is None:
+        return RefusedError(Refusal.SERVER_NOT_LET_IN)
+    return RefusedError(Refusal.SERVER_NOT_LET_IN, operator_id=operator.id, operator_name=operator.name)
 
 
 def _cause(error: Exception) -> Exception:

@@ -40,13 +40,18 @@ async def show(interaction: _Interaction) -> None:
     services, guild_id = interaction.client.services, require_guild(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         if await is_manager(interaction) or is_operator(interaction):
-            embed = _pool_render.statement(await services.pools.statement(guild_id))
+            found = await services.pools.statement(guild_id)
+            if found.pool.opened_at is None and not is_operator(interaction):
+                raise RefusedError(Refusal.SERVER_NOT_LET_IN)
+            embed = _pool_render.statement(found)
             if is_operator(interaction):
                 embed = _pool_render.with_all_servers(embed, await services.reconciliation.report())
         else:
-            member_id = interaction.user.id
+            member_id, pool = interaction.user.id, await services.pools.pool(guild_id)
+            if pool.opened_at is None:
+                raise RefusedError(Refusal.SERVER_NOT_LET_IN)
             embed = _pool_render.member_statement(
-                await services.pools.pool(guild_id),
+                pool,
                 await services.jobs.overview(guild_id, member_id, role_ids(interaction)),
                 await services.pools.spending(guild_id, member_id),
             )
@@ -61,7 +66,9 @@ async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason
     guild_id = await require_depositor(interaction)
     pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
-        pool = await pools.deposit(guild_id, interaction.user.id, credits_, reason, interaction.id)
+        pool = await pools.deposit(
+            guild_id, interaction.user.id, credits_, reason, interaction.id, lets_in=is_operator(interaction)
+        )
     _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
     await send_or_edit(interaction, _pool_render.deposited(pool, credits_), ephemeral=True)
 
@@ -131,7 +138,7 @@ POOL_COMMANDS: tuple[PoolCommand, ...] = (show, deposit, withdraw, history, expo
 
 
 class Pools(commands.Cog):
-    """Opens the pool of every server."""
+    """Opens the pools of the servers that the operator owns, or of all where the settings say so."""
 
     def __init__(self, bot: VideoBot) -> None:
         self.bot = bot
@@ -146,24 +153,33 @@ class Pools(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Open the pools of all servers that have none yet."""
-        await self._open_pools(*(guild.id for guild in self.bot.guilds))
+        """Open the pools of servers that were joined while the bot was away."""
+        await self._open_pools(*self.bot.guilds)
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Open the pool of a server that was just joined."""
-        await self._open_pools(guild.id)
+        if not self._is_let_in(guild):
+            _log.info(
+                "a server added the bot; it spends nothing until the operator deposits credits there",
+                guild_id=guild.id,
+                name=guild.name,
+            )
+        await self._open_pools(guild)
 
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Open the pool of a server that was away at the start, or joined while it was."""
         # Before that, Discord sends this for every server.
         if self.bot.is_ready():
-            await self._open_pools(guild.id)
+            await self._open_pools(guild)
 
-    async def _open_pools(self, *guild_ids: int) -> None:
+    def _is_let_in(self, guild: discord.Guild) -> bool:
+        return self.bot.services.pools.open_for_all_servers or self.bot.is_operator(guild.owner_id or 0)
+
+    async def _open_pools(self, *guilds: discord.Guild) -> None:
         try:
-            opened = await self.bot.services.pools.open_all(guild_ids)
+            opened = await self.bot.services.pools.open_all(guild.id for guild in guilds if self._is_let_in(guild))
         except StorageError as error:
             # Then it happens with the first command there.
             _log.error("no pools opened", error=str(error))

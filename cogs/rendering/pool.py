@@ -64,7 +64,6 @@ def statement(found: Statement) -> discord.Embed:
     embed.add_field(name="Spent", value=f"{_spending(found.spending)}\nall in all {funds.spent} credits", inline=False)
     embed.add_field(name="Who spent most this month", value=_top(found), inline=False)
     embed.add_field(name="Forecast", value=_forecast(found), inline=False)
-    embed.add_field(name="UlazAI's account, for all servers", value=_account(found), inline=False)
     return embed.set_footer(text=f"Last deposit: {pool.last_deposit} credits. {_EXPLAINED}")
 
 
@@ -239,19 +238,13 @@ def _forecast(found: Statement) -> str:
     return f"At this pace empty {relative(found.empty_at)}."
 
 
-def _account(found: Statement) -> str:
-    if found.account is None:
-        return "Not known yet: UlazAI reports it with each video."
-    return f"{found.account.credits} credits, updated {at(found.account.read_at, 'R')}"
-
-
 def _totals(report: BooksReport) -> Iterable[str]:
     yield f"Promised: **{report.promised}** credits ({report.budgeted} of them to sessions)"
     yield f"Held: {report.held} · spent: {report.spent}"
     if report.unconfirmed_jobs:
         yield f"Of that, unconfirmed: {report.unconfirmed_credits} credits of {report.unconfirmed_jobs} videos"
-    if report.account is not None:
-        yield f"Really in the account: **{report.account}**"
+    if newest := report.drift.newest:
+        yield f"Really in the account: **{newest.account}**, updated {at(newest.sent_at, 'R')}"
     if report.missing:
         yield f"⚠️ **{report.missing} credits are promised or held, but not in the account.**"
 

@@ -108,6 +108,12 @@ def _session_ended_already(data: Data) -> str:
     return f"{who}{when}; what was left of its budget is back in the pool."
 
 
+def _operator(data: Data) -> str:
+    if not data.get("operator_id"):
+        return "the person"
+    return f"<@{data['operator_id']}> ({plain(data['operator_name'])})"
+
+
 _MEGABYTE = 1024 * 1024
 # Where Discord's own name of a permission is not the API's name in title case.
 _PERMISSIONS = {
@@ -189,6 +195,10 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     ),
     Refusal.OPERATOR_ONLY: "Only the bot's operator, who pays for the credits, can do this.",
     # The server's rules.
+    Refusal.SERVER_NOT_LET_IN: lambda data: (
+        "This server may not spend credits yet. Please ask "
+        f"{_operator(data)}, who runs this bot, to let it in with `/pool deposit`."
+    ),
     Refusal.PAUSED: _paused,
     Refusal.BLOCKED: _blocked,
     Refusal.WRONG_CHANNEL: _wrong_channel,

@@ -33,6 +33,7 @@ SUBJECTS = [
     "books",
     "UlazAI key",
     "Discord token",
+    "Public Bot",
     "commands",
     "server Reelpool Studio",
 ]
@@ -153,6 +154,9 @@ CASES = {
     ),
     "no commands": Case(
         lambda stage, _: stage.discord.world.commands.clear(), "commands", WARNING, "Start the bot, it registers them"
+    ),
+    "open to everybody": Case(
+        setting("POOL_OPEN_FOR_ALL_SERVERS", "true"), "Public Bot", WARNING, "switch it off in the developer portal"
     ),
     "damaged": Case(damage, "database", WRONG, "is damaged"),
     "newer": Case(sql("UPDATE alembic_version SET version_num = '9'"), "database", WRONG, "Install the newer version"),

@@ -31,6 +31,8 @@ async def test_everybody_sees_of_the_pool_what_is_theirs_to_see(tmp_path: Path) 
         # What everybody spent is not for everybody.
         assert mention(stage, MEMBER) not in await use(stage, "pool show", OTHER)
         assert "UlazAI" not in await use(stage, "pool show", OTHER)
+        # The operator's account is for the operator alone.
+        assert "4835" not in await use(stage, "pool show")
         assert "Promised" not in await use(stage, "pool show")
         held.release()
         await stage.delivered(2)
@@ -45,13 +47,12 @@ SHOWN = {
         "165 credits today, 165 this week, 165 this month",
         "{member}: 165 credits",
         "At this pace empty <t:",
-        "UlazAI's account, for all servers: 4835 credits",
         "Last deposit: 1000 credits",
     ),
     OPERATOR: (
         "Free: **835** credits",
         "All servers (1): Promised: **835** credits",
-        "Really in the account: **4835**",
+        "Really in the account: **4835**, updated <t:",
         "The books and the account agree.",
     ),
 }

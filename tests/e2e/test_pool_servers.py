@@ -1,8 +1,10 @@
-"""Every server has a pool with its starting credits, which come once, whatever happens; and the line in it."""
+"""Which servers have a pool with starting credits, which come once, whatever happens; and the queue in it."""
 
 from pathlib import Path
 
-from tests.e2e.pool import MEMBER, MODERATOR, OTHER, audit, id_of, mention, use
+import pytest
+
+from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, OTHER, audit, funds, id_of, mention, shown, use
 from tests.e2e.stage import Stage, hold_finish, running_bot, servers, staged
 
 
@@ -34,6 +36,69 @@ async def test_starting_credits_come_once_at_start_on_joining_and_lazily(tmp_pat
         async with running_bot(stage):
             await stage.until(lambda: fourth in deposits(stage))
             assert deposits(stage) == {each: [300] for each in (first, second, third, fourth)}
+
+
+def give_away(stage: Stage) -> None:
+    """Have the server belong to somebody else than the bot's operator, who is a plain member of it."""
+    stage.discord.world.guild(stage.discord.guild_id).owner_id = id_of(stage, OTHER)
+
+
+async def test_a_stranger_s_server_spends_nothing_and_everybody_there_learns_whom_to_ask(tmp_path: Path) -> None:
+    async with servers(tmp_path, pool_managers_may_deposit=True) as stage:
+        give_away(stage)
+        async with running_bot(stage) as bot:
+            stranger = stage.discord.workshop.add_guild("Another", owner_id=id_of(stage, OTHER))
+            await stage.until(lambda: bot.get_guild(stranger.id))
+            tries = [
+                await shown(stage),
+                await use(stage, "pool show", MEMBER),
+                await use(stage, "pool show"),
+                await use(stage, "pool deposit", credits=500, reason="for us"),
+                await use(stage, "pool words add", words="weapon"),
+                await use(stage, "session start", budget=300),
+            ]
+            for answer in tries:
+                assert f"{mention(stage, OPERATOR)} (operator), who runs this bot" in answer
+            assert deposits(stage) == {}
+            assert (stage.jobs, audit(stage)) == ([], [])
+
+
+async def test_the_operator_lets_a_server_in_with_a_deposit(tmp_path: Path) -> None:
+    async with servers(tmp_path, pool_starting_credits=300) as stage:
+        give_away(stage)
+        async with running_bot(stage):
+            # The operator sees how it is, and as a plain member lets nothing in by that.
+            assert "Free: **0** credits" in await use(stage, "pool show", OPERATOR)
+            await use(stage, "pool deposit", OPERATOR, credits=100, reason="welcome")
+            await stage.ask()
+            await stage.delivered()
+            assert deposits(stage) == {stage.discord.guild_id: [100]}
+            assert funds(stage) == {"available": 45, "spent": 55}
+
+
+async def test_a_command_of_the_operator_s_with_manage_server_lets_a_server_in(tmp_path: Path) -> None:
+    async with servers(tmp_path, pool_starting_credits=300) as stage:
+        give_away(stage)
+        world, workshop = stage.discord.world, stage.discord.workshop
+        async with running_bot(stage):
+            assert "who runs this bot" in await shown(stage)
+            role = next(role for role in world.guild(stage.discord.guild_id).roles.values() if role.name == "Moderator")
+            workshop.give_role(stage.discord.guild_id, id_of(stage, OPERATOR), role.id)
+            await use(stage, "usage", OPERATOR)
+            await stage.ask()
+            await stage.delivered()
+            assert deposits(stage) == {stage.discord.guild_id: [300]}
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_every_server_is_let_in_only_where_the_settings_say_so(tmp_path: Path, is_open: bool) -> None:
+    async with servers(tmp_path, pool_starting_credits=300, pool_open_for_all_servers=is_open) as stage:
+        give_away(stage)
+        async with running_bot(stage):
+            own = stage.discord.workshop.add_guild("The operator's own", owner_id=id_of(stage, OPERATOR)).id
+            await stage.until(lambda: own in deposits(stage))
+            assert ("who runs this bot" in await shown(stage)) is not is_open
+            assert (stage.discord.guild_id in deposits(stage)) is is_open
 
 
 async def test_a_moderator_prioritizes_a_queued_video(tmp_path: Path) -> None:

@@ -126,8 +126,8 @@ async def town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
 @asynccontextmanager
 async def quiet_town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
     """Set both servers up, without the bot."""
-    values: dict[str, Any] = {"limit_active_jobs": 0, "limit_window_credits": 0, **changes}
-    async with servers(folder, rate_limits=False, **values) as stage:
+    defaults: dict[str, Any] = {"limit_active_jobs": 0, "limit_window_credits": 0, "pool_open_for_all_servers": True}
+    async with servers(folder, rate_limits=False, **{**defaults, **changes}) as stage:
         workshop, guild_id = stage.discord.workshop, stage.discord.guild_id
         paymaster = workshop.add_person("paymaster", guild_id)
         workshop.set_application_owner(paymaster.id)

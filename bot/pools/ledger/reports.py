@@ -116,14 +116,12 @@ class Statement:
     Attributes:
         top: who spent most this month, the most first.
         empty_at: when the pool is empty at the pace of the last days; None: not in sight.
-        account: the provider's account, for all servers together; None: it has not been told yet.
     """
 
     pool: Pool
     spending: Spending
     top: tuple[Spender, ...] = ()
     empty_at: datetime | None = None
-    account: ProviderBalance | None = None
 
 
 @dataclass(frozen=True, slots=True)
