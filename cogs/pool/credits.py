@@ -36,7 +36,11 @@ _Reason = app_commands.Range[str, 1, MAX_REASON]
 
 @app_commands.command(description="Show what is left in this server's pool, and what was spent")
 async def show(interaction: _Interaction) -> None:
-    """Show moderators the whole pool, and members what is left and their own part."""
+    """Show moderators the whole pool, and members what is left and their own part.
+
+    Raises:
+        RefusedError: SERVERS_ONLY, SERVER_NOT_LET_IN.
+    """
     services, guild_id = interaction.client.services, require_guild(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         if await is_manager(interaction) or is_operator(interaction):
