@@ -38,7 +38,7 @@ class PoolService:
     Args:
         database: holds the pools.
         clock: tells the time of entries.
-        terms: the operator's settings for pools.
+        settings: the operator's settings for pools.
     """
 
     def __init__(self, database: Database, clock: Clock, settings: PoolSettings) -> None:
@@ -74,9 +74,14 @@ class PoolService:
 
     async def let_in(self, guild_id: int) -> None:
         """Let a server in: open its pool, if it is not open."""
-        if guild_id not in self._open:
+        if guild_id in self._open:
+            return
+        # Reading never waits for another's writing.
+        async with self._database.reading() as connection:
+            pool = await read_pool(connection, guild_id)
+        if pool is None or pool.opened_at is None:
             await self.open_all([guild_id])
-            self._open.add(guild_id)
+        self._open.add(guild_id)
 
     async def open_all(self, guild_ids: Iterable[int]) -> int:
         """Let servers in: open the pools that are not open yet, in one transaction; returns how many these are."""

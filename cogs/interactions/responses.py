@@ -29,7 +29,9 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
         """Refuse commands outside servers, duplicates, and everything while the bot is stopping."""
         try:
             interaction.client.begin(interaction.id)
-            await let_in(interaction, require_guild(interaction))
+            guild_id = require_guild(interaction)
+            async with deferred_when_slow(interaction):
+                await let_in(interaction, guild_id)
         except ReelpoolError as refusal:
             # What is raised here would reach nobody: discord.py hands on its own errors only.
             await report_error(interaction, refusal)

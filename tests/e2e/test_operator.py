@@ -274,7 +274,7 @@ async def test_check_says_how_it_is_by_its_lines_and_its_exit_code(operator: Ope
         wrong = await operator.command("check")
     assert (well.code, well.errors) == (0, "")
     assert {line[:8] for line in well.output.splitlines()} == {"ok      "}
-    assert len(well.output.splitlines()) == 9
+    assert len(well.output.splitlines()) == 10
     assert (wrong.code, wrong.errors) == (1, "")
     assert [line.split(":")[0] for line in wrong.output.splitlines() if not line.startswith("ok ")] == [
         "WRONG   UlazAI key",
