@@ -7,8 +7,7 @@ from typing import Protocol
 
 from benchmarks.workloads import Durations, ReportedProgress
 from bot.jobs.polling.forecast import AGES, best_plan
-from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
-from bot.jobs.polling.statistics_by_kind import StatisticsByKind
+from bot.jobs.polling.policy import TYPICAL, PollState, StatisticsByKind, next_poll
 from bot.provider.models import GenerationMode, GenerationRequest
 
 _REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field")

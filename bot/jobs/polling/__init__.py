@@ -7,6 +7,8 @@ imports from here only.
 from bot.jobs.polling.forecast import MEMORY
 from bot.jobs.polling.policy import (
     PollState,
+    StatisticsByKind,
+    VideoKind,
     expected_end,
     expected_finish,
     expected_wait,
@@ -14,7 +16,6 @@ from bot.jobs.polling.policy import (
     next_poll,
     progress_now,
 )
-from bot.jobs.polling.statistics_by_kind import StatisticsByKind, VideoKind
 
 __all__ = [
     "MEMORY",

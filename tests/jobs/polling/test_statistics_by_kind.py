@@ -4,9 +4,8 @@ import pytest
 
 from bot.jobs.models import JobState
 from bot.jobs.polling.forecast import MEMORY
-from bot.jobs.polling.policy import TYPICAL, PollState, next_poll
+from bot.jobs.polling.policy import TYPICAL, Cohorts, PollState, StatisticsByKind, VideoKind, next_poll
 from bot.jobs.polling.progress_model import NO_STATISTICS
-from bot.jobs.polling.statistics_by_kind import Cohorts, StatisticsByKind, VideoKind
 from bot.provider.models import GenerationMode, Submission, TaskState, TaskStatus
 from tests.builders import TEXT_REQUEST, picture_request, take
 from tests.jobs.scripted import COMPLETED, MIN_INTERVAL, VIDEO, Stage
