@@ -18,11 +18,8 @@ from bot.client import Parts, Services, VideoBot
 from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import DiscordUnavailableError
-from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.moderation.approval_service import ApprovalService
+from bot.jobs.moderation.decisions import DecisionRepository, DecisionService
 from bot.jobs.moderation.outbox import ModerationOutbox
-from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
-from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.service import JobService
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.worker import FAIRNESS_WINDOW, Worker, WorkerSettings
@@ -43,8 +40,7 @@ from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.session_messages import SessionMessages
 from cogs.messages.status_cards import StatusCards
 from cogs.messages.video_files import VideoFiles
-from cogs.moderation.unconfirmed import Unconfirmed
-from cogs.pool.approvals import Approvals
+from cogs.moderation.decisions import Moderation
 from cogs.pool.credits import Pools
 from cogs.pool.group import pool_group
 from cogs.pool.why import Why
@@ -100,18 +96,17 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
     """Make everything that works through the client: values first, what uses them after, nothing attached later."""
     clock, database, pool_settings = SystemClock(), opened.database, _pool_settings(settings)
     worker_settings = _worker_settings(settings)
-    repository, approvals = JobRepository(database, clock), ApprovalRepository(database, clock)
+    repository, decisions = JobRepository(database, clock), DecisionRepository(database, clock)
     jobs, pools = JobService(database, clock, pool_settings), PoolService(database, clock, pool_settings)
     sessions = SessionService(database, clock, pool_settings)
-    moderation = ApprovalService(approvals, approval_after=worker_settings.approval_after)
-    unconfirmed = UnconfirmedService(UnconfirmedRepository(database, clock), opened.provider)
+    moderation = DecisionService(decisions, opened.provider, approval_after=worker_settings.approval_after)
 
     cards = StatusCards(bot, clock, moderation.deadline)
     videos = VideoFiles(opened.downloader, opened.archive)
-    approval_cards = ApprovalCards(bot, jobs, pools, moderation)
-    outbox = ModerationOutbox(approvals, LowBalanceRepository(database), clock, approval_cards)
-    delivery = Delivery(bot, jobs, unconfirmed, outbox, cards=cards, videos=videos, approvals=approval_cards)
-    worker = Worker(repository, approvals, opened.provider, clock, delivery, worker_settings)
+    approval_cards = ApprovalCards(bot, jobs, pools, decisions, moderation.deadline)
+    outbox = ModerationOutbox(decisions, LowBalanceRepository(database), clock, approval_cards)
+    delivery = Delivery(bot, jobs, decisions, outbox, cards=cards, videos=videos, approvals=approval_cards)
+    worker = Worker(repository, decisions, opened.provider, clock, delivery, worker_settings)
     session_worker = SessionWorker(sessions, clock, SessionMessages(bot), worker.track)
     opened.stack.push_async_callback(videos.stop)
     opened.stack.push_async_callback(session_worker.stop)
@@ -123,7 +118,7 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
         reconciliation=ReconciliationService(settings.database_path),
         sessions=sessions,
         session_worker=session_worker,
-        unconfirmed=unconfirmed,
+        decisions=decisions,
         moderation=moderation,
         outbox=outbox,
         worker=worker,
@@ -135,11 +130,10 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
         services,
         cogs=(
             Video(bot, delivery, cards, videos),
-            Unconfirmed(bot),
+            Moderation(bot),
             Sessions(sessions, session_worker),
             Pools(bot),
             Why(),
-            Approvals(bot),
         ),
         commands=(pool_group(),),
         loops={"jobs": worker.run, "cards": cards.run_once, "moderation": outbox.run, "sessions": session_worker.run},

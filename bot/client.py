@@ -19,9 +19,8 @@ from bot.codes import Refusal
 from bot.command_sync import commands_differ
 from bot.config import proxy_for
 from bot.errors import DuplicateInteractionError, RefusedError
-from bot.jobs.moderation.approval_service import ApprovalService
+from bot.jobs.moderation.decisions import DecisionRepository, DecisionService
 from bot.jobs.moderation.outbox import ModerationOutbox
-from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.service import JobService
 from bot.jobs.worker.worker import Worker
 from bot.media.archive import Archive
@@ -70,10 +69,10 @@ class Services:
     """What the cogs work with."""
 
     jobs: JobService
-    unconfirmed: UnconfirmedService
     sessions: SessionService
     session_worker: SessionWorker
-    moderation: ApprovalService
+    decisions: DecisionRepository
+    moderation: DecisionService
     outbox: ModerationOutbox
     pools: PoolService
     reconciliation: ReconciliationService

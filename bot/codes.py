@@ -94,6 +94,17 @@ class Refusal(StrEnum):
     NO_SUCH_VIDEO = "no_such_video"
     NOT_QUEUED = "not_queued"
 
+    # Moderators' decisions about jobs.
+    NO_SUCH_REQUEST = "no_such_request"
+    OWN_REQUEST = "own_request"
+    DECIDED_ALREADY = "decided_already"
+    NO_CHEAPER_KIND = "no_cheaper_kind"
+    NO_TASK_ID = "no_task_id"
+    TASK_UNKNOWN = "task_unknown"
+    TASK_OF_ANOTHER = "task_of_another"
+    PROVIDER_SILENT = "provider_silent"
+    NOT_CANCELLABLE_BY_MODERATOR = "not_cancellable_by_moderator"
+
     # Rights and permissions.
     MISSING_PERMISSIONS = "missing_permissions"
     CHANNEL_HIDDEN = "channel_hidden"
@@ -190,6 +201,10 @@ class AuditAction(StrEnum):
     APPROVE = "approve"
     APPROVE_CHEAPER = "approve_cheaper"
     DENY = "deny"
+    CANCEL = "cancel"
+    CHARGED = "charged"
+    NOT_CHARGED = "not_charged"
+    TRY_AGAIN = "try_again"
     SESSION_START = "session_start"
     SESSION_END = "session_end"
 
@@ -226,6 +241,7 @@ class Failure(StrEnum):
 
     # Approvals: `reason`, `hours`.
     DENIED = "denied"
+    CANCELLED_BY_MODERATOR = "cancelled_by_moderator"
     APPROVAL_EXPIRED = "approval_expired"
     SESSION_OVER = "session_over"
 
@@ -238,3 +254,7 @@ class WaitReason(StrEnum):
     OUT_OF_CREDITS = "out_of_credits"
     ACCOUNT_REFUSED = "account_refused"
     UNREACHABLE = "unreachable"
+
+    # The moderators' rules hold it.
+    PAUSED = "paused"
+    BLOCKED = "blocked"

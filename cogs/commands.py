@@ -6,15 +6,14 @@ from typing import Any
 from discord import app_commands
 from discord.ext import commands
 
-from cogs.moderation.unconfirmed import Unconfirmed
-from cogs.pool.approvals import Approvals
+from cogs.moderation.decisions import Moderation
 from cogs.pool.credits import Pools
 from cogs.pool.group import pool_group
 from cogs.pool.why import Why
 from cogs.session import Sessions
 from cogs.video import Video
 
-COGS: tuple[type[commands.Cog], ...] = (Video, Unconfirmed, Sessions, Pools, Why, Approvals)
+COGS: tuple[type[commands.Cog], ...] = (Video, Moderation, Sessions, Pools, Why)
 """The cogs; the composition root makes one of each."""
 
 

@@ -11,9 +11,9 @@ import structlog
 
 from bot.client import VideoBot
 from bot.errors import DeliveryError, PlaceRefusedError, StorageError
-from bot.jobs.models import Approval, Job, JobState
+from bot.jobs.models import Approval, ChargeHint, Job, JobState
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
-from bot.jobs.moderation.unconfirmed_service import UnconfirmedService
 from bot.jobs.ports import DeliveryTarget, JobStatus, Posted
 from bot.jobs.service import JobService
 from bot.jobs.worker.deliver import delivery_targets
@@ -21,7 +21,8 @@ from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, m
 from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.status_cards import StatusCards
 from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
-from cogs.moderation.unconfirmed import decision_buttons
+from cogs.moderation.decisions import unconfirmed_buttons
+from cogs.rendering import approvals as _approval_render
 from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ class Delivery:
         self,
         bot: VideoBot,
         jobs: JobService,
-        unconfirmed: UnconfirmedService,
+        decisions: DecisionRepository,
         outbox: ModerationOutbox,
         *,
         cards: StatusCards,
@@ -49,7 +50,7 @@ class Delivery:
         Args:
             bot: the client.
             jobs: for what a member has left.
-            unconfirmed: for the hint on an unconfirmed job.
+            decisions: for the hint on an unconfirmed job.
             outbox: closes moderators' cards, and announces low balances.
             cards: the status cards.
             videos: the files of finished videos.
@@ -57,7 +58,7 @@ class Delivery:
         """
         self._bot = bot
         self._jobs = jobs
-        self._unconfirmed = unconfirmed
+        self._decisions = decisions
         self._outbox = outbox
         self._cards = cards
         self._videos = videos
@@ -88,9 +89,9 @@ class Delivery:
         """See `Notifier.find_approval_card`."""
         return await self._approvals.find(job, channel_id)
 
-    def close_approval_card(self, job_id: int) -> None:
-        """See `Notifier.close_approval_card`."""
-        self._outbox.close_card(job_id)
+    def close_case(self, job_id: int) -> None:
+        """See `Notifier.close_case`."""
+        self._outbox.close(job_id)
 
     def show(self, status: JobStatus) -> None:
         """See `Notifier.show`."""
@@ -114,8 +115,9 @@ class Delivery:
 
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         """See `Notifier.post_outcome`."""
-        if job.state in (JobState.DENIED, JobState.EXPIRED):
-            self.close_approval_card(job.id)
+        # Also what nobody decided in time is no longer asked.
+        if job.state is not JobState.SUCCEEDED:
+            self.close_case(job.id)
         try:
             posted = await self._post(job, await self._target(job, place))
             if place is DeliveryTarget.THREAD:
@@ -126,7 +128,7 @@ class Delivery:
         if job.state is JobState.UNCONFIRMED:
             # A courtesy: `/unconfirmed` has it in any case.
             with suppress(DeliveryError, StorageError):
-                await self._approvals.tell_of_unconfirmed(job, posted)
+                await self._approvals.notify_of_unconfirmed(job, posted)
         return posted
 
     async def find_outcome(self, job: Job) -> Posted | None:
@@ -145,12 +147,14 @@ class Delivery:
         """See `Notifier.show_hint`."""
         if not job.result_channel_id or not job.result_message_id:
             return
-        hint = await self._unconfirmed.hint(job)
+        hint = await self._decisions.hint(job)
+        if hint is ChargeHint.UNCLEAR:
+            return
         overview = await self._jobs.overview_after(job)
         channel = self._bot.get_partial_messageable(job.result_channel_id, guild_id=job.requester.guild_id)
         async with discord_errors():
             await channel.get_partial_message(job.result_message_id).edit(
-                content=_render.outcome(job, overview, attached=False, hint=hint)
+                content=_render.outcome(job, overview, attached=False, hint=_approval_render.charge_hint(hint, job))
             )
 
     def _is_outcome(self, message: discord.Message, job: Job) -> bool:
@@ -200,7 +204,7 @@ class Delivery:
                 nonce=job.nonce,
                 allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[member]),
                 files=[attachment(job, video)] if video else [],
-                view=decision_buttons([job]) if job.state is JobState.UNCONFIRMED else discord.utils.MISSING,
+                view=unconfirmed_buttons([job]) if job.state is JobState.UNCONFIRMED else discord.utils.MISSING,
             )
         return Posted(message.channel.id, message.id)
 

@@ -208,7 +208,7 @@ class Video(commands.Cog):
             cancelled = await self.bot.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
             self.bot.services.worker.untrack(cancelled)
             self.delivery.show(JobStatus(cancelled))
-            self.delivery.close_approval_card(cancelled.id)
+            self.delivery.close_case(cancelled.id)
         embed = discord.Embed(
             description=f"Cancelled. Your {cancelled.held_credits} credits came back.\n"
             + quoted(cancelled.request.prompt, 200)
@@ -318,7 +318,7 @@ class Video(commands.Cog):
             self.bot.services.worker.track(job)
             raise RefusedError(Refusal.ANSWER_LOST) from error
         self.delivery.show(JobStatus(cancelled))
-        self.delivery.close_approval_card(cancelled.id)
+        self.delivery.close_case(cancelled.id)
         # The answer may have arrived after all: then its card has to tell what became of it.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
             await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), 0.0, None))

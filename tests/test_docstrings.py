@@ -70,8 +70,7 @@ def test_functions_with_three_arguments_document_them() -> None:
     found = {
         path.relative_to(ROOT).as_posix(): names
         for path in MODULES
-        # Their two packages are being merged.
-        if "moderation" not in path.parts and (names := list(undocumented(path.read_text(encoding="utf-8"))))
+        if (names := list(undocumented(path.read_text(encoding="utf-8"))))
     }
     assert found == {}
 

@@ -183,19 +183,51 @@ class ApprovalCase:
     approval: Approval
 
 
+class UnconfirmedDecision(StrEnum):
+    """What was decided about an unconfirmed job."""
+
+    CHARGED = "charged"
+    NOT_CHARGED = "not_charged"
+    TRY_AGAIN = "try_again"
+    UNDECIDED = "undecided"
+
+
+Decision = ApprovalDecision | UnconfirmedDecision
+"""What becomes of a job that moderators are asked about."""
+
+
 @dataclass(frozen=True, slots=True)
-class SurroundingBalances:
-    """The provider account's balance around an unconfirmed job, from the answers to other jobs.
+class UnconfirmedCase:
+    """An unconfirmed job that was decided, with the messages that asked about it.
 
     Attributes:
-        before: the balance after the last job before it.
-        after: the balance after the first job since.
-        charged_after: what that job was charged.
+        failure: why it was unconfirmed.
+        decided_by: of the moderator; None: nobody decided in time.
+        post_message_id: of the post to its member, in the channel `post_channel_id`.
+        notice_message_id: of the notice in the moderators' channel `notice_channel_id`.
     """
 
-    before: int
-    after: int
-    charged_after: int
+    id: int
+    job: Job
+    decision: UnconfirmedDecision
+    decided_by: int | None
+    decided_at: datetime
+    failure: Reason | None = None
+    post_channel_id: int | None = None
+    post_message_id: int | None = None
+    notice_channel_id: int | None = None
+    notice_message_id: int | None = None
+
+
+Case = ApprovalCase | UnconfirmedCase
+
+
+class ChargeHint(StrEnum):
+    """What the balance of the provider's account says about an unconfirmed job."""
+
+    CHARGED = "charged"
+    NOT_CHARGED = "not_charged"
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)

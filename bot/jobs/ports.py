@@ -123,8 +123,8 @@ class JobNotifier(Protocol):
         """
         ...
 
-    def close_approval_card(self, job_id: int) -> None:
-        """Have a job's approval card show the decision, soon. Never raises or waits."""
+    def close_case(self, job_id: int) -> None:
+        """Have the messages that asked moderators about a job show what was decided, soon. Never fails or waits."""
         ...
 
     def show(self, status: JobStatus) -> None:

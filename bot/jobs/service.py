@@ -12,8 +12,17 @@ from bot.codes import AuditAction, Refusal
 from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import ApprovalDecision, Job, JobState, MemberUsage, Requester
 from bot.jobs.polling import expected_finish
-from bot.jobs.store.approval_queries import close_approval, insert_approval
-from bot.jobs.store.queries import account_of, insert_job, job_of, move, read_open_jobs, read_usage, set_values
+from bot.jobs.store.queries import (
+    account_of,
+    close_approval,
+    insert_approval,
+    insert_job,
+    job_of,
+    move,
+    read_open_jobs,
+    read_usage,
+    set_values,
+)
 from bot.jobs.validation import cheaper_kinds, priced_kind
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings, Session, Spend

@@ -25,12 +25,14 @@ class JobAccount:
 
     Attributes:
         session_id: of the creative session whose budget pays for it, if one does.
+        actor_id: of the moderator whose decision moves its credits, if one's does.
     """
 
     job_id: int
     guild_id: int
     member_id: int
     session_id: int | None = None
+    actor_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.models import OPEN_STATES, Job, JobState
-from bot.jobs.store.approval_queries import expire_of_session
-from bot.jobs.store.queries import job_of, values_of
+from bot.jobs.store.queries import expire_of_session, job_of, values_of
 from bot.pools.models import SessionEnd
 from bot.pools.queries import read_session, session_of
 from bot.sessions.models import EndedSession, SessionStatus

@@ -42,6 +42,7 @@ ENTRY_KINDS = ("deposit", "withdrawal", "hold", "charge", "release", "refund", "
 MODES = ("text_to_video", "image_to_video")
 APPROVAL_CAUSES = ("price", "words", "low_balance")
 APPROVAL_DECISIONS = ("approved", "cheaper", "denied", "expired", "cancelled")
+UNCONFIRMED_DECISIONS = ("charged", "not_charged", "try_again", "undecided")
 SESSION_ENDS = ("command", "time", "budget", "failure")
 LOW_BALANCE_LEVELS = ("none", "cheapest", "approval")
 
@@ -190,6 +191,33 @@ Index(
     "ix_approvals_unclosed",
     approvals.c.job_id,
     sqlite_where=text("decision IS NOT NULL AND card_message_id IS NOT NULL AND card_closed_at IS NULL"),
+)
+
+# What was decided about unconfirmed jobs, and the messages that asked. A job may be unconfirmed several times.
+unconfirmed_cases = Table(
+    "unconfirmed_cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("failure", ReasonText),
+    # The post to the member, and the notice in the moderators' channel.
+    Column("post_channel_id", BigInteger),
+    Column("post_message_id", BigInteger),
+    Column("notice_channel_id", BigInteger),
+    Column("notice_message_id", BigInteger),
+    Column("decision", Text),
+    Column("decided_by", BigInteger),
+    Column("decided_at", UtcDateTime),
+    # When both messages were edited to show the decision.
+    Column("closed_at", UtcDateTime),
+    CheckConstraint(_one_of("decision", UNCONFIRMED_DECISIONS), name="decision"),
+    CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided"),
+)
+Index("ix_unconfirmed_cases_job", unconfirmed_cases.c.job_id)
+Index(
+    "ix_unconfirmed_cases_unclosed",
+    unconfirmed_cases.c.id,
+    sqlite_where=text("decision IS NOT NULL AND closed_at IS NULL"),
 )
 
 # One row for each server: what its entries add up to, kept by the ledger's own trigger, and its moderators' rules.

@@ -96,6 +96,15 @@ async def is_manager(interaction: _Interaction) -> bool:
     return not pool.policy.manager_roles.isdisjoint(role_ids(interaction))
 
 
+async def require_decider(interaction: _Interaction) -> int:
+    """Return the server's id if the member may decide about others' jobs: a manager of the pool, or the operator.
+
+    Raises:
+        RefusedError: MODERATORS_ONLY, SERVERS_ONLY.
+    """
+    return require_guild(interaction) if is_operator(interaction) else await require_manager(interaction)
+
+
 async def require_depositor(interaction: _Interaction) -> int:
     """Return the server's id if the member may deposit and withdraw credits there.
 

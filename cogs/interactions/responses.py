@@ -132,15 +132,20 @@ _PATIENCE_SECONDS = 1.5
 
 @asynccontextmanager
 async def deferred_when_slow(
-    interaction: discord.Interaction[VideoBot], *, ephemeral: bool = False
+    interaction: discord.Interaction[VideoBot], *, ephemeral: bool = False, is_update: bool = False
 ) -> AsyncIterator[None]:
     """Defer the answer if the work inside takes long; Discord waits three seconds for a first answer.
+
+    Args:
+        interaction: what is answered.
+        ephemeral: only the member sees the answer.
+        is_update: the answer edits the message that was used.
 
     Nearly always the work is done in milliseconds, and the first answer is the real one. That also lets a
     refusal be private where success is public: a deferral would fix that before it is known.
     """
     done = asyncio.Event()
-    watchman = asyncio.create_task(_defer_unless(done, interaction, ephemeral))
+    watchman = asyncio.create_task(_defer_unless(done, interaction, ephemeral=ephemeral, thinking=not is_update))
     try:
         yield
     finally:
@@ -149,14 +154,16 @@ async def deferred_when_slow(
         await watchman
 
 
-async def _defer_unless(done: asyncio.Event, interaction: discord.Interaction[VideoBot], ephemeral: bool) -> None:
+async def _defer_unless(
+    done: asyncio.Event, interaction: discord.Interaction[VideoBot], *, ephemeral: bool, thinking: bool
+) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await done.wait()
-    if done.is_set():
+    if done.is_set() or interaction.response.is_done():
         return
     try:
-        await interaction.response.defer(thinking=True, ephemeral=ephemeral)
+        await interaction.response.defer(thinking=thinking, ephemeral=ephemeral)
     except (discord.HTTPException, *NETWORK_ERRORS) as error:
         # Whether it arrived after all shows when the answer itself is given; the work must not end here.
         _log.warning("deferral not confirmed", interaction_id=interaction.id, error=str(error))

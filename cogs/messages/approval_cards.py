@@ -1,20 +1,22 @@
-"""The Discord side of the moderators' desk: cards are posted, found and closed, and the brakes announced."""
+"""The Discord side of moderation: cards and notices are posted, found and closed, and low balances announced."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import discord
 
 from bot.client import VideoBot
 from bot.errors import PlaceRefusedError
-from bot.jobs.models import Approval, ApprovalCase, Job
-from bot.jobs.moderation.approval_service import ApprovalService
+from bot.jobs.models import Approval, ApprovalCase, Case, Job
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.ports import Posted
 from bot.jobs.service import JobService
 from bot.pools.models import LowBalanceNotice
 from bot.pools.service import PoolService
 from cogs.interactions.permissions import trouble_with
 from cogs.messages.api_errors import discord_errors
-from cogs.moderation.approval_buttons import decision_buttons
+from cogs.moderation.decisions import approval_buttons
 from cogs.rendering import approvals as _approval_render
 
 # Discord dates messages by its own clock.
@@ -24,19 +26,28 @@ _CLOCK_MARGIN = timedelta(minutes=5)
 class ApprovalCards:
     """Posts, finds and closes the cards on which moderators decide."""
 
-    def __init__(self, bot: VideoBot, jobs: JobService, pools: PoolService, approvals: ApprovalService) -> None:
+    def __init__(
+        self,
+        bot: VideoBot,
+        jobs: JobService,
+        pools: PoolService,
+        decisions: DecisionRepository,
+        deadline: Callable[[Job], datetime],
+    ) -> None:
         """Make the Discord side of approvals.
 
         Args:
             bot: the client.
             jobs: for what a member has left.
             pools: for where moderators are asked.
-            approvals: for until when they can decide.
+            decisions: for where notices were posted.
+            deadline: until when a job can be approved.
         """
         self._bot = bot
         self._jobs = jobs
         self._pools = pools
-        self._approvals = approvals
+        self._decisions = decisions
+        self._deadline = deadline
 
     async def post(self, job: Job, approval: Approval, channel_id: int) -> Posted:
         """See `Notifier.post_approval_card`."""
@@ -49,8 +60,8 @@ class ApprovalCards:
         async with discord_errors():
             message = await channel.send(
                 _approval_render.card_text(job),
-                embed=_approval_render.open_card(case, pool, overview, self._approvals.deadline(job)),
-                view=decision_buttons([case]),
+                embed=_approval_render.open_card(case, pool, overview, self._deadline(job)),
+                view=approval_buttons([case]),
                 nonce=job.card_nonce,
             )
         return Posted(channel_id, message.id)
@@ -68,19 +79,30 @@ class ApprovalCards:
         own = self._bot.user is not None and message.author.id == self._bot.user.id
         return own and any(embed.footer.text == _approval_render.card_mark(job) for embed in message.embeds)
 
-    async def close_card(self, case: ApprovalCase) -> None:
-        """See `ModeratorsNotifier.close_card`."""
-        approval = case.approval
-        if approval.card_channel_id is None or approval.card_message_id is None:
+    async def close(self, case: Case) -> None:
+        """See `ModerationNotifier.close`."""
+        if isinstance(case, ApprovalCase):
+            card = case.approval.card_channel_id, case.approval.card_message_id
+            text, embed = _approval_render.card_text(case.job), _approval_render.closed_card(case)
+            await self._edit(case.job, *card, text, embed)
             return
-        channel = self._bot.get_partial_messageable(approval.card_channel_id, guild_id=case.job.requester.guild_id)
+        post, notice = (case.post_channel_id, case.post_message_id), (case.notice_channel_id, case.notice_message_id)
+        # A notice that is still there is closed also where the post is gone.
+        with suppress(PlaceRefusedError):
+            await self._edit(case.job, *post, _approval_render.closed_post(case))
+        await self._edit(case.job, *notice, _approval_render.closed_notice(case))
+
+    async def _edit(
+        self, job: Job, channel_id: int | None, message_id: int | None, text: str, embed: discord.Embed | None = None
+    ) -> None:
+        if channel_id is None or message_id is None:
+            return
+        channel = self._bot.get_partial_messageable(channel_id, guild_id=job.requester.guild_id)
         async with discord_errors():
-            await channel.get_partial_message(approval.card_message_id).edit(
-                content=_approval_render.card_text(case.job), embed=_approval_render.closed_card(case), view=None
-            )
+            await channel.get_partial_message(message_id).edit(content=text, embed=embed, view=None)
 
     async def announce_low_balance(self, news: LowBalanceNotice) -> None:
-        """See `ModeratorsNotifier.announce_low_balance`.
+        """See `ModerationNotifier.announce_low_balance`.
 
         Raises:
             PlaceRefusedError: there is no moderators' channel, or the bot may not write there.
@@ -93,8 +115,8 @@ class ApprovalCards:
         async with discord_errors():
             await channel.send(_approval_render.low_balance_notice(news), nonce=news.nonce)
 
-    async def tell_of_unconfirmed(self, job: Job, posted: Posted) -> None:
-        """Tell the moderators' channel, where there is one, that they are asked about an unconfirmed job.
+    async def notify_of_unconfirmed(self, job: Job, posted: Posted) -> None:
+        """Post a notice of an unconfirmed job in the moderators' channel, where there is one.
 
         Raises:
             PlaceRefusedError: the channel does not take it.
@@ -107,7 +129,8 @@ class ApprovalCards:
         self._refuse_if_closed(guild_id, channel_id)
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         async with discord_errors():
-            await channel.send(_approval_render.unconfirmed_notice(job, posted), nonce=f"u{job.nonce}")
+            message = await channel.send(_approval_render.unconfirmed_notice(job, posted), nonce=f"u{job.nonce}")
+        await self._decisions.record_notice(job, Posted(channel_id, message.id))
 
     def _refuse_if_closed(self, guild_id: int, channel_id: int) -> None:
         if trouble := trouble_with(self._bot, guild_id, channel_id):

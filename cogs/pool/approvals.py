@@ -1,11 +1,9 @@
-"""`/pool approvals` and `/pool waiting`, and the loop of the moderation outbox."""
+"""`/pool approvals` and `/pool waiting`."""
 
 from typing import Any
 
 import discord
-import structlog
 from discord import app_commands
-from discord.ext import commands
 
 from bot.client import VideoBot
 from bot.codes import AuditAction, Refusal
@@ -13,13 +11,11 @@ from bot.errors import RefusedError
 from bot.pools.policy import Policy
 from bot.pools.rules import changes
 from bot.pools.rules.input_checks import MAX_CREDITS
-from cogs.interactions.permissions import require_manager, trouble_with
+from cogs.interactions.permissions import require_decider, require_manager, trouble_with
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
-from cogs.moderation.approval_buttons import ApprovalButton, waiting_answer
+from cogs.moderation.decisions import waiting_answer
 from cogs.pool._changes import PoolCommand, change_rules
 from cogs.rendering import approvals as _approval_render
-
-_log = structlog.get_logger(__name__)
 
 _Interaction = discord.Interaction[VideoBot]
 
@@ -89,25 +85,10 @@ async def approvals(
 @app_commands.command(description="List the videos that wait for approval, with buttons to decide")
 async def waiting(interaction: _Interaction) -> None:
     """List what waits for approval in this server."""
-    guild_id = await require_manager(interaction)
+    guild_id = await require_decider(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         embed, view = await waiting_answer(interaction.client, guild_id)
     await send_or_edit(interaction, embed, ephemeral=True, view=view)
-
-
-class Approvals(commands.Cog):
-    """The loop of the moderation outbox: it closes cards and announces low balances."""
-
-    def __init__(self, bot: VideoBot) -> None:
-        self.bot = bot
-
-    async def cog_load(self) -> None:
-        """Register the buttons of earlier cards."""
-        self.bot.add_dynamic_items(ApprovalButton)
-
-    async def cog_unload(self) -> None:
-        """Forget them."""
-        self.bot.remove_dynamic_items(ApprovalButton)
 
 
 POOL_COMMANDS: tuple[PoolCommand, ...] = (approvals, waiting)

@@ -1,12 +1,23 @@
 """Approvals and notices for moderators, as text and embeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import discord
 
 from bot.codes import Reason
-from bot.jobs.models import ApprovalCase, ApprovalDecision, Job, MemberUsage
+from bot.jobs.models import (
+    ApprovalCase,
+    ApprovalDecision,
+    Case,
+    ChargeHint,
+    Decision,
+    Job,
+    MemberUsage,
+    UnconfirmedCase,
+    UnconfirmedDecision,
+)
 from bot.jobs.ports import Posted
 from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
 from bot.pools.models import LowBalanceNotice, Pool
@@ -33,6 +44,15 @@ _DECISIONS = {
     ApprovalDecision.DENIED: ("Denied", discord.Colour.red()),
     ApprovalDecision.CANCELLED: ("Cancelled", discord.Colour.light_grey()),
     ApprovalDecision.EXPIRED: ("Expired", discord.Colour.light_grey()),
+}
+
+
+_LABELS: Mapping[Decision, str] = {
+    ApprovalDecision.APPROVED: "Approve",
+    ApprovalDecision.DENIED: "Deny",
+    UnconfirmedDecision.CHARGED: "Charged",
+    UnconfirmedDecision.NOT_CHARGED: "Not charged",
+    UnconfirmedDecision.TRY_AGAIN: "Try again",
 }
 
 
@@ -141,8 +161,10 @@ def _decision_line(case: ApprovalCase) -> str:
     return f"by <@{approval.decided_by}> {when}{reason}"
 
 
-def cheaper_label(job: Job) -> str | None:
-    """What the button for the cheaper kind says; None: there is none."""
+def button_label(decision: Decision, job: Job) -> str | None:
+    """What the button of a decision says; None: the job has no such choice."""
+    if decision is not ApprovalDecision.CHEAPER:
+        return _LABELS[decision]
     request = cheaper_variant(job.request)
     if request is None:
         return None
@@ -179,10 +201,71 @@ def _waiting_line(case: ApprovalCase, deadline: datetime) -> str:
     )
 
 
-def unconfirmed_notice(job: Job, posted: Posted) -> str:
-    """What the moderators' channel is told of an unconfirmed job, which is decided where its member was told."""
+def unconfirmed_list(jobs: Sequence[Job], hints: Sequence[ChargeHint], hidden: int) -> discord.Embed:
+    """The answer to `/unconfirmed`.
+
+    Args:
+        jobs: what can be decided here.
+        hints: what the account's balance says about each.
+        hidden: how many more there are.
+    """
+    lines = [_unconfirmed_line(job, hint) for job, hint in zip(jobs, hints, strict=True)]
+    if hidden:
+        lines.append(f"{hidden} more are unconfirmed.")
+    text = fit(lines, 4096) or "There is nothing to decide."
+    return discord.Embed(title="Was it charged?", description=text, colour=discord.Colour.orange())
+
+
+def _unconfirmed_line(job: Job, hint: ChargeHint) -> str:
+    since = relative(job.finished_at or job.created_at)
+    place = f" in <#{job.thread_id}>" if job.thread_id else ""
+    reason = " ".join(filter(None, (failure(job.failure), charge_hint(hint, job))))
     return (
-        f"Was a video of <@{job.requester.member_id}> charged? Nobody knows. Please decide: "
+        f"**#{job.id}** for <@{job.requester.member_id}>{place}, {job.credits} credits, since {since}: "
+        f"{short(job.request.prompt)}\n-# {reason}"
+    )
+
+
+def charge_hint(hint: ChargeHint, job: Job) -> str:
+    """What the account's balance says about an unconfirmed job; empty where it is not clear."""
+    match hint:
+        case ChargeHint.CHARGED:
+            return f"By the account's balance its {job.credits} credits were probably charged."
+        case ChargeHint.NOT_CHARGED:
+            return "By the account's balance it was probably **not** charged."
+        case ChargeHint.UNCLEAR:
+            return ""
+
+
+def closed(case: Case) -> dict[str, Any]:
+    """The public message that asked about a job, as it is after the decision: content and embed."""
+    if isinstance(case, ApprovalCase):
+        return {"content": card_text(case.job), "embed": closed_card(case)}
+    return {"content": closed_post(case)}
+
+
+def closed_post(case: UnconfirmedCase) -> str:
+    """The post to the member of an unconfirmed job, after the decision."""
+    reason = f" {failure(case.failure)}" if case.failure else ""
+    return f"<@{case.job.requester.member_id}> #{case.job.id} was unconfirmed:{reason}\n{_unconfirmed_decision(case)}"
+
+
+def closed_notice(case: UnconfirmedCase) -> str:
+    """The notice of an unconfirmed job in the moderators' channel, after the decision."""
+    return f"Was #{case.job.id} of <@{case.job.requester.member_id}> charged? {_unconfirmed_decision(case)}"
+
+
+def _unconfirmed_decision(case: UnconfirmedCase) -> str:
+    when = relative(case.decided_at)
+    if case.decided_by is None:
+        return f"Nobody decided in time, so it counts as charged since {when}."
+    return f"**{_LABELS[case.decision]}**: decided by <@{case.decided_by}> {when}."
+
+
+def unconfirmed_notice(job: Job, posted: Posted) -> str:
+    """The notice of an unconfirmed job in the moderators' channel, with a link to the post that has the buttons."""
+    return (
+        f"Was #{job.id} of <@{job.requester.member_id}> charged? Please decide: "
         f"https://discord.com/channels/{job.requester.guild_id}/{posted.channel_id}/{posted.message_id} "
         "or `/unconfirmed`."
     )
@@ -197,7 +280,7 @@ def approval_rules(policy: Policy) -> str:
 
 
 def low_balance_notice(news: LowBalanceNotice) -> str:
-    """What the moderators' channel is told of a new low-balance level."""
+    """The notice of a new low-balance level in the moderators' channel."""
     left = (
         f"**{news.pool.funds.available} credits** are left in the pool; the last deposit was {news.pool.last_deposit}."
     )

@@ -35,6 +35,10 @@ _ACTIONS = {
     AuditAction.APPROVE: "approve",
     AuditAction.APPROVE_CHEAPER: "approve a cheaper one",
     AuditAction.DENY: "deny",
+    AuditAction.CANCEL: "cancel",
+    AuditAction.CHARGED: "charged",
+    AuditAction.NOT_CHARGED: "not charged",
+    AuditAction.TRY_AGAIN: "try again",
     AuditAction.SESSION_START: "session start",
     AuditAction.SESSION_END: "session end",
 }
@@ -150,6 +154,10 @@ _DETAILS: dict[AuditAction, Callable[[Data], str]] = {
     AuditAction.APPROVE: _decision,
     AuditAction.APPROVE_CHEAPER: _decision,
     AuditAction.DENY: _decision,
+    AuditAction.CANCEL: _decision,
+    AuditAction.CHARGED: _decision,
+    AuditAction.NOT_CHARGED: _decision,
+    AuditAction.TRY_AGAIN: _decision,
     AuditAction.SESSION_START: _session_start,
     AuditAction.SESSION_END: _session_end,
 }

@@ -43,8 +43,9 @@ _FAILURES: dict[Failure, str | Callable[[Data], str]] = {
     Failure.NOBODY_DECIDED: (
         "No moderator decided within {hours:g} hours whether it was charged, so it counts as charged."
     ),
-    Failure.NOTHING_MADE: "A moderator found that UlazAI did not make it.",
+    Failure.NOTHING_MADE: "A moderator found that UlazAI did not charge for it.",
     Failure.DENIED: _with_reason("A moderator denied it", "A moderator denied it."),
+    Failure.CANCELLED_BY_MODERATOR: _with_reason("A moderator cancelled it", "A moderator cancelled it."),
     Failure.APPROVAL_EXPIRED: "No moderator decided within {hours:g} hours.",
     Failure.SESSION_OVER: "Its session ended before a moderator decided.",
 }
@@ -55,6 +56,8 @@ _WAITS = {
     WaitReason.OUT_OF_CREDITS: "the UlazAI account is out of credits, a moderator has to top it up",
     WaitReason.ACCOUNT_REFUSED: "UlazAI refuses the bot's account, its operator has to check",
     WaitReason.UNREACHABLE: "UlazAI can't be reached",
+    WaitReason.PAUSED: "the moderators have paused videos here",
+    WaitReason.BLOCKED: "a moderator has blocked its member from making videos",
 }
 
 

@@ -111,9 +111,9 @@ def _explanation(status: JobStatus) -> str:
         case JobState.FAILED:
             return f"{failure(job.failure)} {_money_back(job)}"
         case JobState.UNCONFIRMED:
-            return "your credits stay held until a moderator has looked."
-        case JobState.DENIED | JobState.EXPIRED:
-            return (own_words if job.state is JobState.DENIED else failure)(job.failure)
+            return "your credits stay held until a moderator has decided."
+        case JobState.DENIED | JobState.EXPIRED | JobState.CANCELLED:
+            return (failure if job.state is JobState.EXPIRED else own_words)(job.failure)
         case _:
             return ""
 
@@ -165,9 +165,15 @@ def _outcome_text(job: Job, overview: MemberUsage, *, attached: bool) -> str:
     if job.state is JobState.UNCONFIRMED:
         return f"{failure(job.failure)} {_held_back(job)}"
     if job.state is JobState.DENIED:
-        reason = own_words(job.failure)
-        return f"a moderator denied this video{f': {reason}' if reason else '.'}\n{_money_back(job)} {left}"
+        return f"a moderator denied this video{_because(job)}\n{_money_back(job)} {left}"
+    if job.state is JobState.CANCELLED:
+        return f"a moderator cancelled #{job.id}{_because(job)}\n{_money_back(job)} {left}"
     return f"there is no video: {failure(job.failure)} {_money_back(job)} {left}"
+
+
+def _because(job: Job) -> str:
+    reason = own_words(job.failure)
+    return f": {reason}" if reason else "."
 
 
 def _held_back(job: Job) -> str:
@@ -261,25 +267,6 @@ def video_again(job: Job) -> discord.Embed:
 def link_again(job: Job) -> str:
     """The link of a video of which there is no file to give."""
     return f"{job.video_url}\nI have no file of it to give you: this is UlazAI's own link, which may have expired."
-
-
-def unconfirmed_list(jobs: Sequence[Job], hints: Sequence[str]) -> discord.Embed:
-    """The answer to /unconfirmed: what is to be decided, with what the account's balance suggests."""
-    lines = [_unconfirmed_line(job, hint) for job, hint in zip(jobs, hints, strict=True)]
-    return discord.Embed(
-        title="Was it made?",
-        description=fit(lines, 4096) or "Nothing waits for a decision.",
-        colour=discord.Colour.orange(),
-    )
-
-
-def _unconfirmed_line(job: Job, hint: str) -> str:
-    moment = int((job.finished_at or job.created_at).timestamp())
-    place = f" in <#{job.thread_id}>" if job.thread_id else ""
-    return (
-        f"**{job.id}** for <@{job.requester.member_id}>{place}, {job.credits} credits, since <t:{moment}:R>: "
-        f"{short(job.request.prompt)}\n-# {failure(job.failure)} {hint}"
-    )
 
 
 def kept(jobs: Sequence[Job]) -> str:

@@ -123,6 +123,25 @@ _PERMISSIONS = {
 }
 
 
+_DECIDED = {
+    "approved": "approved #{job_id}",
+    "cheaper": "approved a cheaper kind of #{job_id}",
+    "denied": "denied #{job_id}",
+    "cancelled": "cancelled #{job_id}",
+    "charged": "decided that #{job_id} was charged",
+    "not_charged": "decided that #{job_id} was not charged",
+    "try_again": "had #{job_id} tried again",
+}
+
+
+def _decided_already(data: Data) -> str:
+    when = f" {relative(data['decided_at'])}" if data["decided_at"] else ""
+    if data["decided_by"] is None:
+        return f"Nobody decided about #{data['job_id']} in time, and that ended{when}. There is nothing to decide."
+    what = _DECIDED[data["decision"]].format(job_id=data["job_id"])
+    return f"<@{data['decided_by']}> {what} already{when}. Nothing has changed."
+
+
 def _image_too_large(data: Data) -> str:
     size, most = data["size_bytes"] / _MEGABYTE, data["most_bytes"] // _MEGABYTE
     return f"That image has {size:.1f} MB. Please use one of at most {most} MB."
@@ -182,6 +201,20 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.SEVERAL_TO_CANCEL: "{count} of your videos can be cancelled. Choose one with the option `job`.",
     Refusal.NO_SUCH_VIDEO: "You have no finished video #{job_id} here. `/history` lists yours.",
     Refusal.NOT_QUEUED: "#{job_id} is not queued here, so nothing has changed.",
+    # Moderators' decisions about jobs.
+    Refusal.NO_SUCH_REQUEST: "There is nothing to decide about #{job_id} in this server.",
+    Refusal.OWN_REQUEST: (
+        "#{job_id} is your own request: another manager of the pool or the bot's operator has to decide."
+    ),
+    Refusal.DECIDED_ALREADY: _decided_already,
+    Refusal.NO_CHEAPER_KIND: "There is no cheaper kind of #{job_id}. Approve it, or deny it.",
+    Refusal.NO_TASK_ID: "That is no task id. Copy it from UlazAI's list of generations.",
+    Refusal.TASK_UNKNOWN: "UlazAI knows no task with this id. Nothing has changed.",
+    Refusal.TASK_OF_ANOTHER: "This task belongs to another video. Nothing has changed.",
+    Refusal.PROVIDER_SILENT: "UlazAI can't be asked right now. Nothing has changed; please try again.",
+    Refusal.NOT_CANCELLABLE_BY_MODERATOR: (
+        "#{job_id} can't be cancelled: it does not wait for approval or in the queue here."
+    ),
     # Rights and permissions.
     Refusal.MISSING_PERMISSIONS: lambda data: (
         f"I can't work here without the {permission_names(data['permissions'])}. Please tell a moderator."

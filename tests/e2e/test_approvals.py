@@ -173,7 +173,7 @@ async def test_of_two_at_once_one_wins_and_the_other_is_told_who_decided(stage: 
     lost = [answer for answer in answers if answer.ephemeral]
     assert len(lost) == 1
     winner = OTHER_MODERATOR if answers[0] is lost[0] else MODERATOR
-    assert f"{mention(stage, winner)} approved this request already" in refusal_of(lost[0])
+    assert f"{mention(stage, winner)} approved #1 already" in refusal_of(lost[0])
     await closed(stage, message, f"by {mention(stage, winner)}")
     await stage.delivered()
     assert len(stage.ulazai.tasks) == 1
@@ -186,7 +186,7 @@ async def test_a_form_sent_after_another_decision_changes_nothing(stage: Stage) 
     opened = await press(stage, message, "Deny")
     await press(stage, message, "Approve", OTHER_MODERATOR)
     late = await (await stage.discord.person(MODERATOR).submit(opened.id, {"reason": "no"})).answered()
-    assert f"{mention(stage, OTHER_MODERATOR)} approved this request already" in refusal_of(late)
+    assert f"{mention(stage, OTHER_MODERATOR)} approved #1 already" in refusal_of(late)
     await stage.delivered()
     assert stage.states == ["succeeded"]
 
@@ -226,7 +226,7 @@ async def test_a_press_on_the_card_of_an_expired_job_says_so(tmp_path: Path) -> 
         listing = await pool(stage, "waiting")
         await stage.delivered()
         await closed(stage, message, "Expired")
-        assert "This request expired" in refusal_of(await press(stage, listing.message, "1: Approve"))
+        assert "Nobody decided about #1 in time" in refusal_of(await press(stage, listing.message, "#1: Approve"))
         assert stage.states == ["expired"]
 
 
@@ -241,7 +241,9 @@ async def test_the_member_can_take_it_back(stage: Stage) -> None:
     assert "Your 110 credits came back" in text_of(answer.message)
     await closed(stage, message, f"Cancelled: by <@{stage.member.id}>")
     await stage.card_says(status, "Cancelled")
-    assert "took this request back" in refusal_of(await press(stage, listing.message, "1: Deny"))
+    assert f"{mention(stage, 'member-one')} cancelled #1 already" in refusal_of(
+        await press(stage, listing.message, "#1: Deny")
+    )
     assert (stage.states, stage.balance, decision(stage)) == (["cancelled"], (0, 0), "cancelled")
 
 
@@ -258,11 +260,11 @@ async def test_pool_waiting_lists_what_waits_and_decides_it(stage: Stage) -> Non
     shown = text_of(listing.message)
     assert "the first" in shown
     assert "the second" in shown
-    await press(stage, listing.message, "2: Approve")
+    await press(stage, listing.message, "#2: Approve")
     assert "the second" not in text_of(listing.message)
     assert "the first" in text_of(listing.message)
     await stage.discord.wait_for(lambda: "Approved" in text_of(second), 10)
-    await deny(stage, listing.message, "not today", "1: Deny")
+    await deny(stage, listing.message, "not today", "#1: Deny")
     await stage.discord.wait_for(lambda: "not today" in text_of(first), 10)
     assert "Nothing waits for a moderator" in text_of(listing.message)
     await stage.delivered(2)
@@ -303,7 +305,7 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
             message = await approval_card(stage)
             stage.discord.faults.add("PATCH", EDIT, Fault(status=500), times=None)
             listing = await pool(stage, "waiting")
-            await press(stage, listing.message, "1: Approve")
+            await press(stage, listing.message, "#1: Approve")
             await stage.delivered()
         stage.discord.faults.clear()
         assert "May this video be made" in text_of(message)
@@ -319,10 +321,11 @@ async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed
     message = await approval_card(stage)
     with closing(sqlite3.connect(stage.settings.database_path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
+        # Deferred: the card stays as it is until the decision is written.
         pressed = await press(stage, message, "Approve")
-        assert pressed.message.thinking
+        assert pressed.message.id == message.id
+        assert "Approved" not in text_of(pressed.message)
     await stage.discord.wait_for(lambda: "Approved" in text_of(pressed.message), 10)
-    assert pressed.ephemeral
     await closed(stage, message, f"by {mention(stage)}")
     await stage.delivered()
 
@@ -332,6 +335,6 @@ async def test_a_card_that_was_deleted_does_no_harm(stage: Stage) -> None:
     message = await approval_card(stage)
     listing = await pool(stage, "waiting")
     stage.discord.workshop.delete_message(message.id)
-    await press(stage, listing.message, "1: Approve")
+    await press(stage, listing.message, "#1: Approve")
     await stage.delivered()
     await stage.until(lambda: stage.rows("SELECT card_closed_at FROM approvals")[0]["card_closed_at"])

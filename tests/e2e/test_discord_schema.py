@@ -66,9 +66,9 @@ async def decide(stage: Stage, message_id: int) -> None:
     moderator = stage.discord.person("moderator")
     if "unconfirmed" in moderator.offered(stage.videos):
         await (await moderator.slash(stage.videos, "unconfirmed")).finished()
-    opener = await (await moderator.press(message_id, "It was made")).answered()
+    opener = await (await moderator.press(message_id, "Charged")).answered()
     await (await moderator.submit(opener.id, {"task_id": "no-such-task"})).answered()
-    await (await moderator.press(message_id, "Nothing was made")).answered()
+    await (await moderator.press(message_id, "Not charged")).answered()
     await stage.until(lambda: stage.states[-1] == "failed" and stage.jobs[-1]["delivered_at"])
 
 
@@ -104,7 +104,7 @@ async def moderate(stage: Stage) -> None:
     await (await stage.member.press(refused.message.id, "Ask a moderator")).answered()
     await moderation.newest_card(stage)
     listing = await moderation.pool(stage, "waiting")
-    await moderation.press(stage, listing.message, f"{stage.jobs[-1]['id']}: Approve")
+    await moderation.press(stage, listing.message, f"#{stage.jobs[-1]['id']}: Approve")
     await stage.delivered(4)
     left = stage.rows("SELECT available_credits FROM pools")[0]["available_credits"]
     await moderation.pool(stage, "withdraw", "operator", credits=left, reason="enough")

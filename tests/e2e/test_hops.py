@@ -18,8 +18,8 @@ from tests.e2e.moderation import approval_card, ask_dear, closed, press, set_up
 from tests.e2e.stage import Stage, staged
 
 # The aim for both is 40. Lower these with every file that a request no longer enters; never raise them.
-MOST_FOR_A_VIDEO = 41
-MOST_FOR_AN_APPROVAL = 43
+MOST_FOR_A_VIDEO = 40
+MOST_FOR_AN_APPROVAL = 40
 
 _ROOT = Path(__file__).parents[2]
 _OURS = tuple(f"{_ROOT / package}/" for package in ("bot", "cogs"))
@@ -129,5 +129,5 @@ async def test_an_approval_from_button_to_post(
             await stage.delivered()
     files = tracer.files()
     show(capsys, "approval, from button to post", files)
-    assert {"cogs/moderation/approval_buttons.py", "bot/jobs/worker/deliver.py"} <= files.keys()
+    assert {"cogs/moderation/decisions.py", "bot/jobs/worker/deliver.py"} <= files.keys()
     assert len(files) <= MOST_FOR_AN_APPROVAL

@@ -37,10 +37,10 @@ async def test_the_member_is_told_honestly_and_the_hold_stays(tmp_path: Path) ->
         assert len(stage.ulazai.tasks) == 1
 
 
-async def test_it_was_made_goes_on_from_the_task_id(tmp_path: Path) -> None:
+async def test_charged_goes_on_from_the_task_id(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         card, message_id = await unconfirmed(stage)
-        opened = await decide(stage, message_id, "It was made")
+        opened = await decide(stage, message_id, "Charged")
         (task_id,) = stage.ulazai.tasks
         stage.ulazai.finish(task_id)
         moderator = stage.discord.person("moderator")
@@ -48,7 +48,7 @@ async def test_it_was_made_goes_on_from_the_task_id(tmp_path: Path) -> None:
         thread = await stage.thread(card)
         assert "55" in (await stage.message_in(thread.id, "your video is ready")).content
         await stage.delivered()
-        assert "It was made, decided by" in stage.discord.world.messages[message_id].content
+        assert "**Charged**: decided by" in stage.discord.world.messages[message_id].content
         assert stage.discord.world.messages[message_id].components == []
         assert stage.balance == (0, 55)
 
@@ -56,18 +56,19 @@ async def test_it_was_made_goes_on_from_the_task_id(tmp_path: Path) -> None:
 async def test_an_unknown_task_id_changes_nothing(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         _, message_id = await unconfirmed(stage, CUT_BEFORE)
-        opened = await decide(stage, message_id, "It was made")
+        opened = await decide(stage, message_id, "Charged")
         answer = await stage.discord.person("moderator").submit(opened.id, {"task_id": "no-such-task"})
-        await answer.answered()
-        assert answer.ephemeral
-        assert "UlazAI knows no task with this id" in answer.message.content
+        await stage.until(lambda: answer.messages)
+        (refused,) = answer.messages
+        assert refused.ephemeral
+        assert "UlazAI knows no task with this id" in refused.content
         assert stage.states == ["unconfirmed"]
 
 
-async def test_nothing_was_made_gives_the_credits_back(tmp_path: Path) -> None:
+async def test_not_charged_gives_the_credits_back(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         card, message_id = await unconfirmed(stage, CUT_BEFORE)
-        await decide(stage, message_id, "Nothing was made")
+        await decide(stage, message_id, "Not charged")
         thread = await stage.thread(card)
         assert "Your 55 credits came back" in (await stage.message_in(thread.id, "there is no video")).content
         assert stage.states == ["failed"]
@@ -84,7 +85,7 @@ async def test_try_again_sends_a_new_request(tmp_path: Path) -> None:
         await stage.until(lambda: stage.balance == (0, 55))
 
 
-@pytest.mark.parametrize("label", ["It was made", "Nothing was made", "Try again"])
+@pytest.mark.parametrize("label", ["Charged", "Not charged", "Try again"])
 async def test_only_moderators_decide(tmp_path: Path, label: str) -> None:
     async with staged(tmp_path) as stage:
         _, message_id = await unconfirmed(stage)
@@ -100,10 +101,10 @@ async def test_the_second_decision_is_told_that_it_is_too_late(tmp_path: Path) -
         moderator = stage.discord.person("moderator")
         listing = await (await moderator.slash(stage.videos, "unconfirmed")).answered()
         assert listing.ephemeral
-        await decide(stage, message_id, "Nothing was made")
+        await decide(stage, message_id, "Not charged")
         late = await (await moderator.click(listing.message.id, "unconfirmed:again:1")).answered()
         assert late.ephemeral
-        assert "decided already" in late.message.content
+        assert "decided that #1 was not charged already" in late.message.content
         assert stage.states == ["failed"]
 
 
@@ -129,7 +130,7 @@ async def test_the_buttons_work_after_a_restart(tmp_path: Path) -> None:
         async with running_bot(stage):
             card, message_id = await unconfirmed(stage, CUT_BEFORE)
         async with running_bot(stage):
-            await decide(stage, message_id, "Nothing was made")
+            await decide(stage, message_id, "Not charged")
             thread = await stage.thread(card)
             await stage.message_in(thread.id, "there is no video")
             assert stage.states == ["failed"]

@@ -11,7 +11,7 @@ import pytest
 from bot.codes import WaitReason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
 from bot.jobs.models import Approval, Job, JobState, Requester
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.ports import DeliveryTarget, JobStatus, Posted
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.worker import Worker, WorkerSettings
@@ -124,7 +124,7 @@ class ScriptedNotifier:
         self.searches += 1
         return Posted(channel_id, 8000 + job.id) if (job.id, channel_id) in self.cards else None
 
-    def close_approval_card(self, job_id: int) -> None:
+    def close_case(self, job_id: int) -> None:
         self.closed_cards.append(job_id)
 
     def show(self, status: JobStatus) -> None:
@@ -136,7 +136,7 @@ class Stage:
 
     def __init__(self, repository: JobRepository, clock: FakeClock, *, wait_for_credits: bool = False) -> None:
         self.repository = repository
-        self.approvals = ApprovalRepository(repository._database, clock)
+        self.approvals = DecisionRepository(repository._database, clock)
         self.clock = clock
         self.provider = ScriptedProvider()
         self.notifier = ScriptedNotifier()

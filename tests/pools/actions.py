@@ -3,11 +3,11 @@
 Anything may be tried on a job in any state; from a wrong one it must be refused, and change nothing.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from bot.codes import Refusal
-from bot.errors import RefusedError, RightsError, TransitionError
-from bot.jobs.models import JobState
+from bot.errors import RefusedError
+from bot.jobs.models import ApprovalDecision, Decision, Job, JobState, UnconfirmedDecision
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.provider.models import Submission
 from tests.builders import FAILURE, MEMBER, members_side
@@ -66,26 +66,31 @@ class JobActions(Machine):
             job.release()
 
     def approve(self, job_id: int, variant: int) -> None:
-        if job := self.decidable(job_id, variant, self.approvals.approve):
+        if job := self.decidable(job_id, variant, ApprovalDecision.APPROVED):
             job.state = QUEUED
 
     def approve_cheaper(self, job_id: int, variant: int) -> None:
-        if job := self.decidable(job_id, variant, self.approvals.approve_cheaper):
+        if job := self.decidable(job_id, variant, ApprovalDecision.CHEAPER):
             request = cheaper_variant(job.request)
             assert request
             job.release(job.price - list_price(request))
             job.request, job.price, job.state = request, list_price(request), QUEUED
 
     def deny(self, job_id: int, variant: int) -> None:
-        async def step(job_id: int, guild_id: int, moderator_id: int) -> None:
-            await self.approvals.deny(job_id, guild_id, moderator_id, "no")
-
-        if job := self.decidable(job_id, variant, step):
+        if job := self.decidable(job_id, variant, ApprovalDecision.DENIED):
             job.state = JobState.DENIED
             job.release()
 
+    def cancel_as_moderator(self, job_id: int, variant: int) -> None:
+        job, guild_id = self.model.jobs[job_id], self.model.jobs[job_id].pool.guild_id
+        sources = {AWAITING, QUEUED} if variant % 5 else set[JobState]()
+        where = guild_id + (0 if variant % 5 else 5)
+        if self.moved(job_id, sources, lambda: self.ruled(job_id, where, MANAGER, ApprovalDecision.CANCELLED)):
+            job.state = JobState.CANCELLED
+            job.release()
+
     def expire(self, job_id: int, _: int) -> None:
-        if job := self.moved(job_id, {AWAITING}, lambda: self.approvals.expire(job_id, FAILURE)):
+        if job := self.moved(job_id, {AWAITING}, lambda: self.decisions.expire(job_id, FAILURE)):
             job.state = JobState.EXPIRED
             job.release()
 
@@ -101,14 +106,14 @@ class JobActions(Machine):
 
     def confirm_made(self, job_id: int, _: int) -> None:
         task_id = f"task-{next(self.ids)}"
-        if job := self.decided(job_id, lambda guild_id: self.decisions.confirm_made(job_id, guild_id, task_id)):
+        if job := self.decided(job_id, UnconfirmedDecision.CHARGED, task_id):
             self.is_decided_wrongly |= not job.was_taken
             job.state = PROCESSING
             if job.charged is None:
                 job.charge(job.price)
 
     def confirm_nothing(self, job_id: int, _: int) -> None:
-        if job := self.decided(job_id, lambda guild_id: self.decisions.confirm_nothing(job_id, guild_id, FAILURE)):
+        if job := self.decided(job_id, UnconfirmedDecision.NOT_CHARGED):
             self.is_decided_wrongly |= job.was_taken
             job.state = FAILED
             job.release() if job.charged is None else job.refund()
@@ -116,8 +121,9 @@ class JobActions(Machine):
     def send_again(self, job_id: int, _: int) -> None:
         job = self.model.jobs[job_id]
         if job.state is UNCONFIRMED and not job.can_be_held_again:
-            assert is_refused(self.tried(self.decisions.send_again(job_id, job.pool.guild_id)), Refusal.HOLD_TOO_LARGE)
-        elif self.decided(job_id, lambda guild_id: self.decisions.send_again(job_id, guild_id)):
+            result = self.tried(self.ruled(job_id, job.pool.guild_id, MANAGER, UnconfirmedDecision.TRY_AGAIN))
+            assert is_refused(result, Refusal.HOLD_TOO_LARGE)
+        elif self.decided(job_id, UnconfirmedDecision.TRY_AGAIN):
             self.is_decided_wrongly |= job.was_taken
             job.state = QUEUED
             job.hold_again()
@@ -129,31 +135,48 @@ class JobActions(Machine):
             if job.charged is None:
                 job.charge(job.price)
 
-    def decidable(
-        self, job_id: int, variant: int, decide: Callable[[int, int, int], Awaitable[object]]
-    ) -> JobModel | None:
+    def ruled(
+        self, job_id: int, guild_id: int, moderator_id: int, decision: Decision, task_id: str | None = None
+    ) -> Awaitable[Job]:
+        return self.decisions.decide(job_id, guild_id, moderator_id, decision, reason="no", task_id=task_id)
+
+    def decidable(self, job_id: int, variant: int, decision: Decision) -> JobModel | None:
         """Try a moderator's decision: never about their own job, another server's, or one that does not wait."""
         job, is_own_server = self.model.jobs[job_id], variant % 5 > 0
         moderator_id = MEMBER if variant % 4 == 0 else MANAGER
-        result = self.tried(decide(job_id, job.pool.guild_id + (0 if is_own_server else 5), moderator_id))
+        result = self.tried(self.ruled(job_id, job.pool.guild_id + (0 if is_own_server else 5), moderator_id, decision))
         if job.state is not AWAITING or not is_own_server:
-            assert isinstance(result, TransitionError)
+            assert is_refused(result, Refusal.NO_SUCH_REQUEST, Refusal.DECIDED_ALREADY)
         elif moderator_id == job.member_id:
-            assert isinstance(result, RightsError)
-        elif isinstance(result, RefusedError):
+            assert is_refused(result, Refusal.OWN_REQUEST)
+        elif isinstance(result, Exception):
+            assert is_refused(result, Refusal.NO_CHEAPER_KIND)
             assert cheaper_variant(job.request) is None
         return None if isinstance(result, Exception) else job
 
-    def decided(self, job_id: int, decide: Callable[[int], Awaitable[object]]) -> JobModel | None:
-        """Try a decision about an unconfirmed job: first by another server's moderators, then by its own."""
+    def decided(self, job_id: int, decision: Decision, task_id: str | None = None) -> JobModel | None:
+        """Try a decision about an unconfirmed job: by another server's moderators, by its member, then by its own."""
         job = self.model.jobs[job_id]
-        assert isinstance(self.tried(decide(job.pool.guild_id + 5)), TransitionError)
-        return self.moved(job_id, {UNCONFIRMED}, lambda: decide(job.pool.guild_id))
+        elsewhere = self.tried(self.ruled(job_id, job.pool.guild_id + 5, MANAGER, decision, task_id))
+        assert is_refused(elsewhere, Refusal.NO_SUCH_REQUEST)
+        assert isinstance(self.tried(self.ruled(job_id, job.pool.guild_id, job.member_id, decision)), RefusedError)
+        return self.moved(
+            job_id, {UNCONFIRMED}, lambda: self.ruled(job_id, job.pool.guild_id, MANAGER, decision, task_id)
+        )
 
 
 WAYS = {
-    AWAITING: ("approve", "approve", "approve_cheaper", "approve_cheaper", "deny", "expire", "cancel"),
-    QUEUED: ("begin_submission", "begin_submission", "begin_submission", "fail", "cancel"),
+    AWAITING: (
+        "approve",
+        "approve",
+        "approve_cheaper",
+        "approve_cheaper",
+        "deny",
+        "expire",
+        "cancel",
+        "cancel_as_moderator",
+    ),
+    QUEUED: ("begin_submission", "begin_submission", "begin_submission", "fail", "cancel", "cancel_as_moderator"),
     SUBMITTING: ("accept", "accept", "accept", "requeue", "mark_unconfirmed", "fail"),
     PROCESSING: ("succeed", "succeed", "fail", "fail", "mark_unconfirmed"),
     UNCONFIRMED: ("confirm_made", "confirm_nothing", "send_again", "settle_undecided"),

@@ -15,8 +15,7 @@ from sqlalchemy import select
 
 from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import UNPAID_STATES, Job, JobState
-from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.store.queries import job_of
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
@@ -76,8 +75,7 @@ class Machine(RuleBasedStateMachine):
         opening = Database.open(f"sqlite+aiosqlite:///{self.path}")
         self.database = self.runner.run(self.opened.enter_async_context(opening))
         self.jobs = JobRepository(self.database, self.clock)
-        self.decisions = UnconfirmedRepository(self.database, self.clock)
-        self.approvals = ApprovalRepository(self.database, self.clock)
+        self.decisions = DecisionRepository(self.database, self.clock)
         self.sessions = SessionService(self.database, self.clock, TERMS)
         self.pools = PoolService(self.database, self.clock, TERMS)
 

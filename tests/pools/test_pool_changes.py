@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.codes import AuditAction, Reason
-from bot.jobs.models import Job
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.models import ApprovalDecision, Job
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings
@@ -35,7 +35,7 @@ class Stage:
         self.clock, self.moderators = FakeClock(), ScriptedModerators()
         self.setup = SessionSetup(database, self.clock, TERMS)
         self.pools = PoolService(database, self.clock, TERMS)
-        self.approvals = ApprovalRepository(database, self.clock)
+        self.approvals = DecisionRepository(database, self.clock)
         self.outbox = ModerationOutbox(self.approvals, LowBalanceRepository(database), self.clock, self.moderators)
 
     async def change(self, change: Callable[[Policy], Policy]) -> None:
@@ -111,7 +111,7 @@ async def release(stage: Stage) -> Callable[[], Awaitable[object]]:
 
 async def denial(stage: Stage) -> Callable[[], Awaitable[object]]:
     job = await stage.take(80, is_asked=True)
-    return lambda: stage.approvals.deny(job.id, GUILD, MANAGER, None)
+    return lambda: stage.approvals.decide(job.id, GUILD, MANAGER, ApprovalDecision.DENIED, reason=None)
 
 
 async def expiry(stage: Stage) -> Callable[[], Awaitable[object]]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.jobs.models import Job, MemberUsage, Requester
-from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.ports import Posted
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import list_price
@@ -48,7 +48,7 @@ class SessionSetup:
     def __init__(self, database: Database, clock: FakeClock, settings: PoolSettings = SETTINGS) -> None:
         self.database, self.clock, self.settings = database, clock, settings
         self.jobs = JobRepository(database, clock)
-        self.decisions = UnconfirmedRepository(database, clock)
+        self.decisions = DecisionRepository(database, clock)
         self.service = SessionService(database, clock, settings)
 
     async def start(self, wanted: SessionPlan) -> Session:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from bot.codes import AuditAction, Reason
 from bot.errors import RefusedError, TransitionError
-from bot.jobs.models import Job
+from bot.jobs.models import Job, UnconfirmedDecision
 from bot.jobs.validation import LOWEST_PRICE, list_price
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings, Session
@@ -99,7 +99,7 @@ class Money(RuleBasedStateMachine):
     @rule(job_id=taken)
     def lose_and_send_again(self, job_id: int) -> None:
         self.attempt(self.setup.jobs.mark_unconfirmed(job_id, FAILURE))
-        self.attempt(self.setup.decisions.send_again(job_id, GUILD))
+        self.attempt(self.setup.decisions.decide(job_id, GUILD, MANAGER, UnconfirmedDecision.TRY_AGAIN))
 
     @rule(job_id=taken)
     def cancel(self, job_id: int) -> None:

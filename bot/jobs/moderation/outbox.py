@@ -1,7 +1,7 @@
-"""The moderators' desk: cards of decided requests are closed, and the low_balance of the pools are announced.
+"""The moderation outbox: messages that asked moderators show what was decided, and low balances are announced.
 
-Each task is carried out until it has worked or its place is gone. Errands live in memory; at start they are made
-anew from the rows.
+Each task is carried out until it has worked or its place is gone. Tasks live in memory; at start they are made again
+from the rows.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ import structlog
 from bot.backoff import Backoff
 from bot.clock import Clock
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
-from bot.jobs.models import ApprovalCase
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.models import Case
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.pools.models import LowBalanceNotice
 from bot.pools.queries import LowBalanceRepository
 
@@ -32,17 +32,17 @@ _LONGEST_SLEEP_SECONDS = 30.0
 class ModerationNotifier(Protocol):
     """The side of Discord: what moderators see."""
 
-    async def close_card(self, case: ApprovalCase) -> None:
-        """Edit the card of a decided job, so that it shows the decision and asks no more.
+    async def close(self, case: Case) -> None:
+        """Edit the messages that asked about a job, so that they show the decision and have no buttons.
 
         Raises:
-            PlaceRefusedError: it is gone.
+            PlaceRefusedError: none of them is there any more.
             DeliveryDelayedError: not possible now.
         """
         ...
 
     async def announce_low_balance(self, news: LowBalanceNotice) -> None:
-        """Tell the moderators' channel of a step of the low_balance, under `news.nonce`.
+        """Announce a low-balance level in the moderators' channel, under `news.nonce`.
 
         Raises:
             PlaceRefusedError: the channel does not take it.
@@ -52,12 +52,12 @@ class ModerationNotifier(Protocol):
 
 
 class _TaskKind(StrEnum):
-    CARD = "card"
+    CASE = "case"
     LOW_BALANCE = "low_balance"
 
 
 class _Task(NamedTuple):
-    """What is to be done for a job (its card) or for a server (its low_balance)."""
+    """What is to be done, by the number of a job (its case) or of a server (its low balance)."""
 
     kind: _TaskKind
     number: int
@@ -68,7 +68,7 @@ class ModerationOutbox:
 
     def __init__(
         self,
-        approvals: ApprovalRepository,
+        decisions: DecisionRepository,
         low_balance: LowBalanceRepository,
         clock: Clock,
         notifier: ModerationNotifier,
@@ -76,12 +76,12 @@ class ModerationOutbox:
         """Make an outbox with nothing in it.
 
         Args:
-            approvals: what was decided.
+            decisions: what was decided.
             low_balance: what was announced.
             clock: the time.
             notifier: the Discord side.
         """
-        self._approvals = approvals
+        self._decisions = decisions
         self._low_balance = low_balance
         self._clock = clock
         self._due: dict[_Task, float] = {}
@@ -96,15 +96,15 @@ class ModerationOutbox:
         return len(self._due)
 
     async def recover(self) -> None:
-        """Take up what an earlier process left undone."""
-        for job_id in await self._approvals.unclosed_cards():
-            self.close_card(job_id)
+        """Schedule what an earlier process left undone."""
+        for job_id in await self._decisions.unclosed_jobs():
+            self.close(job_id)
         for guild_id in await self._low_balance.stale():
             self.check_low_balance(guild_id)
 
-    def close_card(self, job_id: int) -> None:
-        """Have the card of a job show its decision, soon."""
-        self._put(_Task(_TaskKind.CARD, job_id), self._clock.monotonic())
+    def close(self, job_id: int) -> None:
+        """Have the messages that asked about a job show what was decided, soon."""
+        self._put(_Task(_TaskKind.CASE, job_id), self._clock.monotonic())
 
     def check_low_balance(self, guild_id: int) -> None:
         """Check whether a server's low-balance level has to be announced: at once, and then every few seconds at most.
@@ -146,25 +146,23 @@ class ModerationOutbox:
 
     async def _carry_out(self, task: _Task) -> None:
         try:
-            await (self._close(task.number) if task.kind is _TaskKind.CARD else self._announce(task.number))
+            await (self._close(task.number) if task.kind is _TaskKind.CASE else self._announce(task.number))
         except (DeliveryDelayedError, StorageError) as error:
-            _log.warning("moderators are told later", kind=task.kind.value, number=task.number, error=str(error))
+            _log.warning("moderators are notified later", kind=task.kind.value, number=task.number, error=str(error))
             self._later(task)
-        except Exception:  # noqa: BLE001 - an task fails alone, whatever it is
-            _log.exception("moderators are told later", kind=task.kind.value, number=task.number)
+        except Exception:  # noqa: BLE001 - a task fails alone, whatever it is
+            _log.exception("moderators are notified later", kind=task.kind.value, number=task.number)
             self._later(task)
         else:
             del self._failures[task]
 
     async def _close(self, job_id: int) -> None:
-        case = await self._approvals.get(job_id)
-        if case is None or case.approval.decision is None or not case.approval.has_open_card:
-            return
-        try:
-            await self._notifier.close_card(case)
-        except PlaceRefusedError as error:
-            _log.info("a moderators' card is not there to be closed", job_id=job_id, error=str(error))
-        await self._approvals.record_closed_card(job_id)
+        for case in await self._decisions.unclosed(job_id):
+            try:
+                await self._notifier.close(case)
+            except PlaceRefusedError as error:
+                _log.info("a message for moderators is not there to be closed", job_id=job_id, error=str(error))
+            await self._decisions.record_closed(case)
 
     async def _announce(self, guild_id: int) -> None:
         self._checked_at[guild_id] = self._clock.monotonic()
@@ -174,10 +172,10 @@ class ModerationOutbox:
         try:
             await self._notifier.announce_low_balance(news)
         except PlaceRefusedError as error:
-            # It is told when the channel takes it, and the pool changes again.
+            # It is announced when the pool changes again and the channel takes it.
             _log.warning("the moderators' channel refused a message", guild_id=guild_id, error=str(error))
             return
-        _log.info("moderators told of the low_balance", guild_id=guild_id, step=news.step.value)
+        _log.info("low balance announced", guild_id=guild_id, step=news.step.value)
         await self._low_balance.record(guild_id, news.step)
 
     def _put(self, task: _Task, due: float) -> None:
@@ -187,5 +185,5 @@ class ModerationOutbox:
     def _later(self, task: _Task) -> None:
         self._failures[task] += 1
         due = self._clock.monotonic() + _BACKOFF.pause(self._failures[task])
-        # Asked for anew in the meantime? Then it is tried sooner.
+        # Scheduled again in the meantime? Then it is tried sooner.
         self._put(task, min(due, self._due.get(task, due)))

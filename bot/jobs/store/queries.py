@@ -1,4 +1,4 @@
-"""Rows of the jobs table: insert, change, count and read. Each function runs inside a transaction.
+"""Rows of jobs, approvals and unconfirmed cases: insert, change, count and read. Each runs inside a transaction.
 
 Statements that every job needs are built once: to build and compile one costs more than to run it.
 """
@@ -23,15 +23,26 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.codes import Refusal
+from bot.codes import Failure, Reason, Refusal
 from bot.errors import RefusedError, TransitionError
-from bot.jobs.models import OPEN_STATES, UNPAID_STATES, Job, JobState, Requester
+from bot.jobs.models import (
+    OPEN_STATES,
+    UNPAID_STATES,
+    Approval,
+    ApprovalDecision,
+    Job,
+    JobState,
+    Requester,
+    UnconfirmedDecision,
+)
 from bot.jobs.polling import expected_end
+from bot.pools.ledger import entries as ledger
 from bot.pools.models import JobAccount, Limits, Spend, Usage
+from bot.pools.policy import ApprovalCause
 from bot.pools.rules.limits import has_window, window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
 from bot.storage.database import note_session_change
-from bot.storage.schema import jobs
+from bot.storage.schema import approvals, jobs, unconfirmed_cases
 
 
 def values_of(states: Collection[JobState]) -> list[str]:
@@ -217,9 +228,9 @@ async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: 
     return [job_of(row) for row in rows.mappings()]
 
 
-def account_of(job: Job) -> JobAccount:
-    """Return the ids under which a job's credits are booked."""
-    return JobAccount(job.id, job.requester.guild_id, job.requester.member_id, job.session_id)
+def account_of(job: Job, actor_id: int | None = None) -> JobAccount:
+    """Return whose books a job is kept in, and the moderator whose decision moves its credits."""
+    return JobAccount(job.id, job.requester.guild_id, job.requester.member_id, job.session_id, actor_id)
 
 
 @lru_cache
@@ -276,4 +287,140 @@ _PLAIN_COLUMNS = (
     "kept_at",
     "session_id",
     "moved_to_front_at",
+)
+
+
+_AWAITING = frozenset({JobState.AWAITING_APPROVAL})
+
+
+async def insert_approval(connection: AsyncConnection, job_id: int, cause: ApprovalCause) -> None:
+    """Ask moderators about a job that was just accepted."""
+    await connection.execute(insert(approvals).values(job_id=job_id, cause=cause.value))
+
+
+async def read_approval(connection: AsyncConnection, job_id: int) -> Approval | None:
+    """Read a job's approval; None: it needed none."""
+    query = select(approvals).where(approvals.c.job_id == job_id)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return approval_of(row) if row else None
+
+
+async def close_approval(
+    connection: AsyncConnection,
+    job_id: int,
+    decision: ApprovalDecision,
+    now: datetime,
+    *,
+    decided_by: int | None = None,
+    reason: str | None = None,
+) -> Approval | None:
+    """Write down what was decided about a job that waited for approval.
+
+    Args:
+        connection: of the transaction.
+        job_id: of the job.
+        decision: what became of it.
+        now: the time.
+        decided_by: of the moderator, or of the member who cancelled; None: nobody decided in time.
+        reason: what the moderator wrote.
+
+    Returns:
+        The approval; None: the job needed none, or it was decided before.
+    """
+    query = (
+        update(approvals)
+        .where(approvals.c.job_id == job_id, approvals.c.decision.is_(None))
+        .values(decision=decision.value, decided_by=decided_by, decided_at=now, reason=reason)
+        .returning(*approvals.c)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    return approval_of(row) if row else None
+
+
+async def expire_job(connection: AsyncConnection, job_id: int, failure: Reason, now: datetime) -> Job:
+    """`awaiting_approval -> expired`: the hold is released.
+
+    Args:
+        connection: inside a transaction.
+        job_id: of the job.
+        failure: why.
+        now: when.
+
+    Raises:
+        TransitionError: it is not awaiting approval any more.
+    """
+    job = await move(connection, job_id, _AWAITING, JobState.EXPIRED, failure=failure, **new_outcome(now))
+    await close_approval(connection, job_id, ApprovalDecision.EXPIRED, now)
+    await ledger.release(connection, account_of(job), job.held_credits, now)
+    return job
+
+
+async def expire_of_session(connection: AsyncConnection, session_id: int, now: datetime) -> list[Job]:
+    """Expire the jobs that await approval when their creative session ends.
+
+    Their holds go back to the session's budget; call `ledger.give_back_rest` afterwards.
+
+    Args:
+        connection: inside a transaction.
+        session_id: of the session.
+        now: when it ends.
+
+    Returns:
+        The jobs. After the transaction each is to be passed to `Worker.track`, which notifies its member and closes its
+        card.
+    """
+    query = select(jobs.c.id).where(jobs.c.session_id == session_id, jobs.c.state == JobState.AWAITING_APPROVAL.value)
+    job_ids = (await connection.execute(query.order_by(jobs.c.id))).scalars().all()
+    return [await expire_job(connection, job_id, Reason(Failure.SESSION_OVER), now) for job_id in job_ids]
+
+
+async def close_unconfirmed(
+    connection: AsyncConnection,
+    job: Job,
+    decision: UnconfirmedDecision,
+    now: datetime,
+    *,
+    decided_by: int | None = None,
+) -> None:
+    """Write down what was decided about an unconfirmed job, with the messages that ask about it.
+
+    Args:
+        connection: of the transaction.
+        job: as it was before.
+        decision: what became of it.
+        now: the time.
+        decided_by: of the moderator; None: nobody decided in time.
+    """
+    case = unconfirmed_cases.c
+    values = {
+        "failure": job.failure,
+        "post_channel_id": job.result_channel_id,
+        "post_message_id": job.result_message_id,
+        "decision": decision.value,
+        "decided_by": decided_by,
+        "decided_at": now,
+    }
+    is_open = and_(case.job_id == job.id, case.decision.is_(None))
+    found = await connection.execute(update(unconfirmed_cases).where(is_open).values(values))
+    if not found.rowcount:
+        await connection.execute(insert(unconfirmed_cases).values(job_id=job.id, **values))
+
+
+def approval_of(row: RowMapping) -> Approval:
+    """Return the approval that a row describes."""
+    return Approval(
+        cause=ApprovalCause(row["cause"]),
+        decision=ApprovalDecision(row["decision"]) if row["decision"] else None,
+        **{name: row[name] for name in _APPROVAL_COLUMNS},
+    )
+
+
+_APPROVAL_COLUMNS = (
+    "job_id",
+    "card_channel_id",
+    "card_message_id",
+    "decided_by",
+    "decided_at",
+    "reason",
+    "card_closed_at",
 )

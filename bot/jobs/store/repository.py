@@ -3,17 +3,19 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 
 from bot.clock import Clock
 from bot.codes import Reason
-from bot.jobs.models import OPEN_STATES, Job, JobState
+from bot.errors import TransitionError
+from bot.jobs.models import OPEN_STATES, Job, JobState, UnconfirmedDecision
 from bot.jobs.polling import MEMORY, VideoKind
 from bot.jobs.ports import Posted
 from bot.jobs.queueing.fair_queue import Member
 from bot.jobs.store.fair_queue_queries import read_last_served, read_used
 from bot.jobs.store.queries import (
     account_of,
+    close_unconfirmed,
     job_of,
     move,
     new_outcome,
@@ -150,26 +152,23 @@ class JobRepository:
             )
 
     async def settle_undecided(self, job_id: int, failure: Reason) -> Job:
-        """`unconfirmed -> failed`, charged.
+        """`unconfirmed -> failed`, with its credits counted as charged: no moderator decided in time.
 
         Raises:
-            TransitionError: it is in another state.
+            TransitionError: it is not unconfirmed.
         """
         now = self._clock.now()
+        query = select(jobs).where(jobs.c.id == job_id, jobs.c.state == JobState.UNCONFIRMED.value)
         async with self._database.transaction() as connection:
-            job = await move(
-                connection,
-                job_id,
-                {JobState.UNCONFIRMED},
-                JobState.FAILED,
-                failure=failure,
-                **new_outcome(now),
-            )
-            if job.charged_credits is not None:
-                return job
-            await ledger.charge(connection, account_of(job), job.held_credits, job.held_credits, now)
-            query = update(jobs).where(jobs.c.id == job_id).values(charged_credits=job.held_credits)
-            return job_of((await connection.execute(query.returning(*jobs.c))).mappings().one())
+            row = (await connection.execute(query)).mappings().one_or_none()
+            if row is None:
+                raise TransitionError(job_id, JobState.FAILED)
+            before = job_of(row)
+            if before.charged_credits is None:
+                await ledger.charge(connection, account_of(before), before.held_credits, before.held_credits, now)
+            await close_unconfirmed(connection, before, UnconfirmedDecision.UNDECIDED, now)
+            values = {"failure": failure, "charged_credits": before.credits, **new_outcome(now)}
+            return await move(connection, job_id, {JobState.UNCONFIRMED}, JobState.FAILED, **values)
 
     async def half_submitted(self) -> list[Job]:
         """Return the jobs that are `submitting`: at start, those that a stopped process left."""

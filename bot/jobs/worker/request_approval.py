@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.codes import Failure, Reason
 from bot.errors import PlaceRefusedError, TransitionError
 from bot.jobs.models import ApprovalCase, Job, JobState
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.ports import JobNotifier, Posted
 from bot.jobs.worker.tracking import StepResult, TrackedJob
 
@@ -30,7 +30,7 @@ class ApprovalRequester:
 
     def __init__(
         self,
-        approvals: ApprovalRepository,
+        decisions: DecisionRepository,
         clock: Clock,
         notifier: JobNotifier,
         *,
@@ -39,12 +39,12 @@ class ApprovalRequester:
         """Make a requester of approvals.
 
         Args:
-            approvals: what moderators decide.
+            decisions: what moderators decide.
             clock: the time.
             notifier: the Discord side.
             approval_after: after which a job that no moderator decided expires.
         """
-        self._approvals = approvals
+        self._decisions = decisions
         self._clock = clock
         self._notifier = notifier
         self._approval_after = approval_after
@@ -60,7 +60,7 @@ class ApprovalRequester:
         left = self._approval_after.total_seconds() - self._clock.age(job.created_at)
         if left <= 0:
             return self._expiry(job)
-        case = await self._approvals.get(job.id)
+        case = await self._decisions.approval(job.id)
         if case is None or case.job.state is not JobState.AWAITING_APPROVAL:
             raise TransitionError(job.id, JobState.EXPIRED)
         if case.approval.card_message_id is not None:
@@ -73,11 +73,11 @@ class ApprovalRequester:
     def _expiry(self, job: Job) -> StepResult:
         hours = self._approval_after / timedelta(hours=1)
         _log.info("nobody decided: the job expires", job_id=job.id)
-        return lambda: self._approvals.expire(job.id, Reason(Failure.APPROVAL_EXPIRED, {"hours": hours}))
+        return lambda: self._decisions.expire(job.id, Reason(Failure.APPROVAL_EXPIRED, {"hours": hours}))
 
     async def _find_or_post(self, tracked: TrackedJob, case: ApprovalCase) -> Posted | None:
         channels = approval_card_channels(
-            case.job, await self._approvals.moderators_channel(case.job.requester.guild_id)
+            case.job, await self._decisions.moderators_channel(case.job.requester.guild_id)
         )
         is_forgotten = self._clock.age(case.job.created_at) > _NONCE_LIFE_SECONDS
         if tracked.may_be_posted and is_forgotten and (found := await self._find(case.job, channels)):
@@ -108,9 +108,9 @@ class ApprovalRequester:
         return None
 
     async def _record(self, job: Job, posted: Posted) -> Job:
-        row = await self._approvals.record_card(job.id, posted.channel_id, posted.message_id)
+        row = await self._decisions.record_card(job.id, posted.channel_id, posted.message_id)
         if row.state is not JobState.AWAITING_APPROVAL:
-            self._notifier.close_approval_card(job.id)
+            self._notifier.close_case(job.id)
         return row
 
 

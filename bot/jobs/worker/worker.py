@@ -21,7 +21,7 @@ from bot.clock import Clock
 from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, DeliveryError, StorageError, TransitionError
 from bot.jobs.models import Job, JobState
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.polling import initial_poll_state
 from bot.jobs.ports import JobNotifier, JobStatus
 from bot.jobs.store.repository import JobRepository
@@ -72,7 +72,7 @@ class Worker:
     def __init__(
         self,
         repository: JobRepository,
-        approvals: ApprovalRepository,
+        decisions: DecisionRepository,
         provider: VideoProvider,
         clock: Clock,
         notifier: JobNotifier,
@@ -82,7 +82,7 @@ class Worker:
 
         Args:
             repository: the jobs.
-            approvals: what moderators decide.
+            decisions: what moderators decide.
             provider: makes the videos.
             clock: the time.
             notifier: the Discord side.
@@ -92,7 +92,7 @@ class Worker:
         self._repository = repository
         self._clock = clock
         self._min_interval = settings.min_interval_seconds
-        self._approval_requester = ApprovalRequester(approvals, clock, notifier, approval_after=settings.approval_after)
+        self._approval_requester = ApprovalRequester(decisions, clock, notifier, approval_after=settings.approval_after)
         self._submitter = Submitter(repository, provider, clock, notifier, wait_for_credits=settings.wait_for_credits)
         self._poller = Poller(
             repository,

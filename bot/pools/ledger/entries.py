@@ -310,13 +310,14 @@ async def _cover(
     if account.session_id is not None:
         budget = select(sessions.c.available_credits).where(sessions.c.id == account.session_id)
         needed -= (await connection.execute(budget)).scalar() or 0
+    guild_id, actor_id = account.guild_id, account.actor_id
     if needed > available:
         if reason is None:
             raise RefusedError(Refusal.HOLD_TOO_LARGE, needed=needed, available=available)
-        guild_id = account.guild_id
-        await _enter(connection, EntryKind.ADJUSTMENT, needed - available, now, guild_id=guild_id, reason=reason)
+        amount = needed - available
+        await _enter(connection, EntryKind.ADJUSTMENT, amount, now, guild_id=guild_id, reason=reason, actor_id=actor_id)
     if account.session_id is not None and needed > 0:
-        await set_aside(connection, account.guild_id, account.session_id, needed, now)
+        await set_aside(connection, guild_id, account.session_id, needed, now, actor_id=actor_id)
 
 
 async def _give_back(
@@ -324,7 +325,7 @@ async def _give_back(
 ) -> None:
     await _enter_for_job(connection, account, kind, amount, now)
     if account.session_id is not None:
-        await give_back_rest(connection, account.guild_id, account.session_id, now)
+        await give_back_rest(connection, account.guild_id, account.session_id, now, actor_id=account.actor_id)
 
 
 async def _enter_for_job(
@@ -339,6 +340,7 @@ async def _enter_for_job(
         job_id=account.job_id,
         member_id=account.member_id,
         session_id=account.session_id,
+        actor_id=account.actor_id,
     )
 
 

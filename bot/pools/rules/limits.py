@@ -4,7 +4,6 @@ For each number by itself: a member's own rule wins, else the best of the roles'
 operator's setting. A request that would exceed one is refused, with when there is room again.
 """
 
-import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -80,11 +79,6 @@ def room_at(limits: Limits, usage: Usage, credits_needed: int) -> datetime | Non
         used -= spend.credits
         leaves_at = spend.at + timedelta(hours=limits.window_hours)
     return leaves_at
-
-
-def relative(moment: datetime) -> str:
-    """Return a time that Discord shows relative to now, in the reader's language; never before `moment`."""
-    return f"<t:{math.ceil(moment.timestamp())}:R>"
 
 
 _DAY_HOURS = 24.0

@@ -8,8 +8,8 @@ import pytest
 
 from bot.codes import AuditAction
 from bot.errors import DeliveryDelayedError, PlaceRefusedError
-from bot.jobs.models import ApprovalCase, Job
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.models import ApprovalDecision, Case, Job
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import LowBalanceNotice, PoolSettings
@@ -42,7 +42,7 @@ class ScriptedModerators:
         self.tries = 0
         self.trouble: Exception | None = None
 
-    async def close_card(self, case: ApprovalCase) -> None:
+    async def close(self, case: Case) -> None:
         self._try()
         self.closed.append(case.job.id)
 
@@ -62,7 +62,7 @@ class OutboxStage:
     def __init__(self, repository: JobRepository, clock: FakeClock) -> None:
         database = repository._database
         self.repository, self.clock = repository, clock
-        self.approvals, self.low_balance = ApprovalRepository(database, clock), LowBalanceRepository(database)
+        self.approvals, self.low_balance = DecisionRepository(database, clock), LowBalanceRepository(database)
         self.pools = PoolService(database, clock, PoolSettings(UNLIMITED, 1000))
         self.moderators = ScriptedModerators()
         self.outbox = self.new_desk()
@@ -115,7 +115,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[OutboxStage]:
 
 
 async def is_closed(stage: OutboxStage, job: Job) -> bool:
-    case = await stage.approvals.get(job.id)
+    case = await stage.approvals.approval(job.id)
     assert case
     return not case.approval.has_open_card
 
@@ -125,9 +125,9 @@ async def is_closed(stage: OutboxStage, job: Job) -> bool:
 
 async def test_the_card_of_a_decided_job_is_closed_once(stage: OutboxStage) -> None:
     job = await stage.waiting()
-    await stage.approvals.approve(job.id, GUILD, MODERATOR)
+    await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED)
     for _ in range(2):
-        stage.outbox.close_card(job.id)
+        stage.outbox.close(job.id)
         await stage.outbox.run_once()
     assert stage.moderators.closed == [job.id]
     assert await is_closed(stage, job)
@@ -137,7 +137,7 @@ async def test_the_card_of_a_decided_job_is_closed_once(stage: OutboxStage) -> N
 async def test_the_card_of_a_waiting_job_stays(stage: OutboxStage) -> None:
     job = await stage.waiting()
     for job_id in (job.id, 12345):
-        stage.outbox.close_card(job_id)
+        stage.outbox.close(job_id)
     await stage.outbox.run_once()
     assert stage.moderators.closed == []
     assert not await is_closed(stage, job)
@@ -147,7 +147,7 @@ async def test_a_card_that_is_gone_is_left_alone(stage: OutboxStage) -> None:
     job = await stage.waiting()
     await stage.approvals.expire(job.id, FAILURE)
     stage.moderators.trouble = PlaceRefusedError("unknown message")
-    stage.outbox.close_card(job.id)
+    stage.outbox.close(job.id)
     await stage.outbox.run_once()
     assert await is_closed(stage, job)
     assert len(stage.outbox) == 0
@@ -158,7 +158,7 @@ async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: OutboxS
     job = await stage.waiting()
     await members_side(stage.repository).cancel(job.id, GUILD, MEMBER)
     stage.moderators.trouble = trouble
-    stage.outbox.close_card(job.id)
+    stage.outbox.close(job.id)
     await stage.outbox.run_once()
     await stage.pass_time(60)
     assert 3 <= stage.moderators.tries <= 5
@@ -169,7 +169,7 @@ async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: OutboxS
 
 async def test_after_a_restart_the_cards_that_still_ask_are_closed(stage: OutboxStage) -> None:
     decided, undecided = await stage.waiting(), await stage.waiting()
-    await stage.approvals.deny(decided.id, GUILD, MODERATOR, None)
+    await stage.approvals.decide(decided.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason=None)
     outbox = stage.new_desk()
     await outbox.recover()
     await outbox.run_once()
@@ -259,7 +259,7 @@ async def test_the_wait_ends_with_an_errand(stage: OutboxStage) -> None:
     waiting = asyncio.create_task(stage.outbox.wait_until_due())
     await asyncio.sleep(0)
     assert not waiting.done()
-    stage.outbox.close_card(1)
+    stage.outbox.close(1)
     async with asyncio.timeout(5):
         await waiting
         # What is due already is not waited for.

@@ -7,8 +7,8 @@ import pytest
 
 from bot.clock import STEP_COUNTS_AFTER_SECONDS
 from bot.errors import DeliveryDelayedError, ProviderBusyError, ProviderUnclearError, RefusedError
-from bot.jobs.models import Job, JobState
-from bot.jobs.moderation.approval_repository import ApprovalRepository
+from bot.jobs.models import ApprovalDecision, Job, JobState
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.ports import DeliveryTarget
 from bot.jobs.store.repository import JobRepository
 from bot.pools.models import Limits, PoolSettings
@@ -85,7 +85,7 @@ async def go_on(stage: Stage, job: Job, state: JobState) -> None:
     """Let the world do what the job waits for, and make sure that it gets there within a quarter of a minute."""
     stage.notifier.refusals.clear()
     if state is JobState.AWAITING_APPROVAL:
-        stage.worker.track((await stage.approvals.approve(job.id, job.requester.guild_id, 901)).job)
+        stage.worker.track(await stage.approvals.decide(job.id, job.requester.guild_id, 901, ApprovalDecision.APPROVED))
     await stage.pass_time(15)
     reached = await stage.row(job)
     if state in (JobState.AWAITING_APPROVAL, JobState.QUEUED):
@@ -172,7 +172,7 @@ async def test_a_restart_under_a_wrong_clock_goes_on_as_well(stage: Stage, step:
     await stage.worker.stop(0)
     stage.clock = FakeClock(stage.clock.now() + timedelta(seconds=step))
     database = stage.repository._database
-    stage.repository, stage.approvals = JobRepository(database, stage.clock), ApprovalRepository(database, stage.clock)
+    stage.repository, stage.approvals = JobRepository(database, stage.clock), DecisionRepository(database, stage.clock)
     stage.new_worker()
     await stage.worker.recover()
     stage.provider.statuses.extend([COMPLETED] * 3)

@@ -4,7 +4,7 @@ import pytest
 
 from bot.codes import Failure, Reason
 from bot.errors import DeliveryDelayedError, PlaceRefusedError, StorageError
-from bot.jobs.models import Job, JobState
+from bot.jobs.models import ApprovalDecision, Job, JobState
 from bot.jobs.ports import DeliveryTarget
 from bot.jobs.worker.request_approval import approval_card_channels
 from bot.pools.models import Balance, PoolSettings
@@ -32,7 +32,7 @@ async def asked(stage: Stage) -> Job:
 
 
 async def card(stage: Stage, job: Job) -> tuple[int | None, int | None]:
-    case = await stage.approvals.get(job.id)
+    case = await stage.approvals.approval(job.id)
     assert case
     return case.approval.card_channel_id, case.approval.card_message_id
 
@@ -47,7 +47,7 @@ async def test_moderators_are_asked_once_and_the_provider_is_not(stage: Stage) -
 
 async def test_an_approved_job_is_sent(stage: Stage) -> None:
     job = await asked(stage)
-    stage.worker.track((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+    stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED))
     await stage.settle()
     assert await stage.state(job) is JobState.PROCESSING
     assert len(stage.provider.sent) == 1
@@ -55,7 +55,7 @@ async def test_an_approved_job_is_sent(stage: Stage) -> None:
 
 async def test_a_denied_job_is_told(stage: Stage) -> None:
     job = await asked(stage)
-    stage.worker.track((await stage.approvals.deny(job.id, GUILD, MODERATOR, "no")).job)
+    stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason="no"))
     await stage.settle()
     assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
     assert (len(stage.worker), stage.provider.sent) == (0, [])
@@ -146,7 +146,7 @@ async def test_a_card_posted_while_somebody_decided_is_closed(stage: Stage) -> N
     job = await taken(stage)
 
     async def decide() -> None:
-        stage.worker.track((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+        stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED))
 
     stage.notifier.before_card = decide
     stage.worker.track(job)
@@ -158,7 +158,7 @@ async def test_a_card_posted_while_somebody_decided_is_closed(stage: Stage) -> N
 
 async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: Stage) -> None:
     job = await taken(stage)
-    stage.worker.track((await stage.approvals.approve(job.id, GUILD, MODERATOR)).job)
+    stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED))
     stage.worker.track(job)
     await stage.pass_time(10)
     assert await stage.state(job) is JobState.PROCESSING
@@ -168,7 +168,7 @@ async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: St
 
 async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Stage) -> None:
     job = await taken(stage)
-    await stage.approvals.deny(job.id, GUILD, MODERATOR, None)
+    await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason=None)
     stage.worker.track(job)
     await stage.pass_time(10)
     assert stage.notifier.cards == []

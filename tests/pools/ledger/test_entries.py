@@ -13,8 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from sqlalchemy import select
 
 from bot.errors import RefusedError, TransitionError
-from bot.jobs.models import Job, JobState
-from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
+from bot.jobs.models import Decision, Job, JobState, UnconfirmedDecision
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.store.queries import job_of
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
@@ -66,7 +66,7 @@ class Books(RuleBasedStateMachine):
         opening = Database.open(f"sqlite+aiosqlite:///{Path(folder) / 'a.db'}")
         self.database = self.runner.run(self.open.enter_async_context(opening))
         self.repository = JobRepository(self.database, self.clock)
-        self.decisions = UnconfirmedRepository(self.database, self.clock)
+        self.decisions = DecisionRepository(self.database, self.clock)
 
     def teardown(self) -> None:
         self.runner.run(self.open.aclose())
@@ -132,7 +132,7 @@ class Books(RuleBasedStateMachine):
     @rule(job_id=known, is_own=st.booleans())
     def confirm_made(self, job_id: int, is_own: bool) -> None:
         sources, guild_id = self.decision(job_id, is_own)
-        if self.attempt(job_id, sources, lambda: self.decisions.confirm_made(job_id, guild_id, f"task-{job_id}")):
+        if self.attempt(job_id, sources, lambda: self.decide(job_id, guild_id, UnconfirmedDecision.CHARGED)):
             job = self.expected[job_id]
             job.state = PROCESSING
             job.charge(job.price)
@@ -140,16 +140,20 @@ class Books(RuleBasedStateMachine):
     @rule(job_id=known, is_own=st.booleans())
     def confirm_nothing(self, job_id: int, is_own: bool) -> None:
         sources, guild_id = self.decision(job_id, is_own)
-        if self.attempt(job_id, sources, lambda: self.decisions.confirm_nothing(job_id, guild_id, FAILURE)):
+        if self.attempt(job_id, sources, lambda: self.decide(job_id, guild_id, UnconfirmedDecision.NOT_CHARGED)):
             job = self.expected[job_id]
             job.state, job.held, job.spent = JobState.FAILED, 0, 0
 
     @rule(job_id=known, is_own=st.booleans())
     def send_again(self, job_id: int, is_own: bool) -> None:
         sources, guild_id = self.decision(job_id, is_own)
-        if self.attempt(job_id, sources, lambda: self.decisions.send_again(job_id, guild_id)):
+        if self.attempt(job_id, sources, lambda: self.decide(job_id, guild_id, UnconfirmedDecision.TRY_AGAIN)):
             job = self.expected[job_id]
             job.state, job.held, job.spent, job.is_charged = QUEUED, job.price, 0, False
+
+    def decide(self, job_id: int, guild_id: int, decision: Decision) -> Awaitable[Job]:
+        task_id = f"task-{job_id}" if decision is UnconfirmedDecision.CHARGED else None
+        return self.decisions.decide(job_id, guild_id, 900, decision, task_id=task_id)
 
     def decision(self, job_id: int, is_own: bool) -> tuple[set[JobState], int]:
         """From where moderators can decide, and of which server they are."""

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.codes import AuditAction, LedgerReason, Reason
-from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
+from bot.jobs.models import UnconfirmedDecision
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.pools.ledger.queries import newest_account
 from bot.pools.ledger.reports import Cursor, LedgerEntry, Page, ProviderBalance, Spender, Spending
 from bot.pools.models import EntryKind
@@ -66,10 +67,10 @@ async def test_a_refund_takes_its_charge_back_out_of_the_day_of_the_charge(treas
 
 
 async def test_a_job_that_was_charged_twice_and_refunded_once_counts_once(treasury: Treasury) -> None:
-    decisions = UnconfirmedRepository(treasury.database, treasury.clock)
+    decisions = DecisionRepository(treasury.database, treasury.clock)
     job = await treasury.paid(price=100)
     await treasury.jobs.mark_unconfirmed(job.id, FAILURE)
-    await decisions.send_again(job.id, GUILD)
+    await decisions.decide(job.id, GUILD, 900, UnconfirmedDecision.TRY_AGAIN)
     assert (await treasury.pools.statement(GUILD)).spending == Spending()
     await treasury.jobs.begin_submission(job.id)
     await treasury.paid(price=0)

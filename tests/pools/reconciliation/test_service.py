@@ -16,8 +16,8 @@ from bot.checkup.books import check_books
 from bot.checkup.findings import Verdict
 from bot.codes import Reason
 from bot.errors import StorageError
-from bot.jobs.models import UNPAID_STATES, Job
-from bot.jobs.moderation.unconfirmed_repository import UnconfirmedRepository
+from bot.jobs.models import UNPAID_STATES, Job, UnconfirmedDecision
+from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Balance, Funds
@@ -45,7 +45,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.repository = JobRepository(self.database, self.clock)
-        self.decisions = UnconfirmedRepository(self.database, self.clock)
+        self.decisions = DecisionRepository(self.database, self.clock)
 
     async def send(self, guild_id: int = GUILD, price: int = 55) -> Job:
         """Take a job and ask the provider for it; it takes its price at once."""
@@ -290,7 +290,7 @@ async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(desk: Desk
     assert (report.unconfirmed_jobs, report.unconfirmed_credits) == (1, 55)
     assert "warning unconfirmed: 1 job with 55 credits: their moderators decide" in books().output
     desk.clock.advance(1)
-    await desk.decisions.confirm_nothing(lost.id, GUILD, FAILURE)
+    await desk.decisions.decide(lost.id, GUILD, 900, UnconfirmedDecision.NOT_CHARGED)
     await desk.make()
     assert desk.report().drift.credits == (DriftSpan(-55, -55) if is_paid else DriftSpan(0, 0))
 
@@ -301,7 +301,7 @@ async def test_a_paid_job_that_was_sent_again_has_the_reading_of_its_last_charge
     await desk.repository.mark_unconfirmed(twice.id, FAILURE)
     desk.account += 55
     desk.clock.advance(1)
-    await desk.decisions.send_again(twice.id, GUILD)
+    await desk.decisions.decide(twice.id, GUILD, 900, UnconfirmedDecision.TRY_AGAIN)
     assert desk.report().drift.readings == 1
     desk.clock.advance(1)
     await desk.repository.begin_submission(twice.id)

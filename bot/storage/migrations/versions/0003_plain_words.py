@@ -1,4 +1,4 @@
-"""Columns and values in the field's words: low-balance limits, and `publish`. Failures as codes with their data."""
+"""Columns and values in the field's words, failures as codes with their data, and decisions about unconfirmed jobs."""
 
 import json
 import re
@@ -23,10 +23,12 @@ def upgrade() -> None:
     op.execute("UPDATE approvals SET cause = 'low_balance' WHERE cause = 'brake'")
     _rename_policy_key("brakes", "low_balance")
     _rewrite_failures(_code_of)
+    _create_unconfirmed_cases()
 
 
 def downgrade() -> None:
     """Go back."""
+    op.drop_table("unconfirmed_cases")
     _rewrite_failures(_sentence_of)
     _rename_policy_key("low_balance", "brakes")
     _edit_checks(
@@ -35,6 +37,37 @@ def downgrade() -> None:
     op.execute("UPDATE approvals SET cause = 'brake' WHERE cause = 'low_balance'")
     op.execute("ALTER TABLE pools RENAME COLUMN announced_low_balance TO announced_brake")
     op.execute("ALTER TABLE jobs RENAME COLUMN publish TO share")
+
+
+def _create_unconfirmed_cases() -> None:
+    op.create_table(
+        "unconfirmed_cases",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("job_id", sa.Integer(), nullable=False),
+        sa.Column("failure", sa.Text()),
+        sa.Column("post_channel_id", sa.BigInteger()),
+        sa.Column("post_message_id", sa.BigInteger()),
+        sa.Column("notice_channel_id", sa.BigInteger()),
+        sa.Column("notice_message_id", sa.BigInteger()),
+        sa.Column("decision", sa.Text()),
+        sa.Column("decided_by", sa.BigInteger()),
+        sa.Column("decided_at", sa.DateTime()),
+        sa.Column("closed_at", sa.DateTime()),
+        sa.PrimaryKeyConstraint("id", name="pk_unconfirmed_cases"),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_unconfirmed_cases_job_id_jobs"),
+        sa.CheckConstraint(
+            "decision IN ('charged', 'not_charged', 'try_again', 'undecided')",
+            name=op.f("ck_unconfirmed_cases_decision"),
+        ),
+        sa.CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name=op.f("ck_unconfirmed_cases_decided")),
+    )
+    op.create_index("ix_unconfirmed_cases_job", "unconfirmed_cases", ["job_id"])
+    op.create_index(
+        "ix_unconfirmed_cases_unclosed",
+        "unconfirmed_cases",
+        ["id"],
+        sqlite_where=sa.text("decision IS NOT NULL AND closed_at IS NULL"),
+    )
 
 
 def _edit_checks(words: dict[str, str]) -> None:

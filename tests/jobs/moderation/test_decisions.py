@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from bot.codes import Failure, Reason
-from bot.errors import RefusedError, RightsError, TransitionError
+from bot.codes import Failure, Reason, Refusal
+from bot.errors import RefusedError, TransitionError
 from bot.jobs.models import Approval, ApprovalDecision, Job, JobState
-from bot.jobs.moderation.approval_repository import ApprovalRepository
-from bot.jobs.store.approval_queries import expire_of_session
+from bot.jobs.moderation.decisions import DecisionRepository
+from bot.jobs.store.queries import expire_of_session
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.validation import cheaper_variant, list_price
 from bot.pools.ledger import entries as ledger
@@ -22,16 +22,17 @@ from bot.provider.models import GenerationRequest
 from bot.storage.schema import audit_entries, jobs, sessions
 from tests.builders import FAILURE, GUILD, MEMBER, PLENTY, TEXT_REQUEST, UNLIMITED, members_side, requester, take
 from tests.clock import FakeClock
+from tests.refusals import refused
 
 MODERATOR, OTHER = 901, 902
 DEAR = replace(TEXT_REQUEST, duration_seconds=10, sound=True)
 
-Decide = Callable[[ApprovalRepository, Job], Awaitable[Any]]
+Decide = Callable[[DecisionRepository, Job], Awaitable[Any]]
 
 DECISIONS: dict[str, Decide] = {
-    "approve": lambda approvals, job: approvals.approve(job.id, GUILD, MODERATOR),
-    "cheaper": lambda approvals, job: approvals.approve_cheaper(job.id, GUILD, MODERATOR),
-    "deny": lambda approvals, job: approvals.deny(job.id, GUILD, OTHER, "too dear"),
+    "approve": lambda approvals, job: approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED),
+    "cheaper": lambda approvals, job: approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER),
+    "deny": lambda approvals, job: approvals.decide(job.id, GUILD, OTHER, ApprovalDecision.DENIED, reason="too dear"),
     "expire": lambda approvals, job: approvals.expire(job.id, FAILURE),
 }
 STATES = {
@@ -45,8 +46,8 @@ BOOKED = {"approve": 220, "cheaper": 110, "deny": 0, "expire": 0, "cancel": 0}
 
 
 @pytest.fixture
-def approvals(repository: JobRepository, clock: FakeClock) -> ApprovalRepository:
-    return ApprovalRepository(repository._database, clock)
+def approvals(repository: JobRepository, clock: FakeClock) -> DecisionRepository:
+    return DecisionRepository(repository._database, clock)
 
 
 async def waiting(
@@ -60,7 +61,7 @@ async def waiting(
     return job
 
 
-async def decide(name: str, approvals: ApprovalRepository, repository: JobRepository, job: Job) -> None:
+async def decide(name: str, approvals: DecisionRepository, repository: JobRepository, job: Job) -> None:
     if name == "cancel":
         await members_side(repository).cancel(job.id, GUILD, MEMBER)
     else:
@@ -78,8 +79,8 @@ async def funds(repository: JobRepository) -> Funds:
         return (await ledger.recount(connection))[GUILD]
 
 
-async def approval_of(approvals: ApprovalRepository, job: Job) -> Approval:
-    case = await approvals.get(job.id)
+async def approval_of(approvals: DecisionRepository, job: Job) -> Approval:
+    case = await approvals.approval(job.id)
     assert case
     return case.approval
 
@@ -93,7 +94,7 @@ async def audit(repository: JobRepository) -> list[tuple[int, Reason]]:
 
 @pytest.mark.parametrize("name", STATES)
 async def test_each_way_out_moves_the_job_and_books_its_part(
-    repository: JobRepository, approvals: ApprovalRepository, name: str
+    repository: JobRepository, approvals: DecisionRepository, name: str
 ) -> None:
     job = await waiting(repository)
     assert await held(repository, job) == Balance(held=220, spent=0)
@@ -118,7 +119,7 @@ async def test_each_way_out_moves_the_job_and_books_its_part(
 )
 async def test_each_way_out_is_written_down(
     repository: JobRepository,
-    approvals: ApprovalRepository,
+    approvals: DecisionRepository,
     clock: FakeClock,
     name: str,
     decision: ApprovalDecision,
@@ -134,7 +135,7 @@ async def test_each_way_out_is_written_down(
 
 
 async def test_what_moderators_decide_is_in_the_audit_trail(
-    repository: JobRepository, approvals: ApprovalRepository
+    repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     for name in STATES:
         await decide(name, approvals, repository, await waiting(repository))
@@ -145,29 +146,29 @@ async def test_what_moderators_decide_is_in_the_audit_trail(
     ]
 
 
-async def test_approved_cheaper_it_is_another_request(repository: JobRepository, approvals: ApprovalRepository) -> None:
+async def test_approved_cheaper_it_is_another_request(repository: JobRepository, approvals: DecisionRepository) -> None:
     job = await waiting(repository)
-    case = await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
-    assert case.job.request == replace(DEAR, sound=False)
-    assert case.job.held_credits == list_price(case.job.request) == 110
+    cheaper = await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER)
+    assert cheaper.request == replace(DEAR, sound=False)
+    assert cheaper.held_credits == list_price(cheaper.request) == 110
 
 
 async def test_the_cheapest_kind_can_not_be_made_cheaper(
-    repository: JobRepository, approvals: ApprovalRepository
+    repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     job = await waiting(repository, TEXT_REQUEST)
-    with pytest.raises(RefusedError, match="no cheaper kind"):
-        await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    with refused(Refusal.NO_CHEAPER_KIND, job_id=job.id):
+        await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER)
     assert await repository.get(job.id) == job
     assert await held(repository, job) == Balance(held=55, spent=0)
 
 
 @pytest.mark.parametrize("name", ["approve", "cheaper", "deny"])
 async def test_nobody_decides_on_their_own_request(
-    repository: JobRepository, approvals: ApprovalRepository, name: str
+    repository: JobRepository, approvals: DecisionRepository, name: str
 ) -> None:
     job = await waiting(repository, member_id=OTHER if name == "deny" else MODERATOR)
-    with pytest.raises(RightsError, match="your own request"):
+    with refused(Refusal.OWN_REQUEST, job_id=job.id):
         await DECISIONS[name](approvals, job)
     assert await repository.get(job.id) == job
     assert await audit(repository) == []
@@ -175,46 +176,46 @@ async def test_nobody_decides_on_their_own_request(
 
 @pytest.mark.parametrize("name", ["approve", "cheaper", "deny"])
 async def test_moderators_of_another_server_decide_nothing(
-    repository: JobRepository, approvals: ApprovalRepository, name: str
+    repository: JobRepository, approvals: DecisionRepository, name: str
 ) -> None:
     job = await waiting(repository, guild_id=GUILD + 1)
-    with pytest.raises(TransitionError):
+    with refused(Refusal.NO_SUCH_REQUEST, job_id=job.id):
         await DECISIONS[name](approvals, job)
-    with pytest.raises(TransitionError):
-        await approvals.check(job.id, GUILD, MODERATOR)
+    with refused(Refusal.NO_SUCH_REQUEST, job_id=job.id):
+        await approvals.check(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED)
     assert await repository.get(job.id) == job
 
 
 @pytest.mark.parametrize("second", STATES)
 @pytest.mark.parametrize("first", ["deny", "expire", "cancel"])
 async def test_what_is_decided_stays_decided(
-    repository: JobRepository, approvals: ApprovalRepository, first: str, second: str
+    repository: JobRepository, approvals: DecisionRepository, first: str, second: str
 ) -> None:
     job = await waiting(repository)
     await decide(first, approvals, repository, job)
-    before = await approvals.get(job.id)
+    before = await approvals.approval(job.id)
     with pytest.raises((TransitionError, RefusedError)):
         await decide(second, approvals, repository, job)
-    assert await approvals.get(job.id) == before
+    assert await approvals.approval(job.id) == before
     assert await funds(repository) == Funds(available=PLENTY)
 
 
 async def test_a_job_that_never_waited_can_not_be_decided(
-    repository: JobRepository, approvals: ApprovalRepository
+    repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     job = await take(repository)
     for decision in DECISIONS.values():
         with pytest.raises((TransitionError, RefusedError)):
             await decision(approvals, job)
-    assert await approvals.get(job.id) is None
+    assert await approvals.approval(job.id) is None
     assert await repository.get(job.id) == job
 
 
 async def test_an_approved_job_can_still_be_cancelled_and_its_decision_stays(
-    repository: JobRepository, approvals: ApprovalRepository
+    repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     job = await waiting(repository)
-    await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER)
     await members_side(repository).cancel(job.id, GUILD, MEMBER)
     assert (await approval_of(approvals, job)).decision is ApprovalDecision.CHEAPER
     assert await funds(repository) == Funds(available=PLENTY)
@@ -222,7 +223,7 @@ async def test_an_approved_job_can_still_be_cancelled_and_its_decision_stays(
 
 @pytest.mark.parametrize("turn", range(6))
 async def test_of_all_at_once_one_wins_and_the_books_add_up(
-    repository: JobRepository, approvals: ApprovalRepository, turn: int
+    repository: JobRepository, approvals: DecisionRepository, turn: int
 ) -> None:
     job = await waiting(repository)
     names = [*STATES, *STATES]
@@ -238,24 +239,25 @@ async def test_of_all_at_once_one_wins_and_the_books_add_up(
 
 
 async def test_what_waits_is_listed_for_its_server_alone(
-    repository: JobRepository, approvals: ApprovalRepository
+    repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     first, gone, second = [await waiting(repository) for _ in range(3)]
     await waiting(repository, guild_id=GUILD + 1)
     await take(repository)
-    await approvals.approve(gone.id, GUILD, MODERATOR)
+    await approvals.decide(gone.id, GUILD, MODERATOR, ApprovalDecision.APPROVED)
     assert [case.job for case in await approvals.waiting(GUILD)] == [first, second]
     assert {case.approval.cause for case in await approvals.waiting(GUILD)} == {ApprovalCause.WORDS}
 
 
-async def test_cards_that_still_ask_are_known(repository: JobRepository, approvals: ApprovalRepository) -> None:
+async def test_cards_that_still_ask_are_known(repository: JobRepository, approvals: DecisionRepository) -> None:
     undecided, decided, unposted, closed = [await waiting(repository) for _ in range(4)]
     for job in (undecided, decided, closed):
         assert (await approvals.record_card(job.id, 5, 6)).id == job.id
     for job in (decided, unposted, closed):
-        await approvals.approve(job.id, GUILD, MODERATOR)
-    await approvals.record_closed_card(closed.id)
-    assert list(await approvals.unclosed_cards()) == [decided.id]
+        await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED)
+    (closing,) = await approvals.unclosed(closed.id)
+    await approvals.record_closed(closing)
+    assert list(await approvals.unclosed_jobs()) == [decided.id]
     card = await approval_of(approvals, decided)
     assert (card.card_channel_id, card.card_message_id, card.has_open_card) == (5, 6, True)
     assert not (await approval_of(approvals, closed)).has_open_card
@@ -284,7 +286,7 @@ async def in_session(repository: JobRepository, clock: FakeClock) -> tuple[int, 
 
 @pytest.mark.parametrize("is_ended_first", [True, False])
 async def test_the_waiting_jobs_of_a_session_expire_with_it(
-    repository: JobRepository, approvals: ApprovalRepository, clock: FakeClock, is_ended_first: bool
+    repository: JobRepository, approvals: DecisionRepository, clock: FakeClock, is_ended_first: bool
 ) -> None:
     session_id, job, queued = await in_session(repository, clock)
     end = update(sessions).values(ended_at=clock.now(), end_cause="command")
@@ -305,10 +307,10 @@ async def test_the_waiting_jobs_of_a_session_expire_with_it(
 
 
 async def test_a_cheaper_kind_gives_the_difference_back_to_the_session(
-    repository: JobRepository, approvals: ApprovalRepository, clock: FakeClock
+    repository: JobRepository, approvals: DecisionRepository, clock: FakeClock
 ) -> None:
     _, job, _ = await in_session(repository, clock)
-    await approvals.approve_cheaper(job.id, GUILD, MODERATOR)
+    await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER)
     assert await funds(repository) == Funds(available=PLENTY - 500, budgeted=500 - 110 - 55, held=110 + 55)
 
 
