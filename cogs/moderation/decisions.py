@@ -180,8 +180,6 @@ class TaskIdForm(Form):
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Go on with that task, if the member still may."""
         interaction.client.begin(interaction.id)
-        # UlazAI is asked about the task, and may take longer than Discord waits.
-        await interaction.response.defer()
         await _carry_out(interaction, self._job_id, UnconfirmedDecision.CHARGED, task_id=self._task_id.value)
 
 

@@ -32,6 +32,8 @@ from tests.local.people import InteractionRecord, Person, Value
 
 COGS = Path(__file__).parents[2] / "cogs"
 PAYERS = (OPERATOR,)
+# Of a request of the only moderator's, nobody else could decide.
+DECIDERS = (*MANAGERS, OPERATOR)
 SORRY = sentence_of(ReelpoolError())
 
 
@@ -63,7 +65,7 @@ COMMANDS = {
     "pool export": Row(MANAGERS),
     "pool audit": Row(MANAGERS),
     "pool why": Row(MANAGERS, of={"member": "member"}),
-    "pool waiting": Row(MANAGERS),
+    "pool waiting": Row(DECIDERS),
     "pool deposit": Row(PAYERS, {"credits": 5, "reason": "mine"}),
     "pool withdraw": Row(PAYERS, {"credits": 5, "reason": "mine"}),
     "pool managers": Row(MANAGERS, of={"add": "role"}),
@@ -79,7 +81,7 @@ COMMANDS = {
     "pool pause": Row(MANAGERS, {"reason": "a break"}),
     "pool resume": Row(MANAGERS),
     "pool prioritize": Row(MANAGERS, of={"job": "job"}),
-    "unconfirmed": Row(MANAGERS),
+    "unconfirmed": Row(DECIDERS),
     "session start": Row(MANAGERS, {"budget": 100}),
     "session end": Row(MANAGERS, of={"session": "session"}),
     "video": Row(EVERYBODY, {"prompt": "a cat"}),
@@ -207,15 +209,13 @@ class Button:
 
 
 BUTTONS = {
-    "ApprovalButton": (
-        Button("approval:approve:{}", MANAGERS, Town.waiting_job),
-        Button("approval:cheaper:{}", MANAGERS, Town.waiting_job),
-        Button("approval:deny:{}", MANAGERS, Town.waiting_job, opens_form=True),
-    ),
-    "UnconfirmedButton": (
-        Button("unconfirmed:made:{}", MANAGERS, Town.unconfirmed_job, opens_form=True),
-        Button("unconfirmed:nothing:{}", MANAGERS, Town.unconfirmed_job),
-        Button("unconfirmed:again:{}", MANAGERS, Town.unconfirmed_job),
+    "DecisionButton": (
+        Button("approval:approve:{}", DECIDERS, Town.waiting_job),
+        Button("approval:cheaper:{}", DECIDERS, Town.waiting_job),
+        Button("approval:deny:{}", DECIDERS, Town.waiting_job, opens_form=True),
+        Button("unconfirmed:made:{}", DECIDERS, Town.unconfirmed_job, opens_form=True),
+        Button("unconfirmed:nothing:{}", DECIDERS, Town.unconfirmed_job),
+        Button("unconfirmed:again:{}", DECIDERS, Town.unconfirmed_job),
     ),
     "PageButton": (
         Button("pool-page:ledger:older:99:{}:0", MANAGERS),
@@ -317,7 +317,7 @@ async def open_task_id(town: Town, actor: str) -> InteractionRecord:
 
 FORMS: dict[str, tuple[Callable[[Town, str], Awaitable[InteractionRecord]], dict[str, Value | None]] | None] = {
     "DenialForm": (open_denial, {"reason": "no"}),
-    "TaskIdModal": (open_task_id, {"task_id": "a-task"}),
+    "TaskIdForm": (open_task_id, {"task_id": "a-task"}),
     # For everybody.
     "AnimateModal": None,
 }

@@ -158,7 +158,7 @@ async def test_a_task_id_that_is_none_is_refused_in_words(town: Town, task_id: s
     before = town.books()
     sent = await (await town.person(BY_PERMISSION).submit(opened.id, {"task_id": task_id})).answered(WAIT_SECONDS)
     assert text_of(sent.message).strip() in (
-        "That is no task id: copy it from UlazAI's list of generations.",
-        "UlazAI knows no task with this id. Nothing was changed.",
+        "That is no task id. Copy it from UlazAI's list of generations.",
+        "UlazAI knows no task with this id. Nothing has changed.",
     )
     assert town.books() == before
