@@ -294,7 +294,13 @@ _AWAITING = frozenset({JobState.AWAITING_APPROVAL})
 
 
 async def insert_approval(connection: AsyncConnection, job_id: int, cause: ApprovalCause) -> None:
-    """Ask moderators about a job that was just accepted."""
+    """Insert the approval of a job that was just created.
+
+    Args:
+        connection: inside the transaction that inserts the job.
+        job_id: of the job.
+        cause: why it needs approval.
+    """
     await connection.execute(insert(approvals).values(job_id=job_id, cause=cause.value))
 
 
