@@ -1,5 +1,6 @@
 """What the README, `.env.example` and the changelog say is what there is; all of it, and nothing else."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from cogs.commands import declared
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -26,11 +28,11 @@ _SETTING = re.compile(r"(# )?([A-Z][A-Z0-9_]*)=(.*)")
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[\w,]+\])?(?P<bounds>.*)")
 
 
-def table(heading: str) -> list[list[str]]:
+def table(heading: str, document: str = README) -> list[list[str]]:
     """Return the rows of every table with this first column's heading, cell by cell."""
     rows: list[list[str]] = []
     is_inside = False
-    for line in README.splitlines():
+    for line in document.splitlines():
         match = _ROW.fullmatch(line)
         cells = [cell.strip() for cell in match[1].split("|")] if match else []
         is_inside = bool(cells) and (is_inside or cells[0] == heading)
@@ -170,10 +172,10 @@ def test_every_library_has_a_lower_and_an_upper_bound() -> None:
         assert re.fullmatch(r">=[\d.]+,<[\d.]+", bounds), name
 
 
-def test_the_readme_says_why_each_library_is_here() -> None:
-    told = [unquoted(row[0]) for row in table("library")]
-    assert sorted(told) == sorted([*RUNTIME, *EXTRAS["sandbox"]])
-    assert all(row[1] for row in table("library"))
+def test_each_library_has_its_reason() -> None:
+    rows = table("library", ARCHITECTURE)
+    assert sorted(unquoted(row[0]) for row in rows) == sorted([*RUNTIME, *EXTRAS["sandbox"]])
+    assert all(row[1] for row in rows)
 
 
 # Checks and versions
@@ -197,7 +199,44 @@ def test_there_is_one_version() -> None:
     assert newest[1] == PROJECT["project"]["version"] == bot.__version__
 
 
-def test_what_the_readme_links_to_is_there() -> None:
-    links = re.findall(r"\]\((?!https?://|#)([^)]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+# Paths and names
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+_PATH = re.compile(r"`((?:bot|cogs|sandbox|tests|benchmarks|docs)/[\w./-]*)`(?:: ((?:`[\w.]+`(?:, | and )?)+))?")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_links_to_is_there(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)]+)\)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_paths_and_names_in_a_document_are_there(path: Path) -> None:
+    for found, names in _PATH.findall(path.read_text(encoding="utf-8")):
+        assert (ROOT / found).exists(), found
+        for name in re.findall(r"`([\w.]+)`", names):
+            assert name in names_in(ROOT / found), f"{found}: {name}"
+
+
+def names_in(path: Path) -> set[str]:
+    """Return what a module defines: functions, classes, constants, and the methods and attributes of classes."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set(_defined(tree.body))
+    for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        attributes = {node.attr for node in ast.walk(owner) if isinstance(node, ast.Attribute)}
+        found |= {f"{owner.name}.{name}" for name in attributes.union(_defined(owner.body))}
+    return found
+
+
+def _defined(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign | ast.Assign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def test_the_architecture_names_paths_and_names() -> None:
+    assert len([names for _, names in _PATH.findall(ARCHITECTURE) if names]) > 50
