@@ -1,5 +1,6 @@
 """The Discord side of jobs: threads, outcomes, status cards."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -24,11 +25,13 @@ from cogs.messages.video_files import VideoFiles, attachment, is_too_large, uplo
 from cogs.moderation.decisions import unconfirmed_buttons
 from cogs.rendering import approvals as _approval_render
 from cogs.rendering import jobs as _render
+from cogs.rendering.text import mentioned_members
 
 _log = structlog.get_logger(__name__)
 
 # Discord dates messages by its own clock.
 _CLOCK_MARGIN = timedelta(minutes=5)
+_MEMBERS_NAMED = 3
 
 
 class Delivery:
@@ -75,9 +78,12 @@ class Delivery:
             return job.thread_id
         if not job.card_message_id:
             raise PlaceRefusedError("there is no card to make a thread from")
-        name = _render.thread_name(job.request)
+        guild = self._bot.get_guild(job.requester.guild_id)
+        name = _render.thread_name(job.request, guild, await _names(guild, mentioned_members(job.request.prompt)))
         self._cards.make_way()
-        thread_id = await make_thread(self._bot, job.requester.channel_id, job.card_message_id, name)
+        thread_id = await make_thread(
+            self._bot, job.requester.channel_id, job.card_message_id, name, _render.NEUTRAL_THREAD_NAME
+        )
         self._cards.located(replace(job, thread_id=thread_id))
         return thread_id
 
@@ -207,6 +213,18 @@ class Delivery:
                 view=unconfirmed_buttons([job]) if job.state is JobState.UNCONFIRMED else discord.utils.MISSING,
             )
         return Posted(message.channel.id, message.id)
+
+
+async def _names(guild: discord.Guild | None, member_ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of a few members, as far as Discord gives them now: the bot keeps none in memory."""
+    names: dict[int, str] = {}
+    if guild is None:
+        return names
+    for member_id in sorted(member_ids)[:_MEMBERS_NAMED]:
+        with suppress(DeliveryError):
+            async with discord_errors():
+                names[member_id] = (await guild.fetch_member(member_id)).display_name
+    return names
 
 
 def _is_too_large(error: PlaceRefusedError) -> bool:

@@ -16,6 +16,7 @@ from bot.codes import Refusal
 from bot.errors import RefusedError
 from bot.pools.models import PricedKind
 from bot.provider.models import GenerationRequest
+from bot.wordlist.normalize import visible
 
 MAX_PROMPT = 2000
 DURATIONS_SECONDS = (5, 10)
@@ -34,8 +35,7 @@ LOWEST_PRICE = _PRICE_OF_FIVE_SECONDS * min(DURATIONS_SECONDS) // 5 - PUBLISH_DI
 _ANIMATABLE = ("JPEG", "PNG")
 # Formats that a refusal can name.
 _READABLE = (*_ANIMATABLE, "GIF", "WEBP", "BMP")
-# Letters and symbols that show nothing: fillers of Korean writing, and Braille without a dot.
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_BRAILLE_WITHOUT_A_DOT = "\u2800"
 _CONTENT_TYPES = ("image/jpeg", "image/jpg", "image/png")
 
 
@@ -94,14 +94,13 @@ def cheaper_kinds(request: GenerationRequest) -> tuple[PricedKind, ...]:
 
 
 def clean_prompt(prompt: str) -> str:
-    """Return the prompt without characters that can't be shown, stored or sent.
+    """Return the prompt as it is shown, judged, stored and sent: without characters that show nothing.
 
     Raises:
         RefusedError: PROMPT_EMPTY, PROMPT_TOO_LONG.
     """
-    text = "".join(char for char in prompt if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
-    text = text.strip()
-    if not any(unicodedata.category(char)[0] in "LNPS" and char not in _BLANK for char in text):
+    text = visible(prompt).strip()
+    if not any(unicodedata.category(char)[0] in "LNPS" and char != _BRAILLE_WITHOUT_A_DOT for char in text):
         raise RefusedError(Refusal.PROMPT_EMPTY)
     if len(text) > MAX_PROMPT:
         raise RefusedError(Refusal.PROMPT_TOO_LONG, length=len(text), most=MAX_PROMPT)

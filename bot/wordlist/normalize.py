@@ -1,4 +1,4 @@
-"""One spelling for all texts that look the same to a reader, of listed words and of prompts alike. Pure.
+"""One spelling for all texts that look the same to a reader, and texts without what no reader sees. Pure.
 
 `fold` replaces what has one meaning: compatibility forms (full width, mathematical alphabets, ligatures: NFKD of
 https://unicode.org/reports/tr15/), case (casefold), accents, invisible characters, and letters of other alphabets that
@@ -6,6 +6,7 @@ are drawn like Latin ones (`look_alikes.py`, out of Unicode's table of confusabl
 letter but need not (4 for a, $ for s) stays as it is: the `..._READINGS` name it.
 """
 
+import re
 import string
 import unicodedata
 from functools import lru_cache
@@ -25,7 +26,37 @@ EMOJI_READINGS = {
 
 # Letters and marks that show nothing; format and most other invisible characters have a category of their own.
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
-_BLANK_BLOCKS = (range(0xFE00, 0xFE10), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+_BLANK_BLOCKS = (range(0x2065, 0x2066), range(0xFE00, 0xFE10), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
+
+# What may be an emoji, and a tone of skin (https://unicode.org/reports/tr51/#Emoji_Properties).
+_PICTOGRAPH = (
+    r"[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    r"\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+_EMOJI_PART = rf"{_PICTOGRAPH}[\U0001f3fb-\U0001f3ff]?[\ufe0e\ufe0f]?"
+# Whole emoji, keycaps among them, or a single character that may be invisible.
+_EMOJI_OR_OTHER = re.compile(rf"(?P<emoji>{_EMOJI_PART}(?:\u200d{_EMOJI_PART})*|[0-9#*]\ufe0f?\u20e3)|[^\x20-\x7e]")
+_LINE_BREAK = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# Arabic and Kaithi signs that are drawn around or before digits, though Unicode calls them format characters.
+_DRAWN_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+
+
+def visible(text: str) -> str:
+    """Return a text without characters that show nothing, reverse it, or have no agreed meaning.
+
+    Emoji that are joined out of several stay whole. Line breaks of every kind become line feeds.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    lines = _LINE_BREAK.sub("\n", text)
+    return _EMOJI_OR_OTHER.sub(lambda match: match[0] if match["emoji"] or _is_shown(match[0]) else "", lines)
+
+
+def _is_shown(character: str) -> bool:
+    if character in "\n\t" or character in _DRAWN_FORMATS:
+        return True
+    # Private use: the meaning is whatever a font makes of it.
+    return not (_is_invisible(character) or unicodedata.category(character) in ("Cc", "Co"))
 
 
 def fold(text: str) -> str:

@@ -10,6 +10,7 @@ from bot.errors import DeliveryDelayedError, PlaceRefusedError
 
 THREAD_EXISTS = 160004
 THREAD_ARCHIVED = 50083
+INVALID_FORM = 50035
 
 
 @asynccontextmanager
@@ -36,16 +37,20 @@ def code_of(error: PlaceRefusedError) -> int:
     return cause.code if isinstance(cause, discord.HTTPException) else 0
 
 
-async def make_thread(bot: VideoBot, channel_id: int, message_id: int, name: str) -> int:
+async def make_thread(
+    bot: VideoBot, channel_id: int, message_id: int, name: str, neutral_name: str | None = None
+) -> int:
     """Make a message's thread, unless it is there already, and return its id, which is the message's.
+
+    Source: Discord's documentation, "Start Thread from Message".
 
     Args:
         bot: sends the request.
         channel_id: of the message.
         message_id: of the message that the thread hangs from.
         name: of the thread, up to 100 characters.
-
-    Source: Discord's documentation, "Start Thread from Message".
+        neutral_name: where Discord refuses the name, as servers in Server Discovery do for listed words; None: that
+            is a refusal.
 
     Raises:
         PlaceRefusedError: Discord allows no thread here.
@@ -57,6 +62,8 @@ async def make_thread(bot: VideoBot, channel_id: int, message_id: int, name: str
             message = channel.get_partial_message(message_id)
             return (await message.create_thread(name=name, auto_archive_duration=1440)).id
     except PlaceRefusedError as error:
+        if code_of(error) == INVALID_FORM and neutral_name and name != neutral_name:
+            return await make_thread(bot, channel_id, message_id, neutral_name)
         if code_of(error) != THREAD_EXISTS:
             raise
         return message_id

@@ -15,6 +15,7 @@ from bot.pools.models import Session, SessionEnd
 from bot.sessions.models import CARD, SessionCard, SessionStatus, Summary, nonce
 from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs.rendering import sessions as _session_render
+from cogs.rendering.text import cut, unmarked
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ class SessionMessages:
     async def open(self, status: SessionStatus, *, may_be_posted: bool) -> SessionCard:
         """See `SessionNotifier.open`."""
         session = status.session
-        await make_thread(self._bot, session.channel_id, session.thread_id or 0, session.title)
+        name = unmarked(session.title, self._bot.get_guild(session.guild_id)) or _session_render.DEFAULT_TITLE
+        await make_thread(self._bot, session.channel_id, session.thread_id or 0, cut(name, 100))
         thread = self._thread(session)
         found = None
         if may_be_posted:

@@ -4,10 +4,9 @@ Each member of `AuditAction` and `LedgerReason` has one row here. What an earlie
 as it is.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-import discord
 
 from bot.codes import TEXT, AuditAction, LedgerReason, Reason
 from bot.pools.models import SessionEnd
@@ -58,7 +57,7 @@ def action(code: str) -> str:
 def detail(reason: Reason) -> str:
     """What a moderator did, in detail."""
     if reason.code == TEXT:
-        return _written(reason)
+        return _of_an_earlier_version(str(reason.data["text"]))
     return _DETAILS.get(AuditAction(reason.code), _change)(reason.data)
 
 
@@ -66,7 +65,7 @@ def ledger_reason(reason: Reason | None) -> str:
     """Why credits moved; empty: the kind of the entry says it all."""
     if reason is None:
         return ""
-    return plain(reason_text(reason)) if reason.code != TEXT else _written(reason)
+    return plain(reason_text(reason))
 
 
 def reason_text(reason: Reason) -> str:
@@ -84,9 +83,10 @@ _LEDGER_REASONS = {
 }
 
 
-def _written(reason: Reason) -> str:
-    """What a person or an earlier version wrote: no markdown, but mentions and times are shown as such."""
-    return discord.utils.escape_markdown(str(reason.data["text"]), ignore_links=False)
+def _of_an_earlier_version(sentence: str) -> str:
+    """Return a sentence in which an earlier version named members and times: these are shown, and all else is plain."""
+    parts = re.split(r"(<(?:@&?|#|t:)\d+(?::\w)?>)", sentence)
+    return "".join(part if number % 2 else plain(part) for number, part in enumerate(parts))
 
 
 def _booked(data: Data) -> str:

@@ -1,6 +1,6 @@
 """Values to text and embeds. What members wrote is shown and never acted on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import discord
 
@@ -10,10 +10,13 @@ from bot.jobs.ports import JobStatus
 from bot.pools.rules.limits import has_window, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.rendering.failures import failure, own_words, wait_reason
-from cogs.rendering.text import cut, fit, quoted, relative, short
+from cogs.rendering.text import cut, fit, link, quoted, relative, short, unmarked
 
 _PROMPT_ON_CARD = 1200
 _THREAD_NAME = 90
+NEUTRAL_THREAD_NAME = "Video"
+"""The name of a thread whose prompt can't be its name."""
+
 _BAR_STEPS = 16
 
 _COLOURS = {
@@ -160,8 +163,9 @@ def job_mark(job: Job) -> str:
 def _outcome_text(job: Job, overview: MemberUsage, *, attached: bool) -> str:
     left = left_line(overview)
     if job.state is JobState.SUCCEEDED:
-        link = f"<{job.video_url}>" if attached else job.video_url
-        return f"your video is ready: {link}\nCredits used: **{job.credits}**. {left}"
+        address = link(job.video_url or "")
+        shown = f"<{address}>" if attached else address
+        return f"your video is ready: {shown}\nCredits used: **{job.credits}**. {left}"
     if job.state is JobState.UNCONFIRMED:
         return f"{failure(job.failure)} {_held_back(job)}"
     if job.state is JobState.DENIED:
@@ -244,7 +248,7 @@ def history(jobs: Iterable[Job]) -> discord.Embed:
 def _history_line(job: Job) -> str:
     parts = [f"<t:{int(job.created_at.timestamp())}:R>", short(job.request.prompt)]
     if job.state is JobState.SUCCEEDED:
-        parts.append(f"[video]({job.video_url}) · {job.credits} credits")
+        parts.append(f"{link(job.video_url or '', 'video')} · {job.credits} credits")
     elif job.state is JobState.FAILED:
         parts.append(f"failed · {job.net_credits} credits")
     else:
@@ -266,7 +270,8 @@ def video_again(job: Job) -> discord.Embed:
 
 def link_again(job: Job) -> str:
     """The link of a video of which there is no file to give."""
-    return f"{job.video_url}\nI have no file of it to give you: this is UlazAI's own link, which may have expired."
+    address = link(job.video_url or "")
+    return f"{address}\nI have no file of it to give you: this is UlazAI's own link, which may have expired."
 
 
 def kept(jobs: Sequence[Job]) -> str:
@@ -275,11 +280,17 @@ def kept(jobs: Sequence[Job]) -> str:
     return f"I could not post what became of these, for want of a place that takes it; `/history` has it:\n{lines}"
 
 
-def thread_name(request: GenerationRequest) -> str:
-    """A thread's name from the prompt: one line, 1 to 100 characters, as Discord wants it."""
-    return cut(" ".join(request.prompt.split()), _THREAD_NAME) or "Video"
+def thread_name(request: GenerationRequest, guild: discord.Guild | None, members: Mapping[int, str]) -> str:
+    """A thread's name from the prompt: one line, 1 to 100 characters, as Discord wants it.
+
+    Args:
+        request: what the thread is for.
+        guild: its server, for the names of roles and channels that are mentioned.
+        members: names by id, of those who are known.
+    """
+    return cut(unmarked(request.prompt, guild, members), _THREAD_NAME) or NEUTRAL_THREAD_NAME
 
 
 def choice(job: Job) -> str:
     """A job in a list of choices, whose names have at most 100 characters."""
-    return cut(f"{job.id}: {' '.join(job.request.prompt.split())}", 100)
+    return cut(f"{job.id}: {unmarked(job.request.prompt)}", 100)

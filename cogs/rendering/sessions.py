@@ -7,7 +7,7 @@ import discord
 from bot.jobs.models import Job, JobState
 from bot.pools.models import Session, SessionEnd
 from bot.sessions.models import EndedSession, MemberShare, SessionStatus, Summary
-from cogs.rendering.text import plain, relative, short
+from cogs.rendering.text import link, plain, relative, short, unmarked
 
 DEFAULT_TITLE = "Creative session"
 """The title of a session that was given none."""
@@ -78,7 +78,7 @@ def ended(result: EndedSession) -> discord.Embed:
 
 def choice(session: Session) -> str:
     """A session in a list of choices, whose names have at most 100 characters."""
-    return f"{session.id}: {session.title}"[:_CHOICE]
+    return f"{session.id}: {unmarked(session.title)}"[:_CHOICE]
 
 
 def card(status: SessionStatus, *, role_is_gone: bool) -> discord.Embed:
@@ -201,7 +201,7 @@ def _result(job: Job) -> str:
 
 def _links(job: Job) -> Iterator[str]:
     if job.video_url and len(job.video_url) <= _LONGEST_LINK:
-        yield f"[video]({job.video_url})"
+        yield link(job.video_url, "video")
     if job.result_channel_id and job.result_message_id:
         ids = (job.requester.guild_id, job.result_channel_id, job.result_message_id)
         yield f"[post](https://discord.com/channels/{'/'.join(map(str, ids))})"

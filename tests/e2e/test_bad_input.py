@@ -51,6 +51,15 @@ async def test_prompt_reaches_the_provider_as_it_was_typed(stage: Stage) -> None
     assert task.request["prompt"] == prompt
 
 
+async def test_what_shows_nothing_is_taken_out_before_a_prompt_is_shown_judged_or_sent(stage: Stage) -> None:
+    card = await stage.ask("a calm\u202e lake\u200b \U0001f468\u200d\U0001f469\u200d\U0001f467\U000e0041\ufeff")
+    await stage.outcome(card)
+    (task,) = stage.ulazai.tasks.values()
+    assert task.request["prompt"] == "a calm lake \U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert f"> {task.request['prompt']}" in text_of(card.message)
+    assert (await stage.thread(card)).name == task.request["prompt"]
+
+
 async def test_mentions_and_markdown_on_the_card_are_shown_and_reach_nobody(stage: Stage) -> None:
     card = await stage.ask(nasty(stage))
     assert_harmless(stage, text_of(card.message))
@@ -60,7 +69,9 @@ async def test_mentions_and_markdown_on_the_card_are_shown_and_reach_nobody(stag
     assert result.pinged_user_ids == [stage.member.id]
     assert not any(message.mention_everyone for message in stage.public_messages())
     thread = await stage.thread(card)
-    assert thread.name.startswith("**bold** @everyone")
+    assert thread.name.startswith("**bold** @everyone @here @Member Two @")
+    assert f"#{stage.discord.world.channel(stage.videos).name}" in thread.name
+    assert "<" not in thread.name
     assert "\n" not in thread.name
 
 

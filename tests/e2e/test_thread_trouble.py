@@ -50,6 +50,16 @@ async def test_permission_revoked_between_command_and_thread(stage: Stage) -> No
     assert stage.discord.threads(stage.videos) == []
 
 
+async def test_a_name_that_discord_refuses_is_replaced_by_a_neutral_one(stage: Stage) -> None:
+    wrong = {"name": {"_errors": [{"code": "CONTAINS_WORD", "message": "Contains words that are not allowed here."}]}}
+    refused = Fault(status=400, body={"code": 50035, "message": "Invalid Form Body", "errors": wrong})
+    stage.discord.faults.add("POST", THREADS, refused)
+    card = await stage.ask("a rude word")
+    assert_complete(stage, await stage.outcome(card))
+    (thread,) = stage.discord.threads(stage.videos)
+    assert thread.name == "Video"
+
+
 async def test_too_many_active_threads(stage: Stage) -> None:
     stage.discord.workshop.edit_guild(stage.discord.guild_id, max_active_threads=0)
     card = await stage.ask()

@@ -1,3 +1,4 @@
+import re
 import unicodedata
 from typing import Literal
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.wordlist.look_alikes import LOOK_ALIKES
-from bot.wordlist.normalize import DIGIT_READINGS, EMOJI_READINGS, LETTER_READINGS, SIGN_READINGS, fold
+from bot.wordlist.normalize import DIGIT_READINGS, EMOJI_READINGS, LETTER_READINGS, SIGN_READINGS, fold, visible
 from tests.properties import PROPERTY
 from tests.wordlist.look_alike_table import TABLE, look_alike_table
 
@@ -97,3 +98,55 @@ def test_the_table_is_what_is_made_out_of_unicodes_data() -> None:
 def test_every_character_folds_once_and_for_all() -> None:
     characters = [chr(point) for point in range(0x30000)]
     assert [hex(ord(c)) for c in characters if fold(fold(c)) != fold(c)] == []
+
+
+# What shows nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a calm lake\u202egnp.exe", "a calm lakegnp.exe"),
+        ("\u2066a\u2069 \u200eb\u200f \u061cc", "a b c"),  # directions
+        ("nice\U000e0041\U000e0042 view\ue004", "nice view"),  # tags, private use
+        ("a\ufe00\ufe0fb\U000e0100\U000e01ef", "ab"),  # variation selectors, which can carry any hidden text
+        ("a\u200bb\u200dc\ufeff\u2060\u00ad\u180e\u034f", "abc"),
+        ("\ud800a\udfff\x00\x07", "a"),
+        ("a\r\nb\rc\u2028d\x0be\tf", "a\nb\nc\nd\ne\tf"),
+        ("\u3164a\uffa0", "a"),
+        ("caf\u00e9 e\u0301 \u0645\u06dd\u0661 \u65e5\u672c", "caf\u00e9 e\u0301 \u0645\u06dd\u0661 \u65e5\u672c"),
+    ],
+    ids=ascii,
+)
+def test_what_shows_nothing_or_reverses_is_taken_out(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    "emoji",
+    [
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466",  # a family
+        "\U0001f3f3\ufe0f\u200d\U0001f308",  # a flag of two parts
+        "\u2764\ufe0f\u200d\U0001f525",  # a heart on fire
+        "\U0001f469\U0001f3fd\u200d\U0001f680",  # a skin tone in the middle
+        "\U0001f642\u200d\u2194\ufe0f",  # a head that shakes
+        "\U0001f6b4\u200d\u2640\ufe0f",
+        "1\ufe0f\u20e3 #\ufe0f\u20e3",
+        "\U0001f1fa\U0001f1f8",
+    ],
+    ids=ascii,
+)
+def test_joined_emoji_stay_whole(emoji: str) -> None:
+    assert visible(f"a{emoji}b") == f"a{emoji}b"
+    assert visible(f"a\u200d{emoji}\u200d\u200db") == f"a{emoji}b"
+
+
+@PROPERTY
+@given(st.text(st.sampled_from("a1\n\r\u200d\ufe0f\u20e3\u202e\U0001f469\U0001f3fd\u2640\U000e0041") | st.characters()))
+def test_what_is_shown_is_shown_again_and_hides_nothing(text: str) -> None:
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert not re.search("[\u200b\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e0fff\r]", shown)
+    assert "\u200d" not in re.sub("(?<=[^\x00-\u00a8])\u200d(?=[^\x00-\u00a8])", "", shown)
+    encodable = shown.encode()
+    assert encodable.decode() == shown

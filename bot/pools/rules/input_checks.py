@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from bot.codes import Refusal
 from bot.errors import RefusedError
+from bot.wordlist.normalize import visible
 
 MAX_CREDITS = 1_000_000_000
 """Credits of one deposit, withdrawal, budget or rule."""
@@ -55,7 +56,7 @@ def clean_reason(text: str, *, is_needed: bool = True) -> str:
     Raises:
         RefusedError: it is missing although it is needed, or too long.
     """
-    reason = " ".join("".join(letter for letter in word if letter.isprintable()) for word in text.split()).strip()
+    reason = " ".join(visible(text).split())
     if len(reason) > MAX_REASON:
         raise RefusedError(Refusal.REASON_TOO_LONG, length=len(reason), most=MAX_REASON)
     if is_needed and not reason:

@@ -147,7 +147,7 @@ def test_titles_and_prompts_are_shown_and_do_nothing() -> None:
     card = _session_render.card(SessionStatus(session(title="**@everyone**")), role_is_gone=False)
     assert card.title == "\\*\\*@\u200beveryone\\*\\*"
     (page,) = _session_render.pages(Summary(session(), (job(1, prompt="<@1> [x](https://evil)"),)))
-    assert "\\[x](https://evil)" in (page.description or "")
+    assert "\\[x\\](https\\://evil)" in (page.description or "")
 
 
 @pytest.mark.parametrize(
