@@ -1,4 +1,4 @@
-"""The Discord side of jobs: threads, outcomes, status cards."""
+"""Delivery of jobs on Discord: threads, outcomes, status cards."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -35,7 +35,7 @@ _MEMBERS_NAMED = 3
 
 
 class Delivery:
-    """Posts outcomes, opens threads, keeps the cards: the worker's `JobNotifier`."""
+    """The worker's `JobNotifier`: posts outcomes, creates threads, and shows statuses."""
 
     def __init__(
         self,
@@ -48,16 +48,16 @@ class Delivery:
         videos: VideoFiles,
         approvals: ApprovalCards,
     ) -> None:
-        """Make the Discord side of jobs.
+        """Make the notifier.
 
         Args:
             bot: the client.
-            jobs: for what a member has left.
-            decisions: for the hint on an unconfirmed job.
+            jobs: for members' limits and usage.
+            decisions: for hints on unconfirmed jobs.
             outbox: closes moderators' cards, and announces low balances.
             cards: the status cards.
             videos: the files of finished videos.
-            approvals: the cards on which moderators decide.
+            approvals: the approval cards.
         """
         self._bot = bot
         self._jobs = jobs
@@ -68,7 +68,7 @@ class Delivery:
         self._approvals = approvals
 
     async def open_thread(self, job: Job) -> int:
-        """Make the job's thread from its card and return its id; the thread of a message has the message's id.
+        """See `JobNotifier.open_thread`.
 
         Raises:
             PlaceRefusedError: Discord allows no thread here.
@@ -80,31 +80,31 @@ class Delivery:
             raise PlaceRefusedError("there is no card to make a thread from")
         guild = self._bot.get_guild(job.requester.guild_id)
         name = _render.thread_name(job.request, guild, await _names(guild, mentioned_members(job.request.prompt)))
-        self._cards.make_way()
+        self._cards.reserve_request()
         thread_id = await make_thread(
             self._bot, job.requester.channel_id, job.card_message_id, name, _render.NEUTRAL_THREAD_NAME
         )
-        self._cards.located(replace(job, thread_id=thread_id))
+        self._cards.set_location(replace(job, thread_id=thread_id))
         return thread_id
 
     async def post_approval_card(self, job: Job, approval: Approval, channel_id: int) -> Posted:
-        """See `Notifier.post_approval_card`."""
+        """See `JobNotifier.post_approval_card`."""
         return await self._approvals.post(job, approval, channel_id)
 
     async def find_approval_card(self, job: Job, channel_id: int) -> Posted | None:
-        """See `Notifier.find_approval_card`."""
+        """See `JobNotifier.find_approval_card`."""
         return await self._approvals.find(job, channel_id)
 
     def close_case(self, job_id: int) -> None:
-        """See `Notifier.close_case`."""
+        """See `JobNotifier.close_case`."""
         self._outbox.close(job_id)
 
     def show(self, status: JobStatus) -> None:
-        """See `Notifier.show`."""
+        """See `JobNotifier.show`."""
         self._cards.show(status)
 
     async def fresh_picture(self, job: Job) -> str:
-        """See `Notifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs".
+        """See `JobNotifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs".
 
         Raises:
             PlaceRefusedError: Discord does not have the picture any more.
@@ -120,8 +120,8 @@ class Delivery:
             raise PlaceRefusedError("Discord gave no fresh address") from error
 
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
-        """See `Notifier.post_outcome`."""
-        # Also what nobody decided in time is no longer asked.
+        """See `JobNotifier.post_outcome`."""
+        # Moderators' cards of jobs that expired are closed as well.
         if job.state is not JobState.SUCCEEDED:
             self.close_case(job.id)
         try:
@@ -129,16 +129,16 @@ class Delivery:
             if place is DeliveryTarget.THREAD:
                 posted = replace(posted, thread_id=posted.channel_id)
         finally:
-            # What was too large to attach, or not to be had just now, is worth a copy all the same.
-            self._videos.keep_later(job)
+            # Also what was too large to attach, or could not be downloaded just now.
+            self._videos.archive_later(job)
         if job.state is JobState.UNCONFIRMED:
-            # A courtesy: `/unconfirmed` has it in any case.
+            # Optional: `/unconfirmed` lists it in any case.
             with suppress(DeliveryError, StorageError):
                 await self._approvals.notify_of_unconfirmed(job, posted)
         return posted
 
     async def find_outcome(self, job: Job) -> Posted | None:
-        """See `Notifier.find_outcome`."""
+        """See `JobNotifier.find_outcome`."""
         since = (job.delivery_began_at or job.created_at) - _CLOCK_MARGIN
         for place in delivery_targets(job):
             with suppress(PlaceRefusedError):
@@ -150,7 +150,7 @@ class Delivery:
         return None
 
     async def show_hint(self, job: Job) -> None:
-        """See `Notifier.show_hint`."""
+        """See `JobNotifier.show_hint`."""
         if not job.result_channel_id or not job.result_message_id:
             return
         hint = await self._decisions.hint(job)
@@ -165,7 +165,7 @@ class Delivery:
 
     def _is_outcome(self, message: discord.Message, job: Job) -> bool:
         own = self._bot.user is not None and message.author.id == self._bot.user.id
-        return own and _render.job_mark(job) in message.content
+        return own and _render.has_job_mark(message.content, job)
 
     async def _post(self, job: Job, target: discord.abc.Messageable) -> Posted:
         try:
@@ -184,7 +184,7 @@ class Delivery:
             try:
                 return await self._send(job, target, video)
             except PlaceRefusedError as error:
-                # The limit that was read may be wrong for this post: then the link alone, in the same place.
+                # The upload limit may have changed: then the link alone, in the same place.
                 if not _is_too_large(error):
                     raise
         return await self._send(job, target, None)
@@ -204,7 +204,7 @@ class Delivery:
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.requester.member_id)
         async with discord_errors():
-            self._cards.make_way()
+            self._cards.reserve_request()
             message = await target.send(
                 text,
                 nonce=job.nonce,

@@ -1,4 +1,4 @@
-"""The members' commands."""
+"""The members' commands: `/video`, `/animate`, `/usage`, `/history`, `/cancel`."""
 
 import re
 from contextlib import suppress
@@ -19,8 +19,10 @@ from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.ports import JobStatus
 from bot.jobs.validation import (
     ASPECT_RATIOS,
+    DURATIONS_SECONDS,
     MAX_PROMPT,
     PICTURE_HEADER_BYTES,
+    PUBLISH_DISCOUNT,
     check_picture,
     check_picture_header,
     clean_prompt,
@@ -35,26 +37,20 @@ from cogs.interactions.responses import answer_privately, deferred_when_slow, re
 from cogs.messages.status_cards import StatusCards
 from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
 from cogs.rendering import jobs as _render
+from cogs.rendering import labels
 from cogs.rendering.refusals import sentence_of
-from cogs.rendering.text import quoted
 
 _log = structlog.get_logger(__name__)
 
 _Interaction = discord.Interaction[VideoBot]
-_DURATIONS = [
-    app_commands.Choice(name="5 seconds: 55 credits, 110 with sound", value=5),
-    app_commands.Choice(name="10 seconds: 110 credits, 220 with sound", value=10),
-]
-_RATIOS = [
-    app_commands.Choice(name=name, value=ratio)
-    for name, ratio in zip(("16:9 wide", "9:16 tall", "1:1 square"), ASPECT_RATIOS, strict=True)
-]
+_DURATIONS = [app_commands.Choice(name=labels.duration(seconds), value=seconds) for seconds in DURATIONS_SECONDS]
+_RATIOS = [app_commands.Choice(name=labels.ASPECT_RATIO_NAMES[ratio], value=ratio) for ratio in ASPECT_RATIOS]
 _HELP = {
-    "prompt": "What the video shows, up to 2000 characters",
+    "prompt": f"What the video shows, up to {MAX_PROMPT} characters",
     "duration": "How long it is (default: 5 seconds)",
     "aspect_ratio": "Its shape (default: 16:9)",
-    "sound": "With sound, at twice the price (default: no)",
-    "publish": "Publish it in UlazAI's public directory, 10 credits less (default: no)",
+    "sound": "With sound (default: no); the durations have the prices",
+    "publish": f"Publish it in UlazAI's public directory, {PUBLISH_DISCOUNT} credits less (default: no)",
     "image": "The picture to animate: JPEG or PNG, at most 10 MB",
 }
 
@@ -64,14 +60,14 @@ _Prompt = app_commands.Range[str, 1, MAX_PROMPT]
 
 
 class Video(commands.Cog):
-    """Asking for videos, and looking after one's own."""
+    """Commands to create videos, and to list and cancel one's own."""
 
     def __init__(self, bot: VideoBot, delivery: Delivery, cards: StatusCards, videos: VideoFiles) -> None:
         """Make the cog.
 
         Args:
             bot: the client.
-            delivery: the Discord side of jobs.
+            delivery: shows statuses.
             cards: the status cards.
             videos: the files of finished videos.
         """
@@ -83,12 +79,12 @@ class Video(commands.Cog):
         self.menu = app_commands.ContextMenu(name="Animate image", callback=self.animate_image)
 
     async def cog_load(self) -> None:
-        """Add the context menu, which a cog does not by itself, and know the buttons of earlier messages."""
+        """Register the context menu, and the buttons of messages from before a restart."""
         self.bot.tree.add_command(self.menu)
         self.bot.add_dynamic_items(AskButton)
 
     async def cog_unload(self) -> None:
-        """Take them away again."""
+        """Unregister them."""
         self.bot.tree.remove_command(self.menu.name, type=self.menu.type)
         self.bot.remove_dynamic_items(AskButton)
 
@@ -105,11 +101,11 @@ class Video(commands.Cog):
         sound: bool = False,
         publish: bool = False,
     ) -> None:
-        """Take a request for a video from text."""
+        """Create a video from text."""
         request = GenerationRequest(
             GenerationMode.TEXT, clean_prompt(prompt), duration, sound, publish, aspect_ratio=aspect_ratio
         )
-        await self.take(interaction, request)
+        await self.create_job(interaction, request)
 
     @app_commands.command(description="Make a video from a picture")
     @app_commands.describe(**{name: _HELP[name] for name in ("image", "prompt", "duration", "sound", "publish")})
@@ -123,45 +119,45 @@ class Video(commands.Cog):
         sound: bool = False,
         publish: bool = False,
     ) -> None:
-        """Take a request for a video from a picture."""
+        """Create a video from a picture."""
         check_picture(picture_of(image))
         request = GenerationRequest(
             GenerationMode.IMAGE, clean_prompt(prompt), duration, sound, publish, image_url=image.url
         )
-        await self.take(interaction, request)
+        await self.create_job(interaction, request)
 
     async def animate_image(self, interaction: _Interaction, message: discord.Message) -> None:
-        """Ask for the prompt and options for a picture in a message."""
+        """Open a form for a picture in a message."""
         check_place(interaction)
         image = first_picture(message)
         check_picture(picture_of(image))
 
-        async def submit(answer: _Interaction, wishes: FormValues) -> None:
+        async def submit(answer: _Interaction, values: FormValues) -> None:
             request = GenerationRequest(
                 GenerationMode.IMAGE,
-                clean_prompt(wishes.prompt),
-                wishes.duration_seconds,
-                wishes.sound,
-                wishes.publish,
+                clean_prompt(values.prompt),
+                values.duration_seconds,
+                values.sound,
+                values.publish,
                 image_url=image.url,
             )
-            await self.take(answer, request)
+            await self.create_job(answer, request)
 
         await interaction.response.send_modal(AnimateModal(interaction, submit))
 
     @commands.Cog.listener()
     async def on_app_command_completion(self, interaction: _Interaction, _command: object) -> None:
-        """Tell a member who uses the bot again of what could not be posted anywhere, once."""
+        """Notify a member, once, of outcomes that could not be posted anywhere."""
         jobs = await self.bot.services.jobs.undeliverable(require_guild(interaction), interaction.user.id)
         if not jobs or interaction.response.type is discord.InteractionResponseType.modal:
             return
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
-            await interaction.followup.send(_render.kept(jobs), ephemeral=True)
+            await interaction.followup.send(_render.undeliverable(jobs), ephemeral=True)
             await self.bot.services.jobs.record_notified(jobs)
 
-    @app_commands.command(description="Your videos in the making, your credits, and your limits")
+    @app_commands.command(description="Your open videos, your credits, and your limits")
     async def usage(self, interaction: _Interaction) -> None:
-        """Show what the member uses."""
+        """Show the member's usage and limits."""
         async with deferred_when_slow(interaction, ephemeral=True):
             overview = await self.bot.services.jobs.overview(
                 require_guild(interaction), interaction.user.id, role_ids(interaction)
@@ -169,11 +165,11 @@ class Video(commands.Cog):
         await send_or_edit(interaction, _render.usage(overview), ephemeral=True)
 
     @app_commands.command(description="Your last videos here, with their links")
-    @app_commands.describe(video="Get this one once more: as a file where I kept a copy")
+    @app_commands.describe(video="Get this one again, as a file if I have a copy")
     async def history(self, interaction: _Interaction, video: int | None = None) -> None:
-        """Show the member's last jobs, or give one of their videos once more."""
+        """List the member's last jobs, or send one of their videos again."""
         if video is not None:
-            await self._give_again(interaction, video)
+            await self._send_again(interaction, video)
             return
         async with deferred_when_slow(interaction, ephemeral=True):
             jobs = await self.bot.services.jobs.history(require_guild(interaction), interaction.user.id)
@@ -186,69 +182,72 @@ class Video(commands.Cog):
                 require_guild(interaction), interaction.user.id, str(current).strip()
             )
         except StorageError as error:
-            _log.error("no videos to choose from", error=str(error))
+            _log.error("videos for autocompletion can't be read", error=str(error))
             return []
         return [app_commands.Choice(name=_render.choice(job), value=job.id) for job in jobs]
 
-    async def _give_again(self, interaction: _Interaction, job_id: int) -> None:
-        # A file takes its time to be sent: longer than Discord waits for a first answer.
+    async def _send_again(self, interaction: _Interaction, job_id: int) -> None:
+        # An upload may take longer than Discord waits for a first answer.
         await interaction.response.defer(ephemeral=True, thinking=True)
         guild_id = require_guild(interaction)
         job = await self.bot.services.jobs.video(job_id, guild_id, interaction.user.id)
-        file = await self.videos.kept(job, upload_limit(self.bot, guild_id))
+        file = await self.videos.archived(job, upload_limit(self.bot, guild_id))
         if file is None or not await _answer_with_file(interaction, job, file):
-            await interaction.edit_original_response(content=_render.link_again(job), embed=_render.video_again(job))
+            await interaction.edit_original_response(content=_render.video_link(job), embed=_render.video(job))
 
-    @app_commands.command(description="Take back a request of yours that has not been sent yet")
-    @app_commands.describe(job="Which one; not needed if there is only one")
+    @app_commands.command(description="Cancel a video of yours that UlazAI has not started yet")
+    @app_commands.describe(job="Which one, if there are several")
     async def cancel(self, interaction: _Interaction, job: int | None = None) -> None:
-        """Cancel a job of the member's that waits."""
+        """Cancel a job of the member's that is queued or awaits approval."""
         async with deferred_when_slow(interaction, ephemeral=True):
-            job_id = job if job is not None else await self._only_waiting_job(interaction)
+            job_id = job if job is not None else await self._only_cancellable_job(interaction)
             cancelled = await self.bot.services.jobs.cancel(job_id, require_guild(interaction), interaction.user.id)
             self.bot.services.worker.untrack(cancelled)
             self.delivery.show(JobStatus(cancelled))
             self.delivery.close_case(cancelled.id)
-        embed = discord.Embed(
-            description=f"Cancelled. Your {cancelled.held_credits} credits came back.\n"
-            + quoted(cancelled.request.prompt, 200)
-        )
-        await send_or_edit(interaction, embed, ephemeral=True)
+        await send_or_edit(interaction, _render.cancelled(cancelled), ephemeral=True)
 
     @cancel.autocomplete("job")
-    async def _waiting_jobs(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
+    async def _cancellable_choices(self, interaction: _Interaction, current: str) -> list[app_commands.Choice[int]]:
         choices = [
-            app_commands.Choice(name=_render.choice(job), value=job.id) for job in await self._waiting(interaction)
+            app_commands.Choice(name=_render.choice(job), value=job.id)
+            for job in await self._cancellable_jobs(interaction)
         ]
         return [choice for choice in choices if current.lower() in choice.name.lower()][:25]
 
-    async def _only_waiting_job(self, interaction: _Interaction) -> int:
-        jobs = await self._waiting(interaction)
+    async def _only_cancellable_job(self, interaction: _Interaction) -> int:
+        jobs = await self._cancellable_jobs(interaction)
         if not jobs:
             raise RefusedError(Refusal.NOTHING_TO_CANCEL)
         if len(jobs) > 1:
             raise RefusedError(Refusal.SEVERAL_TO_CANCEL, count=len(jobs))
         return jobs[0].id
 
-    async def _waiting(self, interaction: _Interaction) -> list[Job]:
+    async def _cancellable_jobs(self, interaction: _Interaction) -> list[Job]:
         overview = await self.bot.services.jobs.overview(require_guild(interaction), interaction.user.id, ())
         return [job for job in overview.open_jobs if job.state in _CANCELLABLE]
 
-    async def take(self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False) -> None:
-        """Take a request, answer with its card, and open its thread; without the thread while moderators decide.
+    async def create_job(
+        self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool = False
+    ) -> None:
+        """Create a job, answer with its status card, and have the worker drive it.
 
         Args:
-            interaction: of the requester; not answered yet.
-            request: what to make; checked here.
-            is_asked: whether the requester asked moderators about a listed word.
+            interaction: of the command, form or button; not answered yet.
+            request: for what; checked here.
+            is_asked: the member asks a moderator to decide about a prompt with a listed word.
+
+        Raises:
+            RefusedError: it is not accepted, or the answer did not arrive.
+            StorageError: the database can't be written.
         """
         try:
-            job, overview = await self._submit(interaction, request, is_asked=is_asked)
+            job, overview = await self._insert_job(interaction, request, is_asked=is_asked)
         except PromptRefusedError as refusal:
             await self._offer_to_ask(interaction, request, refusal)
             return
         _log.info(
-            "job taken",
+            "job created",
             job_id=job.id,
             guild_id=job.requester.guild_id,
             member_id=job.requester.member_id,
@@ -257,13 +256,13 @@ class Video(commands.Cog):
         try:
             message_id = await self._show_card(interaction, job, overview.credits_left)
         except Exception:
-            # Whatever it is, an error of our own too: a job that nobody drives would be held for good.
+            # Whatever it is: the credits of a job that the worker does not drive would stay held for good.
             if job.id not in self.bot.services.worker:
-                await self._take_back(interaction, job)
+                await self._cancel_unanswered(interaction, job)
             raise
-        self.bot.services.worker.track(await self._note_card(job, message_id))
+        self.bot.services.worker.track(await self._record_card(job, message_id))
 
-    async def _submit(
+    async def _insert_job(
         self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool
     ) -> tuple[Job, MemberUsage]:
         in_thread = check_place(interaction)
@@ -284,18 +283,23 @@ class Video(commands.Cog):
     async def _offer_to_ask(
         self, interaction: _Interaction, request: GenerationRequest, refusal: PromptRefusedError
     ) -> None:
-        self.refused.keep(interaction, request)
+        self.refused.add(interaction, request)
         view = discord.ui.View(timeout=None)
         view.add_item(AskButton(interaction.id))
         await answer_privately(interaction, sentence_of(refusal), view)
 
     async def ask_moderators(self, interaction: _Interaction, refused_id: int) -> None:
-        """Take a request that was refused for its words, for moderators to decide."""
+        """Create a job whose prompt was refused, for a moderator to decide.
+
+        Raises:
+            RefusedError: REQUEST_FORGOTTEN, REQUEST_OF_ANOTHER, ASKED_ALREADY, or it is not accepted.
+            StorageError: the database can't be written.
+        """
         refused = self.refused.use(refused_id, interaction.user.id)
         try:
-            await self.take(interaction, refused.request, is_asked=True)
+            await self.create_job(interaction, refused.request, is_asked=True)
         except Exception:
-            # Nothing was taken: it may be tried again.
+            # No job was created: the button may be used again.
             refused.is_used = False
             raise
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
@@ -306,32 +310,32 @@ class Video(commands.Cog):
         try:
             return await send_or_edit(interaction, embed)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
-            # The member saw a failure and may ask again: this one must not be sent and paid as well.
-            _log.warning("the answer did not arrive: the job is cancelled", job_id=job.id, error=str(error))
+            # The member saw an error and may try again: this job must not be charged as well.
+            _log.warning("the answer did not arrive: cancelling the job", job_id=job.id, error=str(error))
             raise RefusedError(Refusal.ANSWER_LOST_CANCELLED) from error
 
-    async def _take_back(self, interaction: _Interaction, job: Job) -> None:
+    async def _cancel_unanswered(self, interaction: _Interaction, job: Job) -> None:
         try:
             cancelled = await self.bot.services.jobs.cancel(job.id, job.requester.guild_id, job.requester.member_id)
         except StorageError as error:
-            # Held for good and never made would be worse: then it goes on.
+            # It can't be cancelled, so it is made: held credits for no video would be worse.
             self.bot.services.worker.track(job)
             raise RefusedError(Refusal.ANSWER_LOST) from error
         self.delivery.show(JobStatus(cancelled))
         self.delivery.close_case(cancelled.id)
-        # The answer may have arrived after all: then its card has to tell what became of it.
+        # The answer may have arrived after all: then its card shows that the job is cancelled.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
             await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), 0.0, None))
 
-    async def _note_card(self, job: Job, message_id: int) -> Job:
+    async def _record_card(self, job: Job, message_id: int) -> Job:
         try:
-            noted = await self.bot.services.jobs.record_card(job, message_id)
+            recorded = await self.bot.services.jobs.record_card(job, message_id)
         except StorageError as error:
-            # The job is taken and answered; it goes on, at worst without its card after a restart.
-            _log.error("card not noted", job_id=job.id, error=str(error))
-            noted = replace(job, card_message_id=message_id)
-        self.cards.located(noted)
-        return noted
+            # The job goes on, at worst without its card after a restart.
+            _log.error("card not recorded", job_id=job.id, error=str(error))
+            recorded = replace(job, card_message_id=message_id)
+        self.cards.set_location(recorded)
+        return recorded
 
     async def _check_header(self, url: str) -> None:
         try:
@@ -339,12 +343,12 @@ class Video(commands.Cog):
                 url, lambda header, complete: check_picture_header(header, complete=complete), PICTURE_HEADER_BYTES
             )
         except DownloadError as error:
-            _log.info("picture not read", reason=str(error))
+            _log.info("picture header can't be read", reason=str(error))
             raise RefusedError(Refusal.IMAGE_NOT_FETCHED) from error
 
 
 class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(?P<refused_id>\d{1,20})"):
-    """Asks a moderator to look at a prompt that was refused; it names the interaction that was refused."""
+    """Asks a moderator to decide about a refused prompt; its id names the refused interaction."""
 
     def __init__(self, refused_id: int) -> None:
         super().__init__(discord.ui.Button(label="Ask a moderator", custom_id=f"ask:{refused_id}"))
@@ -354,32 +358,30 @@ class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the button anew from what was pressed."""
+        """Return the button that was pressed."""
         del interaction, item
         return cls(int(match["refused_id"]))
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Ask."""
+        """Create the job, or answer with what went wrong."""
         try:
             interaction.client.begin(interaction.id)
             cog = interaction.client.get_cog("Video")
             if isinstance(cog, Video):
                 await cog.ask_moderators(interaction, self._refused_id)
-        except Exception as error:  # noqa: BLE001 - discord.py would only log it: the member is told, whatever it is
+        except Exception as error:  # noqa: BLE001 - discord.py would only log it, and not answer
             await report_error(interaction, error)
 
 
 async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedIOBase) -> bool:
-    """Fill in the answer with a video, and close it; returns whether Discord took a file of that size.
+    """Fill in the answer with a video, and close the file; return whether Discord accepts its size.
 
     Raises:
         HTTPException: Discord refused the answer for another reason than its size.
     """
     with file:
         try:
-            await interaction.edit_original_response(
-                embed=_render.video_again(job), attachments=[attachment(job, file)]
-            )
+            await interaction.edit_original_response(embed=_render.video(job), attachments=[attachment(job, file)])
         except discord.HTTPException as error:
             if not is_too_large(error):
                 raise

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Select, Text, bindparam, select, update
+from sqlalchemy import Select, Text, bindparam, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
@@ -175,7 +175,7 @@ class JobService:
             typed: the text.
             limit: at most so many.
         """
-        label = jobs.c.id.cast(Text) + ": " + jobs.c.prompt
+        label = literal("#") + jobs.c.id.cast(Text) + ": " + jobs.c.prompt
         has_text = label.icontains(typed, autoescape=True)
         query = _NEWEST_FIRST.where(jobs.c.state == JobState.SUCCEEDED.value, has_text).limit(limit)
         return await self._of_member(query, guild_id, member_id)
@@ -217,7 +217,7 @@ class JobService:
         query = select(jobs).where(jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value)
         async with self._database.reading() as connection:
             found = [job_of(row) for row in (await connection.execute(query.order_by(jobs.c.id))).mappings()]
-        return [job for job in found if typed.casefold() in f"{job.id}: {job.request.prompt}".casefold()][:limit]
+        return [job for job in found if typed.casefold() in f"#{job.id}: {job.request.prompt}".casefold()][:limit]
 
     async def prioritize(self, job_id: int, guild_id: int, moderator_id: int) -> Job:
         """Move a queued job to the front of its server's queue, with an audit entry.

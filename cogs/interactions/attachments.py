@@ -1,4 +1,4 @@
-"""Pictures in messages and options, as the rules see them."""
+"""Discord attachments as the pictures that validation checks."""
 
 import discord
 

@@ -1,4 +1,4 @@
-"""Forms: what they have in common, and the one of `Animate image`."""
+"""Modals: their base class, and the one of `Animate image`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any
 import discord
 
 from bot.client import VideoBot
-from bot.jobs.validation import MAX_PROMPT
+from bot.jobs.validation import DURATIONS_SECONDS, MAX_PROMPT
 from cogs.interactions.responses import report_error
+from cogs.rendering import labels
 
 
 @dataclass(frozen=True, slots=True)
 class FormValues:
-    """What the form was filled in with."""
+    """The values of a submitted form."""
 
     prompt: str
     duration_seconds: int
@@ -22,21 +23,21 @@ class FormValues:
 
 
 class Form(discord.ui.Modal):
-    """A modal of this process. It lives in memory, so one that was opened before a restart can't be read any more."""
+    """A modal. It is kept in memory, so one that was opened before a restart can't be answered."""
 
     def __init__(self, opener: discord.Interaction[VideoBot], *, title: str) -> None:
-        # Discord lets the answer come within 15 minutes.
+        # Discord accepts the answer for 15 minutes.
         super().__init__(title=title, timeout=15 * 60, custom_id=f"{opener.client.form_prefix}{opener.id}")
 
     async def on_error(  # type: ignore[override]  # discord.py's own Modal narrows it too
         self, interaction: discord.Interaction[Any], error: Exception, /
     ) -> None:
-        """Tell the member what went wrong."""
+        """Answer with what went wrong."""
         await report_error(interaction, error)
 
 
 class AnimateModal(Form):
-    """Asks for the prompt and options of a picture that is in a message."""
+    """The form for prompt and options of a picture in a message."""
 
     def __init__(
         self,
@@ -48,28 +49,29 @@ class AnimateModal(Form):
         self._prompt = discord.ui.TextInput[Any](
             style=discord.TextStyle.paragraph, min_length=1, max_length=MAX_PROMPT, custom_id="prompt"
         )
-        self._duration = _select("duration", ("5", "5 seconds, 55 credits"), ("10", "10 seconds, 110 credits"))
-        self._sound = _select("sound", ("no", "Silent"), ("yes", "With sound, at twice the price"))
-        self._share = _select("publish", ("no", "Keep it out"), ("yes", "Publish it there, 10 credits less"))
+        durations = ((str(seconds), labels.duration(seconds)) for seconds in DURATIONS_SECONDS)
+        self._duration = _select("duration", *durations)
+        self._sound = _select("sound", ("no", labels.SILENT), ("yes", labels.WITH_SOUND))
+        self._publish = _select("publish", ("no", labels.PRIVATE), ("yes", labels.PUBLISHED))
         self.add_item(discord.ui.Label(text="What should happen in it?", component=self._prompt))
         self.add_item(discord.ui.Label(text="Duration", component=self._duration))
         self.add_item(discord.ui.Label(text="Sound", component=self._sound))
-        self.add_item(discord.ui.Label(text="UlazAI's public directory", component=self._share))
+        self.add_item(discord.ui.Label(text="Visibility", component=self._publish))
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        """Hand on what was filled in."""
+        """Pass the form's values on."""
         interaction.client.begin(interaction.id)
-        wishes = FormValues(
+        values = FormValues(
             prompt=self._prompt.value,
             duration_seconds=int(_chosen(self._duration, "5")),
             sound=_chosen(self._sound, "no") == "yes",
-            publish=_chosen(self._share, "no") == "yes",
+            publish=_chosen(self._publish, "no") == "yes",
         )
-        await self._submit(interaction, wishes)
+        await self._submit(interaction, values)
 
 
 def _select(custom_id: str, *options: tuple[str, str]) -> discord.ui.Select[Any]:
-    """Make a list of choices, the first of which is chosen already."""
+    """Return a list of choices, the first of which is preselected."""
     choices = [
         discord.SelectOption(value=value, label=label, default=number == 0)
         for number, (value, label) in enumerate(options)

@@ -1,4 +1,4 @@
-"""Who may do what, and what the bot may do where.
+"""Permissions of members, and of the bot in channels.
 
 Discord's command permissions do not bind administrators, buttons or forms: each checks here.
 """
@@ -9,17 +9,17 @@ from bot.client import VideoBot
 from bot.codes import Reason, Refusal
 from bot.errors import RefusedError
 
-# What a card needs: to be seen, sent and found again after a restart.
+# To post a card and to find it again after a restart.
 _NEEDED = ("view_channel", "send_messages", "embed_links", "read_message_history")
 
 
 def trouble_with(bot: VideoBot, guild_id: int, channel_id: int) -> Reason | None:
-    """Return what keeps cards out of a channel, without a request to Discord; None: nothing that is known here.
+    """Return why the bot can't post cards in a channel, without a request to Discord; None: no reason is known.
 
     Args:
-        bot: knows the server's roles and channels.
+        bot: the client.
         guild_id: of the server.
-        channel_id: of the channel that cards are to be posted in.
+        channel_id: of the channel.
     """
     guild = bot.get_guild(guild_id)
     if guild is None:
@@ -46,11 +46,11 @@ _ELSEWHERE = discord.Permissions(view_channel=True, send_messages=True)
 
 
 def check_place(interaction: discord.Interaction[VideoBot]) -> bool:
-    """Check that the bot may post here, and make a thread where there is none.
+    """Check the bot's permissions to post here, and to create a thread where the result needs one.
 
     Returns:
-        Whether the result goes right here: into the thread in which the command was used, or into a channel
-        that can't have threads, such as a voice channel's chat.
+        Whether the result is posted right here: in the thread in which the command was used, or in a channel
+        without threads, such as a voice channel's chat.
 
     Raises:
         RefusedError: MISSING_PERMISSIONS.
@@ -64,7 +64,7 @@ def check_place(interaction: discord.Interaction[VideoBot]) -> bool:
 
 
 def _permissions(interaction: discord.Interaction[VideoBot]) -> discord.Permissions:
-    """Return what Discord says that the bot may do here; where it says nothing, what its roles allow."""
+    """Return the bot's permissions here, from the interaction or else from its roles."""
     if interaction.app_permissions.value or interaction.guild is None:
         return interaction.app_permissions
     channel = interaction.channel

@@ -1,4 +1,4 @@
-"""Requests that were refused for their words, kept for 15 minutes so that their members can ask a moderator."""
+"""Requests whose prompt contains a listed word, kept for 15 minutes so that their members can ask a moderator."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from bot.errors import RefusedError
 from bot.provider.models import GenerationRequest
 
 KEPT_FOR_SECONDS = 900.0
-"""For how long a member can ask: as long as an interaction's token lives, by Discord's documentation."""
+"""For how long a member can ask: as long as an interaction's token is valid, by Discord's documentation."""
 
-_MOST = 1000
+_MAX_REQUESTS = 1000
 
 
 @dataclass(slots=True)
@@ -34,17 +34,17 @@ class RefusedRequest:
 
 
 class RefusedRequests:
-    """The newest refused requests, in memory only: no job was made of them."""
+    """The newest refused requests, in memory only: there is no job yet."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: OrderedDict[int, RefusedRequest] = OrderedDict()
+        self._requests: OrderedDict[int, RefusedRequest] = OrderedDict()
 
-    def keep(self, interaction: discord.Interaction[VideoBot], request: GenerationRequest) -> None:
-        """Keep a refused request; beyond the limit the oldest are dropped."""
-        self._kept[interaction.id] = RefusedRequest(interaction, request, self._clock.monotonic())
-        while len(self._kept) > _MOST:
-            self._kept.popitem(last=False)
+    def add(self, interaction: discord.Interaction[VideoBot], request: GenerationRequest) -> None:
+        """Add a refused request; beyond the limit the oldest are dropped."""
+        self._requests[interaction.id] = RefusedRequest(interaction, request, self._clock.monotonic())
+        while len(self._requests) > _MAX_REQUESTS:
+            self._requests.popitem(last=False)
 
     def use(self, interaction_id: int, member_id: int) -> RefusedRequest:
         """Return a refused request, and mark it as used.
@@ -56,9 +56,9 @@ class RefusedRequests:
         Raises:
             RefusedError: REQUEST_FORGOTTEN, REQUEST_OF_ANOTHER, ASKED_ALREADY.
         """
-        found = self._kept.get(interaction_id)
+        found = self._requests.get(interaction_id)
         if found is None or self._clock.monotonic() - found.refused_at > KEPT_FOR_SECONDS:
-            self._kept.pop(interaction_id, None)
+            self._requests.pop(interaction_id, None)
             raise RefusedError(Refusal.REQUEST_FORGOTTEN)
         if found.interaction.user.id != member_id:
             raise RefusedError(Refusal.REQUEST_OF_ANOTHER)

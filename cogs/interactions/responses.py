@@ -1,6 +1,6 @@
-"""Answering interactions: in time, and whatever went wrong.
+"""Responses to interactions: in time, and after any error.
 
-Every error becomes one private reply: the member is never left without an answer, and never sees a traceback.
+Every error becomes one private response: no command stays unanswered, and nobody sees a traceback.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class CommandTree(app_commands.CommandTree[VideoBot]):
-    """The commands, with one place for what is true of all of them."""
+    """The command tree: checks and error handling of all commands."""
 
     async def interaction_check(self, interaction: discord.Interaction[VideoBot], /) -> bool:
         """Refuse commands outside servers, duplicates, and everything while the bot is stopping."""
@@ -33,13 +33,13 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
             async with deferred_when_slow(interaction):
                 await let_in(interaction, guild_id)
         except ReelpoolError as refusal:
-            # What is raised here would reach nobody: discord.py hands on its own errors only.
+            # discord.py passes only its own errors from here to `on_error`.
             await report_error(interaction, refusal)
             return False
         return True
 
     async def _call(self, interaction: discord.Interaction[VideoBot]) -> None:
-        # discord.py reads a command's data before anything of ours, and lets what it can't read go unanswered.
+        # discord.py parses a command's data first, and leaves what it can't parse unanswered.
         try:
             await super()._call(interaction)
         except UNREADABLE_ERRORS as error:
@@ -48,12 +48,12 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
     async def on_error(
         self, interaction: discord.Interaction[VideoBot], error: app_commands.AppCommandError, /
     ) -> None:
-        """Tell the member what went wrong, in one or two sentences that only they see."""
+        """Answer privately with what went wrong."""
         await report_error(interaction, error)
 
 
 async def answer_lost_form(interaction: discord.Interaction[VideoBot]) -> None:
-    """Answer a form that was opened before a restart, which nothing else does: forms live in memory."""
+    """Answer a form that was opened before a restart; forms are kept in memory."""
     if interaction.type is not discord.InteractionType.modal_submit or interaction.data is None:
         return
     if not str(interaction.data.get("custom_id")).startswith(interaction.client.form_prefix):
@@ -61,8 +61,8 @@ async def answer_lost_form(interaction: discord.Interaction[VideoBot]) -> None:
 
 
 async def report_error(interaction: discord.Interaction[VideoBot], error: Exception) -> None:
-    """Answer an interaction that failed; never raises."""
-    # The process is being stopped: there is no way to Discord any more.
+    """Answer an interaction that failed. Never raises."""
+    # The process is stopping, and its connection is closed.
     if interaction.client.is_closed():
         return
     cause = _cause(error)
@@ -88,7 +88,7 @@ def _with_operator(bot: VideoBot) -> RefusedError:
 
 
 def _cause(error: Exception) -> Exception:
-    """Return what went wrong, from what discord.py made of it."""
+    """Return the original error from discord.py's."""
     if isinstance(error, app_commands.TransformerError):
         return RefusedError(Refusal.CHOICE_GONE)
     if isinstance(error, app_commands.CommandInvokeError) and isinstance(error.__cause__, Exception):
@@ -99,11 +99,11 @@ def _cause(error: Exception) -> Exception:
 async def answer_privately(
     interaction: discord.Interaction[Any], text: str, view: discord.ui.View = discord.utils.MISSING
 ) -> None:
-    """Answer so that only the member sees it, also where a public answer was begun already.
+    """Answer so that only the member sees it, also after a public deferral.
 
     Args:
-        interaction: of the member; answered already or not.
-        text: of the message.
+        interaction: to answer.
+        text: the answer.
         view: its buttons.
 
     Raises:
@@ -114,12 +114,12 @@ async def answer_privately(
         try:
             await response.send_message(text, ephemeral=True, view=view)
         except discord.HTTPException as error:
-            # An answer had arrived although nothing confirmed it.
+            # An earlier answer arrived although its confirmation was lost.
             if error.code != ALREADY_ANSWERED:
                 raise
         else:
             return
-    # Whether an answer is private is fixed when it is deferred: a public one has to go first.
+    # A public deferral can't become private: it is deleted first.
     with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
         original = await interaction.original_response()
         if original.flags.loading:
@@ -127,7 +127,7 @@ async def answer_privately(
     await interaction.followup.send(text, ephemeral=True, view=view)
 
 
-_PATIENCE_SECONDS = 1.5
+_DEFER_AFTER_SECONDS = 1.5
 
 
 @asynccontextmanager
@@ -136,36 +136,36 @@ async def deferred_when_slow(
 ) -> AsyncIterator[None]:
     """Defer the answer if the work inside takes long; Discord waits three seconds for a first answer.
 
-    Args:
-        interaction: what is answered.
-        ephemeral: only the member sees the answer.
-        is_update: the answer edits the message that was used.
+    Usually the work takes milliseconds, and nothing is deferred. Then a refusal can still be private where success
+    is public, which a deferral would fix in advance.
 
-    Nearly always the work is done in milliseconds, and the first answer is the real one. That also lets a
-    refusal be private where success is public: a deferral would fix that before it is known.
+    Args:
+        interaction: to answer.
+        ephemeral: only the member sees the answer.
+        is_update: the answer edits the message that has the button.
     """
     done = asyncio.Event()
-    watchman = asyncio.create_task(_defer_unless(done, interaction, ephemeral=ephemeral, thinking=not is_update))
+    deferral = asyncio.create_task(_defer_unless(done, interaction, ephemeral=ephemeral, thinking=not is_update))
     try:
         yield
     finally:
         done.set()
-        # Not cancelled: a deferral that is under way must be known to have been one.
-        await watchman
+        # Not cancelled: whether the answer was deferred must be known.
+        await deferral
 
 
 async def _defer_unless(
     done: asyncio.Event, interaction: discord.Interaction[VideoBot], *, ephemeral: bool, thinking: bool
 ) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(_DEFER_AFTER_SECONDS):
             await done.wait()
     if done.is_set() or interaction.response.is_done():
         return
     try:
         await interaction.response.defer(thinking=thinking, ephemeral=ephemeral)
     except (discord.HTTPException, *NETWORK_ERRORS) as error:
-        # Whether it arrived after all shows when the answer itself is given; the work must not end here.
+        # The work goes on; the answer itself finds out whether the deferral arrived.
         _log.warning("deferral not confirmed", interaction_id=interaction.id, error=str(error))
 
 
@@ -176,12 +176,12 @@ async def send_or_edit(
     ephemeral: bool = False,
     view: discord.ui.View = discord.utils.MISSING,
 ) -> int:
-    """Give the answer and return its message's id.
+    """Send the answer, or fill in a deferred one, and return its message's id.
 
     Args:
-        interaction: of the member; one that was answered or deferred already has its answer edited.
-        embed: of the message.
-        ephemeral: shows a first answer to the member only; a deferred one stays as it was deferred.
+        interaction: to answer.
+        embed: the answer.
+        ephemeral: only the member sees it; a deferred answer stays as it was deferred.
         view: its buttons.
 
     Raises:
@@ -193,7 +193,7 @@ async def send_or_edit(
     try:
         sent = await response.send_message(embed=embed, ephemeral=ephemeral, view=view)
     except discord.HTTPException as error:
-        # A first try, or a deferral, had arrived although nothing confirmed it.
+        # A first try, or a deferral, arrived although its confirmation was lost.
         if error.code != ALREADY_ANSWERED:
             raise
         return (await interaction.edit_original_response(embed=embed, view=view)).id

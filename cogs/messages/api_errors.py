@@ -1,4 +1,4 @@
-"""What happens when Discord is asked for something: refusals of a place, trouble that passes, and threads."""
+"""Discord's API errors as ours, and threads: creating and unarchiving them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,10 +15,10 @@ INVALID_FORM = 50035
 
 @asynccontextmanager
 async def discord_errors() -> AsyncIterator[None]:
-    """Tell refusals of this place from trouble that passes.
+    """Translate Discord's errors: permanent here, or temporary.
 
     Raises:
-        PlaceRefusedError: Discord will not do this here.
+        PlaceRefusedError: Discord refuses this here.
         DeliveryDelayedError: not possible now.
     """
     try:
@@ -40,7 +40,7 @@ def code_of(error: PlaceRefusedError) -> int:
 async def make_thread(
     bot: VideoBot, channel_id: int, message_id: int, name: str, neutral_name: str | None = None
 ) -> int:
-    """Make a message's thread, unless it is there already, and return its id, which is the message's.
+    """Create a message's thread, unless it has one, and return its id, which is the message's.
 
     Source: Discord's documentation, "Start Thread from Message".
 
@@ -77,7 +77,7 @@ async def _threaded(bot: VideoBot, channel_id: int) -> discord.TextChannel:
 
 
 async def unarchive(bot: VideoBot, thread_id: int) -> None:
-    """Open an archived thread again.
+    """Unarchive a thread.
 
     Raises:
         PlaceRefusedError: Discord refuses it.

@@ -50,7 +50,7 @@ class ApprovalCards:
         self._deadline = deadline
 
     async def post(self, job: Job, approval: Approval, channel_id: int) -> Posted:
-        """See `Notifier.post_approval_card`."""
+        """See `JobNotifier.post_approval_card`."""
         case, guild_id = ApprovalCase(job, approval), job.requester.guild_id
         pool = await self._pools.pool(guild_id)
         if channel_id == pool.policy.moderators_channel:
@@ -67,7 +67,7 @@ class ApprovalCards:
         return Posted(channel_id, message.id)
 
     async def find(self, job: Job, channel_id: int) -> Posted | None:
-        """See `Notifier.find_approval_card`."""
+        """See `JobNotifier.find_approval_card`."""
         channel = self._bot.get_partial_messageable(channel_id, guild_id=job.requester.guild_id)
         async with discord_errors():
             async for message in channel.history(limit=100, after=job.created_at - _CLOCK_MARGIN, oldest_first=True):

@@ -1,8 +1,8 @@
-"""The status cards: brought up to date often enough to be alive, seldom enough for Discord and for the bot.
+"""Status cards, edited within Discord's rate limits.
 
-For 15 minutes a card is edited through the interaction's token, which counts towards no limit of the bot's. After
-that, or after a restart, each edit counts towards the 50 requests a second that a bot has in all: then, where
-there are many cards, only the last edit is made. Interaction tokens are kept in memory only.
+For 15 minutes a card is edited through its interaction's token, which does not count towards the bot's 50 requests a
+second. After that, or after a restart, each edit counts: while there are many cards, only the final edit is made.
+Interaction tokens are kept in memory only.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from cogs.rendering import jobs as _render
 
 _log = structlog.get_logger(__name__)
 
-# Discord's documentation: an interaction's token is valid for 15 minutes. The last of them is left alone.
+# Discord's documentation: an interaction's token is valid for 15 minutes. The last minute is not used.
 _TOKEN_LIFETIME_SECONDS = 840.0
 _BETWEEN_EDITS_SECONDS = 3.0
 _BETWEEN_COUNTED_EDITS_SECONDS = 60.0
-# Progress is a courtesy: all cards together get so many edits a second, shared evenly.
+# All cards together get so many progress edits a second, evenly.
 _PROGRESS_EDITS_PER_SECOND = 8
-# From this many cards on, nobody's progress is worth one of the bot's 50 requests a second.
+# From this many cards on, progress edits that count towards the bot's limit are not made.
 _MANY_CARDS = 50
 ROUND_SECONDS = 0.25
 _EDITS_PER_ROUND = 12
-# Of the 50 requests a second: who asks for more is kept from all of them for the rest of the second.
+# Of the bot's 50 requests a second: beyond them Discord refuses every request for the rest of the second.
 _COUNTED_PER_SECOND = 45.0
 _EDIT_SECONDS = 15.0
 _MAX_FAILURES = 5
@@ -41,13 +41,18 @@ _MAX_FAILURES = 5
 
 @dataclass(slots=True)
 class _Card:
-    """A card that is being kept up to date.
+    """The card of a job, until its outcome is shown.
+
+    `status` is what the worker last showed, not a reference to its tracked job: a card compares it with the next one,
+    and still shows the outcome when the worker has stopped tracking the job.
 
     Attributes:
-        not_before: when the next edit may be, by the monotonic clock.
-        webhook: the interaction's own way to its message, while its token lives.
-        credits_left: what the member may still spend, as it was when the job was taken.
+        not_before: when the next edit may be made, by the monotonic clock.
+        webhook: of the interaction, to edit its message while the token is valid.
+        webhook_until: when the token is no longer used, by the monotonic clock.
+        credits_left: what the member could still spend when the job was created; None: not known, or no limit.
         shown: what the last edit showed.
+        failures: failed edits in a row.
     """
 
     status: JobStatus
@@ -59,39 +64,39 @@ class _Card:
     failures: int = 0
 
     def is_free(self, now: float) -> bool:
-        """Whether an edit counts towards no limit."""
+        """Whether an edit does not count towards the bot's rate limit."""
         return self.webhook_until is not None and now < self.webhook_until
 
 
 class StatusCards:
-    """Every card of an open job."""
+    """The cards of open jobs."""
 
     def __init__(self, bot: VideoBot, clock: Clock, approval_deadline: Callable[[Job], datetime]) -> None:
-        """Make an empty board.
+        """Make a board without cards.
 
         Args:
             bot: the client.
             clock: the time.
-            approval_deadline: until when moderators can decide about a job.
+            approval_deadline: returns when a job's approval expires.
         """
         self._approval_deadline = approval_deadline
         self._bot = bot
         self._clock = clock
         self._cards: dict[int, _Card] = {}
-        self._schedule = TimerQueue(clock)
-        # What a quiet second leaves is not saved up: it would come on top of the next second's.
+        self._timers = TimerQueue(clock)
+        # A smaller bucket than a second's tokens: saved ones would exceed the limit in the next second.
         self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.monotonic(), size=_EDITS_PER_ROUND)
 
     def __len__(self) -> int:
         return len(self._cards)
 
     def begin(self, job: Job, interaction: discord.Interaction[VideoBot], credits_left: int | None) -> discord.Embed:
-        """Begin a card, to be sent as the answer to this interaction.
+        """Return a new job's card, to be sent as the answer to the interaction.
 
         Args:
-            job: that was just accepted.
-            interaction: whose webhook edits the card while its token lives.
-            credits_left: of the member's allowance; None: there is no limit.
+            job: as it was created.
+            interaction: of the command; its token edits the card.
+            credits_left: what the member may still spend; None: no limit.
         """
         now = self._clock.monotonic()
         webhook, until = interaction.followup, now + _TOKEN_LIFETIME_SECONDS
@@ -100,28 +105,28 @@ class StatusCards:
         return self._render(card, now)
 
     def show(self, status: JobStatus) -> None:
-        """Take a job's new status; the card shows it as soon as it may."""
+        """Show a job's new status as soon as the rate limits allow. Never raises or waits."""
         job = status.job
-        # A card that is done is no more on the board, and that its outcome was posted changes nothing on it.
+        # The card of a finished job is complete already; where its outcome was posted does not change it.
         if job.id not in self._cards and job.result_message_id is not None:
             return
         card = self._cards.setdefault(job.id, _Card(status, self._clock.monotonic()))
-        is_news = card.status.job.state is not job.state or card.status.waiting != status.waiting
+        is_new_state = card.status.job.state is not job.state or card.status.waiting != status.waiting
         card.status = status
         now = self._clock.monotonic()
-        if self._is_worth_it(card, now) and (is_news or not job.is_open or job.id not in self._schedule):
-            # How it ended is shown once, with the thread that may be made for it just now.
+        if self._is_worth_it(card, now) and (is_new_state or not job.is_open or job.id not in self._timers):
+            # The outcome is shown once, together with the thread that may be created for it now.
             soonest = now + (0.0 if job.is_open else _BETWEEN_EDITS_SECONDS / 3)
-            self._schedule.put(job.id, max(card.not_before, soonest))
+            self._timers.put(job.id, max(card.not_before, soonest))
 
-    def located(self, job: Job) -> None:
-        """Tell which message and thread belong to a job."""
+    def set_location(self, job: Job) -> None:
+        """Set the ids of a card's message and of its job's thread."""
         if card := self._cards.get(job.id):
             placed = replace(card.status.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
             card.status = replace(card.status, job=placed)
 
-    def make_way(self) -> None:
-        """Tell of a request that counts and goes before edits: they leave room for it."""
+    def reserve_request(self) -> None:
+        """Count a request that counts towards the bot's rate limit, and goes before edits."""
         self._counted.available(self._clock.monotonic())
         self._counted.take(1)
 
@@ -133,38 +138,38 @@ class StatusCards:
     async def refresh(self) -> None:
         """Edit the cards that are due, those of finished jobs first. Never raises."""
         now = self._clock.monotonic()
-        due = [self._cards[job_id] for job_id in self._schedule.pop_due() if job_id in self._cards]
-        # The others are planned anew when there is something to show, by when they may be worth it.
+        due = [self._cards[job_id] for job_id in self._timers.pop_due() if job_id in self._cards]
+        # The others get a timer again with their next status.
         due = [card for card in due if self._is_worth_it(card, now)]
         due.sort(key=lambda card: card.status.job.is_open)
         for card in due[_EDITS_PER_ROUND:]:
-            self._schedule.put(card.status.job.id, now)
+            self._timers.put(card.status.job.id, now)
         await asyncio.gather(*(self._edit(card, now) for card in due[:_EDITS_PER_ROUND]))
 
     async def _edit(self, card: _Card, now: float) -> None:
         status = card.status
         job = status.job
         embed = self._render(card, now)
-        picture = str(embed.to_dict())
-        if picture != card.shown and job.card_message_id:
+        content = str(embed.to_dict())
+        if content != card.shown and job.card_message_id:
             if not self._has_room(card, now):
-                self._schedule.put(job.id, now + ROUND_SECONDS)
+                self._timers.put(job.id, now + ROUND_SECONDS)
                 return
             card.not_before = now + _BETWEEN_EDITS_SECONDS
             card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
-        card.shown = picture if card.failures == 0 else ""
+        card.shown = content if card.failures == 0 else ""
         if status is card.status and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
             return
-        # A decision is the only thing that changes it, and that is shown when it comes.
+        # While it awaits approval nothing changes on the card.
         if job.state is not JobState.AWAITING_APPROVAL or card.failures:
-            self._schedule.put(job.id, self._clock.monotonic() + self._pace(card, now))
+            self._timers.put(job.id, self._clock.monotonic() + self._pace(card, now))
 
     def _has_room(self, card: _Card, now: float) -> bool:
-        """Whether an edit may be made now; one that counts is taken off what may be."""
+        """Take a token for an edit that counts; return whether it may be made now."""
         if card.is_free(now):
             return True
-        # None: any number; this bucket has a limit.
+        # Never None: this bucket has a limit.
         if (self._counted.available(now) or 0) < 1:
             return False
         self._counted.take(1)
@@ -174,7 +179,7 @@ class StatusCards:
         return card.is_free(now) or not card.status.job.is_open or len(self._cards) < _MANY_CARDS
 
     def _pace(self, card: _Card, now: float) -> float:
-        """Return how long a card waits for its next edit."""
+        """Return how long a card waits for its next edit, in seconds."""
         if not card.status.job.is_open:
             return _BETWEEN_EDITS_SECONDS
         least = _BETWEEN_EDITS_SECONDS if card.is_free(now) else _BETWEEN_COUNTED_EDITS_SECONDS
@@ -184,15 +189,15 @@ class StatusCards:
         job = card.status.job
         message_id = job.card_message_id or 0
         try:
-            # An edit without an answer must not keep the other cards waiting for minutes.
+            # An edit without an answer must not delay the other cards for minutes.
             async with asyncio.timeout(_EDIT_SECONDS):
-                await self._put(card, message_id, embed, now)
+                await self._edit_message(card, message_id, embed, now)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             _log.info("card not edited", job_id=job.id, error=str(error))
             return False
         return True
 
-    async def _put(self, card: _Card, message_id: int, embed: discord.Embed, now: float) -> None:
+    async def _edit_message(self, card: _Card, message_id: int, embed: discord.Embed, now: float) -> None:
         if card.webhook and card.is_free(now):
             await card.webhook.edit_message(message_id, embed=embed)
             return

@@ -1,4 +1,4 @@
-"""The files of finished videos: fetched once, kept where there is an archive, and given again from there."""
+"""The files of finished videos: downloaded once, archived, and served from the archive."""
 
 import asyncio
 import os
@@ -15,30 +15,31 @@ from bot.media.downloads import Downloader
 
 _log = structlog.get_logger(__name__)
 
-# What is too large to be attached is kept all the same, up to here, and as long as nobody has to wait for it.
-_MAX_KEPT_BYTES = 200 * 1024 * 1024
-_KEEP_SECONDS = 600.0
-_KEPT_AT_ONCE = 2
+# Videos too large to attach are archived in the background, up to this size.
+_MAX_ARCHIVED_BYTES = 200 * 1024 * 1024
+_ARCHIVING_SECONDS = 600.0
+_CONCURRENT_DOWNLOADS = 2
+# Discord's error code for a request that is too large.
 _TOO_LARGE = 40005
 
 
 class VideoFiles:
-    """Gives out the files of finished videos."""
+    """Downloads, archives and opens the files of finished videos."""
 
     def __init__(self, downloader: Downloader, archive: Archive) -> None:
         self._downloader = downloader
-        # None: copies are not kept.
+        # None: videos are not archived.
         self._archive = archive if archive.folder is not None else None
-        self._keeping: dict[int, asyncio.Task[None]] = {}
-        self._at_once = asyncio.Semaphore(_KEPT_AT_ONCE)
+        self._archiving: dict[int, asyncio.Task[None]] = {}
+        self._semaphore = asyncio.Semaphore(_CONCURRENT_DOWNLOADS)
 
     async def fetch(self, job: Job, max_bytes: int) -> BufferedIOBase | None:
-        """Return a job's video for a post; the caller closes it.
+        """Return a job's video, from the archive or else from the provider's link; the caller closes it.
 
-        It is the archived copy, or comes from the provider's link and is archived on the way.
+        What comes from the link is archived.
 
         Returns:
-            None if there is none that can be had and has at most `max_bytes`.
+            None: it can't be downloaded, or has more than `max_bytes`.
         """
         if job.state is not JobState.SUCCEEDED or not job.video_url:
             return None
@@ -54,48 +55,48 @@ class VideoFiles:
             await archive.store(key, file)
         return file
 
-    async def kept(self, job: Job, max_bytes: int) -> BufferedIOBase | None:
+    async def archived(self, job: Job, max_bytes: int) -> BufferedIOBase | None:
         """Return the archived copy of a job's video if it has at most `max_bytes`; the caller closes it."""
         copy = await self._archive.find(_key(job)) if self._archive else None
         return _fitting(copy, max_bytes) if copy else None
 
-    def keep_later(self, job: Job) -> None:
-        """See to it in the background that the archive has a job's video. Never fails and never waits."""
+    def archive_later(self, job: Job) -> None:
+        """Archive a job's video in the background. Never raises or waits."""
         archive = self._archive
-        if archive and job.state is JobState.SUCCEEDED and job.video_url and job.id not in self._keeping:
-            task = asyncio.create_task(self._keep(archive, job), name=f"copy of job {job.id}")
-            self._keeping[job.id] = task
-            task.add_done_callback(lambda _: self._keeping.pop(job.id, None))
+        if archive and job.state is JobState.SUCCEEDED and job.video_url and job.id not in self._archiving:
+            task = asyncio.create_task(self._archive_video(archive, job), name=f"copy of job {job.id}")
+            self._archiving[job.id] = task
+            task.add_done_callback(lambda _: self._archiving.pop(job.id, None))
 
     async def stop(self) -> None:
-        """Give up the copies that are being made."""
-        tasks = list(self._keeping.values())
+        """Cancel the downloads in the background."""
+        tasks = list(self._archiving.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep(self, archive: Archive, job: Job) -> None:
+    async def _archive_video(self, archive: Archive, job: Job) -> None:
         key = _key(job)
-        async with self._at_once:
+        async with self._semaphore:
             if copy := await archive.find(key):
                 copy.close()
                 return
             try:
                 file = await self._downloader.video(
                     job.video_url or "",
-                    min(_MAX_KEPT_BYTES, archive.max_bytes),
-                    max_seconds=_KEEP_SECONDS,
+                    min(_MAX_ARCHIVED_BYTES, archive.max_bytes),
+                    max_seconds=_ARCHIVING_SECONDS,
                     folder=archive.folder,
                 )
             except DownloadError as error:
-                _log.info("video has no copy in the archive", job_id=job.id, reason=str(error))
+                _log.info("video could not be archived", job_id=job.id, reason=str(error))
                 return
             with file:
                 await archive.store(key, file)
 
 
 def upload_limit(bot: VideoBot, guild_id: int) -> int:
-    """Return how many bytes a file may have in a server, as Discord says it now."""
+    """Return a server's current upload limit, in bytes."""
     guild = bot.get_guild(guild_id)
     return guild.filesize_limit if guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
 
@@ -106,12 +107,12 @@ def attachment(job: Job, file: BufferedIOBase) -> discord.File:
 
 
 def is_too_large(error: discord.HTTPException) -> bool:
-    """Tell whether Discord refused a message for the size of its file."""
+    """Return whether Discord refused a message for the size of its file."""
     return error.status == 413 or error.code == _TOO_LARGE
 
 
 def _key(job: Job) -> str:
-    """Name the copy: the time keeps the jobs of a new database apart from those of an older one."""
+    """Return a video's name in the archive; the time tells jobs of different databases apart."""
     return f"{job.id}-{int(job.created_at.timestamp() * 1000):x}"
 
 

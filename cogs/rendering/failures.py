@@ -1,7 +1,4 @@
-"""Why a job has no video, or waits: the words of each code of `Failure` and `WaitReason`.
-
-Each code has one row here, as in `refusals.py`.
-"""
+"""Sentences of failures and reasons to wait: one row for each code of `Failure` and `WaitReason`."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +9,7 @@ Data = Mapping[str, Value]
 
 
 def _with_reason(words: str, without: str) -> Callable[[Data], str]:
-    """Return a sentence that ends with somebody's own words where there are any, else another sentence."""
+    """Return a renderer: `words: reason` if the data has a reason, else another sentence."""
 
     def sentence(data: Data) -> str:
         reason = plain(str(data.get("reason") or "")).strip()
@@ -53,8 +50,8 @@ _FAILURES: dict[Failure, str | Callable[[Data], str]] = {
 _WAITS = {
     WaitReason.BUSY: "UlazAI is busy",
     WaitReason.IN_TROUBLE: "UlazAI has problems",
-    WaitReason.OUT_OF_CREDITS: "the UlazAI account is out of credits, a moderator has to top it up",
-    WaitReason.ACCOUNT_REFUSED: "UlazAI refuses the bot's account, its operator has to check",
+    WaitReason.OUT_OF_CREDITS: "the UlazAI account is out of credits; please tell a moderator",
+    WaitReason.ACCOUNT_REFUSED: "UlazAI refuses the bot's account; please tell a moderator",
     WaitReason.UNREACHABLE: "UlazAI can't be reached",
     WaitReason.PAUSED: "the moderators have paused videos here",
     WaitReason.BLOCKED: "a moderator has blocked its member from making videos",

@@ -1,4 +1,4 @@
-"""Values to text and embeds. What members wrote is shown and never acted on."""
+"""Jobs, usage and history as texts and embeds. Members' texts are escaped."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -10,7 +10,7 @@ from bot.jobs.ports import JobStatus
 from bot.pools.rules.limits import has_window, room_at
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.rendering.failures import failure, own_words, wait_reason
-from cogs.rendering.text import cut, fit, link, quoted, relative, short, unmarked
+from cogs.rendering.text import cut, ended, fit, link, quoted, relative, short, unmarked
 
 _PROMPT_ON_CARD = 1200
 _THREAD_NAME = 90
@@ -30,9 +30,9 @@ _COLOURS = {
 }
 _WORDS = {
     JobState.AWAITING_APPROVAL: "Waiting for a moderator",
-    JobState.QUEUED: "Waiting to be sent",
-    JobState.SUBMITTING: "Sending to UlazAI",
-    JobState.PROCESSING: "In the making",
+    JobState.QUEUED: "Queued",
+    JobState.SUBMITTING: "Starting",
+    JobState.PROCESSING: "Generating",
     JobState.SUCCEEDED: "Ready",
     JobState.FAILED: "Failed",
     JobState.CANCELLED: "Cancelled",
@@ -43,12 +43,12 @@ _WORDS = {
 
 
 def card(status: JobStatus, now: float, credits_left: int | None) -> discord.Embed:
-    """The status card: who, what, settings, credits, what is left, and how far it is.
+    """Return the status card: requester, prompt, settings, credits, and state.
 
     Args:
         status: of its job.
         now: by the monotonic clock.
-        credits_left: what its member may still spend; None: not shown.
+        credits_left: what the member may still spend; None: not shown.
     """
     job, request = status.job, status.job.request
     title = "Video from a picture" if request.mode is GenerationMode.IMAGE else "Video from text"
@@ -60,19 +60,19 @@ def card(status: JobStatus, now: float, credits_left: int | None) -> discord.Emb
     )
     embed.add_field(name="For", value=f"<@{job.requester.member_id}>")
     embed.add_field(name="Credits", value=_credits_on_card(job))
-    # What was left then is no more true once the credits came back.
+    # No longer true once the credits came back.
     if credits_left is not None and job.state not in UNPAID_STATES:
-        purse = "Left in this session" if job.session_id else "Left for you"
-        embed.add_field(name=purse, value=f"{credits_left} credits")
+        name = "Left in this session" if job.session_id else "Left for you"
+        embed.add_field(name=name, value=f"{credits_left} credits")
     embed.add_field(name="Settings", value=settings(request), inline=False)
     embed.add_field(name="State", value=state_line(status, now), inline=False)
     if request.image_url:
         embed.set_thumbnail(url=request.image_url)
-    return embed.set_footer(text=f"Job {job.id}")
+    return embed.set_footer(text=f"#{job.id}")
 
 
 def settings(request: GenerationRequest) -> str:
-    """What was chosen, in a few words."""
+    """Return the settings: duration, format, sound, visibility."""
     parts = [f"{request.duration_seconds} s"]
     if request.aspect_ratio:
         parts.append(request.aspect_ratio)
@@ -88,11 +88,11 @@ def _credits_on_card(job: Job) -> str:
         return f"{job.net_credits} used"
     if job.charged_credits is not None:
         return f"{job.charged_credits} used"
-    return f"{job.held_credits} (estimate)"
+    return f"{job.held_credits} held"
 
 
 def state_line(status: JobStatus, now: float) -> str:
-    """How far a job is, with a bar while it is being made."""
+    """Return a job's state, with a progress bar while it is generating."""
     job = status.job
     word = f"**{_WORDS[job.state]}**"
     if job.state is JobState.PROCESSING and status.poll_state:
@@ -103,25 +103,25 @@ def state_line(status: JobStatus, now: float) -> str:
 
 
 def _explanation(status: JobStatus) -> str:
-    """Why a job is where it is, and what that means; empty where the state says it all."""
+    """Return what the state does not say: why, until when, and what to do; empty: nothing."""
     job = status.job
     match job.state:
         case JobState.AWAITING_APPROVAL:
-            until = f"it expires {relative(status.expires_at)}. " if status.expires_at else ""
-            return f"{until}`/cancel` takes it back."
+            until = f"expires {relative(status.expires_at)}. " if status.expires_at else ""
+            return f"{until}`/cancel` cancels it."
         case JobState.QUEUED if status.waiting:
-            return f"{', '.join((wait_reason(status.waiting), *_turn(status)))}. `/cancel` takes it back."
+            return f"{', '.join(_position(status))}. {ended(wait_reason(status.waiting))} `/cancel` cancels it."
         case JobState.FAILED:
             return f"{failure(job.failure)} {_money_back(job)}"
         case JobState.UNCONFIRMED:
-            return "your credits stay held until a moderator has decided."
+            return "your credits stay held until a moderator decides."
         case JobState.DENIED | JobState.EXPIRED | JobState.CANCELLED:
             return (failure if job.state is JobState.EXPIRED else own_words)(job.failure)
         case _:
             return ""
 
 
-def _turn(status: JobStatus) -> Iterator[str]:
+def _position(status: JobStatus) -> Iterator[str]:
     if status.place:
         yield f"{_ordinal(status.place)} in line"
     if status.expected_at:
@@ -136,19 +136,19 @@ def _ordinal(number: int) -> str:
 
 
 def bar(fraction: float) -> str:
-    """A progress bar in whole steps, so that it only changes when there is something to see."""
+    """Return a progress bar in whole steps, so that it changes only when that is visible."""
     filled = round(fraction * _BAR_STEPS)
     return f"`{'█' * filled}{'░' * (_BAR_STEPS - filled)}` {round(filled * 100 / _BAR_STEPS)} %"
 
 
 def outcome(job: Job, overview: MemberUsage, *, attached: bool, hint: str = "") -> str:
-    """The message that tells how a job ended; it mentions the requester.
+    """Return the message with a job's outcome; it mentions the requester.
 
     Args:
         job: a job with an outcome.
-        overview: of its member, for what is left.
-        attached: the video is in the message, so its link needs no preview of its own.
-        hint: what the account's balance suggests about an unconfirmed job.
+        overview: of its member.
+        attached: the video is attached, so its link needs no preview.
+        hint: what the provider account's balance suggests about an unconfirmed job.
     """
     who = f"<@{job.requester.member_id}>"
     lines = [f"{who} {_outcome_text(job, overview, attached=attached)}", hint, job_mark(job)]
@@ -156,8 +156,18 @@ def outcome(job: Job, overview: MemberUsage, *, attached: bool, hint: str = "") 
 
 
 def job_mark(job: Job) -> str:
-    """A line of an outcome by which the bot knows its own message again: no two outcomes have the same."""
-    return f"-# Job {job.id}, <t:{int((job.finished_at or job.created_at).timestamp())}:f>"
+    """Return the line of an outcome's post by which it is found again: unique to the job and its outcome."""
+    return f"-# #{job.id}, {_finished(job)}"
+
+
+def has_job_mark(content: str, job: Job) -> bool:
+    """Return whether a post is the one of this job's outcome; also in the form of version 0.1.0."""
+    return any(mark in content for mark in (job_mark(job), f"-# Job {job.id}, {_finished(job)}"))
+
+
+def _finished(job: Job) -> str:
+    # Rounded down as in 0.1.0, where `text.at` rounds up.
+    return f"<t:{int((job.finished_at or job.created_at).timestamp())}:f>"
 
 
 def _outcome_text(job: Job, overview: MemberUsage, *, attached: bool) -> str:
@@ -182,49 +192,53 @@ def _because(job: Job) -> str:
 
 def _held_back(job: Job) -> str:
     if job.charged_credits is not None:
-        return f"UlazAI took {job.charged_credits} credits for it; a moderator decides below what becomes of them."
-    return f"It may have been paid, so its {job.held_credits} credits stay held until a moderator decides below."
+        return f"UlazAI charged {job.charged_credits} credits for it; a moderator decides below whether they come back."
+    return f"It may have been charged, so {job.held_credits} credits stay held until a moderator decides below."
 
 
 def _money_back(job: Job) -> str:
     if job.net_credits:
-        return f"UlazAI kept its price of {job.net_credits} credits."
+        return f"UlazAI gave no refund: {job.net_credits} credits are used."
     return f"Your {job.credits} credits came back."
 
 
 def left_line(overview: MemberUsage) -> str:
-    """What the member may still spend."""
+    """Return what the member may still spend."""
     if overview.session:
         return f"This session has {overview.session.available} of {overview.session.budget} credits left."
     if overview.credits_left is None:
         return "Your credits are not limited."
     limits = overview.limits
-    return f"You have {overview.credits_left} of {limits.window_credits} credits left in {limits.window_hours:g} hours."
+    return (
+        f"You have {overview.credits_left} of {limits.window_credits} credits left (per {limits.window_hours:g} hours)."
+    )
 
 
 def usage(overview: MemberUsage) -> discord.Embed:
-    """The answer to /usage."""
+    """Return the answer to `/usage`."""
     limits = overview.limits
-    embed = discord.Embed(title="Your use of this server's credits", colour=discord.Colour.blurple())
+    embed = discord.Embed(title="Your usage in this server", colour=discord.Colour.blurple())
     count = len(overview.usage.open_jobs)
     of_all = f" of {limits.active_jobs}" if limits.active_jobs else ", not limited"
     jobs = fit(map(_open_job_line, overview.open_jobs), 1024)
-    embed.add_field(name=f"In the making: {count}{of_all}", value=jobs or "Nothing. Try `/video`.", inline=False)
+    embed.add_field(name=f"Open videos: {count}{of_all}", value=jobs or "None. `/video` makes one.", inline=False)
     embed.add_field(name="Credits", value=_window_lines(overview), inline=False)
     return embed
 
 
 def _open_job_line(job: Job) -> str:
     place = f" <#{job.thread_id}>" if job.thread_id else ""
-    payer = " of a session's" if job.session_id else ""
-    return f"**{_WORDS[job.state]}** · {short(job.request.prompt)} · {job.credits} credits{payer}{place}"
+    payer = ", from a session" if job.session_id else ""
+    booked = "held" if job.charged_credits is None else "used"
+    credits_text = f"{job.credits} credits {booked}{payer}"
+    return f"#{job.id} **{_WORDS[job.state]}** · {short(job.request.prompt)} · {credits_text}{place}"
 
 
 def _window_lines(overview: MemberUsage) -> str:
     limits, used = overview.limits, overview.usage
     if not has_window(limits):
         return "Your credits are not limited."
-    lines = [f"**{used.credits} of {limits.window_credits}** used in the last {limits.window_hours:g} hours."]
+    lines = [f"**{used.credits} of {limits.window_credits}** used or held in the last {limits.window_hours:g} hours."]
     if used.spends:
         first = room_at(limits, used, (overview.credits_left or 0) + 1)
         everything = room_at(limits, used, limits.window_credits)
@@ -236,17 +250,17 @@ def _window_lines(overview: MemberUsage) -> str:
 
 
 def history(jobs: Iterable[Job]) -> discord.Embed:
-    """The answer to /history."""
+    """Return the answer to `/history`."""
     lines = fit(map(_history_line, jobs), 4096)
     return discord.Embed(
         title="Your last videos here",
-        description=lines or "None yet. Try `/video`.",
+        description=lines or "None yet. `/video` makes one.",
         colour=discord.Colour.blurple(),
     )
 
 
 def _history_line(job: Job) -> str:
-    parts = [f"<t:{int(job.created_at.timestamp())}:R>", short(job.request.prompt)]
+    parts = [f"#{job.id} {relative(job.created_at)}", short(job.request.prompt)]
     if job.state is JobState.SUCCEEDED:
         parts.append(f"{link(job.video_url or '', 'video')} · {job.credits} credits")
     elif job.state is JobState.FAILED:
@@ -258,30 +272,35 @@ def _history_line(job: Job) -> str:
     return " · ".join(parts)
 
 
-def video_again(job: Job) -> discord.Embed:
-    """What a video is that is given once more."""
+def cancelled(job: Job) -> discord.Embed:
+    """Return the answer to `/cancel`."""
+    text = f"#{job.id} is cancelled. Your {job.held_credits} credits came back."
+    return discord.Embed(description=f"{text}\n{quoted(job.request.prompt, 200)}")
+
+
+def video(job: Job) -> discord.Embed:
+    """Return what `/history` shows of one finished video."""
     embed = discord.Embed(
         description=quoted(job.request.prompt, _PROMPT_ON_CARD),
         colour=discord.Colour.green(),
         timestamp=job.created_at,
     )
-    return embed.set_footer(text=f"Job {job.id}")
+    return embed.set_footer(text=f"#{job.id}")
 
 
-def link_again(job: Job) -> str:
-    """The link of a video of which there is no file to give."""
-    address = link(job.video_url or "")
-    return f"{address}\nI have no file of it to give you: this is UlazAI's own link, which may have expired."
+def video_link(job: Job) -> str:
+    """Return the link of a finished video that is not in the archive, or is too large to attach."""
+    return f"{link(job.video_url or '')}\nI can't attach this video. The link is UlazAI's own and may have expired."
 
 
-def kept(jobs: Sequence[Job]) -> str:
-    """The note about outcomes that could not be posted anywhere."""
-    lines = fit([f"- {short(job.request.prompt)}: {_WORDS[job.state].lower()}" for job in jobs], 1600)
-    return f"I could not post what became of these, for want of a place that takes it; `/history` has it:\n{lines}"
+def undeliverable(jobs: Sequence[Job]) -> str:
+    """Return the note about outcomes that could not be posted anywhere."""
+    lines = fit([f"- #{job.id} {short(job.request.prompt)}: {_WORDS[job.state].lower()}" for job in jobs], 1600)
+    return f"I couldn't post these results anywhere; `/history` has them:\n{lines}"
 
 
 def thread_name(request: GenerationRequest, guild: discord.Guild | None, members: Mapping[int, str]) -> str:
-    """A thread's name from the prompt: one line, 1 to 100 characters, as Discord wants it.
+    """Return a thread's name from the prompt: one line of 1 to 100 characters, as Discord requires.
 
     Args:
         request: what the thread is for.
@@ -292,5 +311,5 @@ def thread_name(request: GenerationRequest, guild: discord.Guild | None, members
 
 
 def choice(job: Job) -> str:
-    """A job in a list of choices, whose names have at most 100 characters."""
-    return cut(f"{job.id}: {unmarked(job.request.prompt)}", 100)
+    """Return a job's name in autocompletion, at most 100 characters."""
+    return cut(f"#{job.id}: {unmarked(job.request.prompt)}", 100)

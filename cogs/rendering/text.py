@@ -1,4 +1,4 @@
-"""Pieces of text that all messages use: escaped, cut and quoted texts of people, links, and times in Discord's markup.
+"""Text helpers: escape, shorten and quote members' texts, links, and times in Discord's markup.
 
 What a member wrote is shown as it was written and acts on nothing: every character that Discord's markdown could read
 as markup is escaped by a backslash, which Discord takes before any character but letters, digits and white space.
@@ -46,7 +46,7 @@ def at(moment: datetime, style: str = "f") -> str:
 
 
 def ended(text: str) -> str:
-    """Make a sentence: with a capital letter, and a full stop where it has no end of its own."""
+    """Return the text with a capital letter, and a full stop unless it ends with punctuation."""
     return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?' else '.'}"
 
 
@@ -132,7 +132,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def fit(lines: Iterable[str], limit: int) -> str:
-    """Join as many lines as have room."""
+    """Join as many lines as fit within the limit of characters."""
     text = ""
     for line in lines:
         if len(text) + len(line) + 1 > limit:

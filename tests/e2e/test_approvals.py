@@ -88,7 +88,7 @@ async def test_an_approved_video_has_its_thread_before_it_is_ready(stage: Stage)
     status = await ask_dear(stage)
     await press(stage, await approval_card(stage), "Approve")
     await stage.thread(status)
-    await stage.card_says(status, "In the making")
+    await stage.card_says(status, "Generating")
 
 
 async def test_approve_cheaper_makes_the_cheaper_video_and_gives_the_difference_back(stage: Stage) -> None:

@@ -58,7 +58,7 @@ async def test_animate_hands_on_every_option(stage: Stage) -> None:
     card = await animate(stage, picture(kind="JPEG"), duration=10, sound=True, publish=True)
     shown = text_of(card.message)
     assert "Video from a picture" in shown
-    assert "210 (estimate)" in shown
+    assert "210 held" in shown
     request = await only_request(stage, card)
     assert (request["duration"], request["sound"], request["prompt_directory_optin"]) == ("10", True, True)
     assert "aspectRatio" not in request

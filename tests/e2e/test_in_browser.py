@@ -18,7 +18,7 @@ async def test_a_newcomer_makes_videos_from_text_and_from_a_picture(tmp_path: Pa
         await type_command(page, "/video prompt: a lighthouse made of paper duration: 5")
         card = page.get_by_test_id("message").last
         await expect(card).to_contain_text("a lighthouse made of paper")
-        await expect(card).to_contain_text("55 (estimate)")
+        await expect(card).to_contain_text("55 held")
         await open_newest_thread(page)
         await expect(page.get_by_test_id("channel-title")).to_have_text("a lighthouse made of paper")
         await expect(page.get_by_test_id("message").last).to_contain_text("Credits used: 55", timeout=READY_MS)

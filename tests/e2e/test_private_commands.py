@@ -41,7 +41,7 @@ async def test_usage_shows_open_jobs_credits_limits_and_when_they_come_back(
     stage: Stage, queued: InteractionRecord
 ) -> None:
     usage = await told(stage, "usage")
-    for words in ("1 of 3", "Waiting to be sent", r"a cat \*\*in\*\* a queue", "55 credits", "55 of 550", "<t:"):
+    for words in ("1 of 3", "Queued", r"a cat \*\*in\*\* a queue", "55 credits", "55 of 550", "<t:"):
         assert words in usage
     assert f"<#{queued.message.id}>" in usage
 

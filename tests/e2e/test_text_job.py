@@ -22,7 +22,7 @@ async def test_card_says_who_what_settings_price_and_what_is_left(stage: Stage) 
         "10 s",
         "9:16",
         "with sound",
-        "220 (estimate)",
+        "220 held",
         "330 credits",
         "State:",
         "private",
@@ -46,7 +46,7 @@ async def test_request_is_explicit_and_not_shared_unless_asked_for(stage: Stage)
 
 async def test_every_option_reaches_the_provider(stage: Stage) -> None:
     card = await stage.ask("a dog", duration=10, aspect_ratio="1:1", sound=True, publish=True)
-    assert "210 (estimate)" in text_of(card.message)
+    assert "210 held" in text_of(card.message)
     await stage.outcome(card)
     (task,) = stage.ulazai.tasks.values()
     assert task.request == {

@@ -170,7 +170,7 @@ async def test_result_that_no_place_takes_is_kept_for_history(stage: Stage, unfi
     (task_id,) = stage.ulazai.tasks
     assert task_id in shown
     assert stage.public_messages(thread.id) == []
-    note = await stage.seen(lambda: next((m for m in record.messages if "could not post" in m.content), None))
+    note = await stage.seen(lambda: next((m for m in record.messages if "couldn't post" in m.content), None))
     assert note.visible_to == stage.member.id
     await stage.until(lambda: stage.jobs[0]["delivered_at"])
     again = await stage.member.slash(stage.videos, "usage")

@@ -59,7 +59,7 @@ async def test_turns_are_shared_between_servers_and_then_between_members(town: T
     others = await town.ask("the other member's", town.two)
     elsewhere = await town.ask("elsewhere", channel_id=town.elsewhere)
     for card, place in ((others, "1st"), (third, "2nd"), (elsewhere, "1st")):
-        shown = await stage.card_says(card, f"UlazAI is busy, {place} in line, should start <t:")
+        shown = await stage.card_says(card, f"{place} in line, should start <t:")
         assert "`/cancel` takes it back" in shown
     assert len(town.sent()) == 2
     hold.release()
@@ -115,8 +115,8 @@ async def test_a_busy_provider_is_tried_with_one_and_the_others_see_their_places
         first = await town.ask("first")
         await stage.card_says(first, "1st in line, should start <t:")
         second, others = await town.ask("second"), await town.ask("the other member's", town.two)
-        await stage.card_says(second, "UlazAI is busy, 3rd in line")
-        await stage.card_says(others, "UlazAI is busy, 2nd in line")
+        await stage.card_says(second, "3rd in line")
+        await stage.card_says(others, "2nd in line")
         await stage.delivered(3)
         assert busy.hits == 1
         assert town.sent()[0] == "first"

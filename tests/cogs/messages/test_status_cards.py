@@ -73,14 +73,14 @@ async def test_edits_that_count_keep_to_the_limit_and_all_are_made(
     assert len(board) == 0
 
 
-async def test_edits_make_way_for_what_goes_before_them(
+async def test_edits_leave_room_for_requests_that_go_before_them(
     board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     await edits_in_each_second(board, clock, channels, 2)
     for job_id in range(30):
         board.show(JobStatus(ended(clock, job_id)))
     for _ in range(45 * 3):
-        board.make_way()
+        board.reserve_request()
     assert sum(await edits_in_each_second(board, clock, channels, 1)) == 0
     assert sum(await edits_in_each_second(board, clock, channels, 5)) == 30
 
@@ -91,7 +91,7 @@ async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it
     job = ended(clock, 1)
     board.show(JobStatus(replace(job, thread_id=None)))
     await board.refresh()
-    board.located(job)
+    board.set_location(job)
     await edits_in_each_second(board, clock, channels, 5)
     assert len(channels.edits) == 1
     assert f"<#{job.thread_id}>" in channels.edits[0]

@@ -66,7 +66,7 @@ def interaction(number: int, member_id: int = MEMBER) -> discord.Interaction[Vid
 
 def test_a_refused_request_is_used_once_by_its_member() -> None:
     kept = RefusedRequests(FakeClock())
-    kept.keep(interaction(1), TEXT_REQUEST)
+    kept.add(interaction(1), TEXT_REQUEST)
     with refused(Refusal.REQUEST_OF_ANOTHER):
         kept.use(1, MEMBER + 1)
     assert kept.use(1, MEMBER).request == TEXT_REQUEST
@@ -79,7 +79,7 @@ def test_a_refused_request_is_used_once_by_its_member() -> None:
 def test_a_refused_request_is_kept_for_a_quarter_of_an_hour() -> None:
     clock = FakeClock()
     kept = RefusedRequests(clock)
-    kept.keep(interaction(1), TEXT_REQUEST)
+    kept.add(interaction(1), TEXT_REQUEST)
     clock.advance(15 * 60 + 1)
     with refused(Refusal.REQUEST_FORGOTTEN):
         kept.use(1, MEMBER)
@@ -88,7 +88,7 @@ def test_a_refused_request_is_kept_for_a_quarter_of_an_hour() -> None:
 def test_only_so_many_are_kept_and_the_newest_stay() -> None:
     kept = RefusedRequests(FakeClock())
     for number in range(1500):
-        kept.keep(interaction(number), TEXT_REQUEST)
+        kept.add(interaction(number), TEXT_REQUEST)
     with refused(Refusal.REQUEST_FORGOTTEN):
         kept.use(400, MEMBER)
     assert kept.use(1499, MEMBER).request == TEXT_REQUEST

@@ -1,0 +1,19 @@
+"""Labels of options and choices, with prices from the price list."""
+
+from bot.jobs.validation import ASPECT_RATIOS, PUBLISH_DISCOUNT, list_price
+from bot.provider.models import GenerationMode, GenerationRequest
+
+SILENT = "Silent"
+WITH_SOUND = "With sound"
+PRIVATE = "Private"
+PUBLISHED = f"Publish in UlazAI's directory, {PUBLISH_DISCOUNT} credits less"
+
+ASPECT_RATIO_NAMES = dict(zip(ASPECT_RATIOS, ("16:9 wide", "9:16 tall", "1:1 square"), strict=True))
+
+
+def duration(seconds: int) -> str:
+    """Return the label of a duration: `5 seconds: 55 credits, 110 with sound`."""
+    silent, sound = (
+        list_price(GenerationRequest(GenerationMode.TEXT, "", seconds, sound=has_sound)) for has_sound in (False, True)
+    )
+    return f"{seconds} seconds: {silent} credits, {sound} with sound"
