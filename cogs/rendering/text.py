@@ -32,6 +32,8 @@ _REFERENCE = re.compile(
     r"<(?:@(?P<member>!?\d+)|@&(?P<role>\d+)|#(?P<channel>\d+)|/(?P<command>[^:<>]+):\d+|a?:(?P<emoji>\w+):\d+"
     r"|t:(?P<time>-?\d{1,14})(?::\w)?|id:(?P<guide>\w+))>"
 )
+# A host may be an IPv6 address.
+_ADDRESS_START = re.compile(r"https?://(\[[0-9a-f:.]+\])?", re.IGNORECASE)
 _IN_ADDRESS = "%/:?#@!$&+,;=-._~"
 
 
@@ -77,10 +79,11 @@ def link(address: str, name: str = "") -> str:
         address: as another service gave it.
         name: what is shown instead of it; may not be markdown.
     """
-    if not address.lower().startswith(("https://", "http://")):
+    start = _ADDRESS_START.match(address)
+    if start is None:
         return plain(address)
-    # In brackets and quotes, white space and what is not ASCII the address would end or act.
-    whole = quote(visible(address), safe=_IN_ADDRESS)
+    # At brackets, quotes, white space and what is not ASCII the address would end, or act.
+    whole = start[0] + quote(visible(address[start.end() :]), safe=_IN_ADDRESS)
     return f"[{name}]({whole})" if name else whole
 
 

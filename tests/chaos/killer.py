@@ -15,7 +15,7 @@ from tests.chaos.points import RANDOM, CommitPoint, Death, Moment, RequestPoint
 from tests.local.faults import FaultPlan
 
 # A point that the bot does not come past in this time is given up for a kill wherever it is.
-_PATIENCE_SECONDS = 12.0
+_DEFER_AFTER_SECONDS = 12.0
 _BETWEEN_LOOKS_SECONDS = 0.0005
 
 
@@ -37,7 +37,7 @@ class Killer:
         self._process_id, self._passed, self._death = process.pid, 0, death
         stop = threading.Event()
         watching = asyncio.create_task(asyncio.to_thread(self._watch_file, death, stop))
-        patience = death.point.seconds if isinstance(death.point, Moment) else _PATIENCE_SECONDS
+        patience = death.point.seconds if isinstance(death.point, Moment) else _DEFER_AFTER_SECONDS
         try:
             async with asyncio.timeout(patience):
                 await process.wait()

@@ -35,7 +35,7 @@ def busy_database(stage: Stage) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the bot defer sooner than it does."""
-    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.2)
 
 
 async def start(stage: Stage, command: str = "video", **options: Value) -> InteractionRecord:

@@ -53,7 +53,7 @@ async def test_a_dear_video_waits_with_its_credits_held_and_a_card_that_tells_al
     assert message.pinged_user_ids == []
     assert stage.states == ["awaiting_approval"]
     assert stage.balance == (110, 0)
-    assert "it expires <t:" in await stage.card_says(status, "Waiting for a moderator")
+    assert "expires <t:" in await stage.card_says(status, "Waiting for a moderator")
     assert stage.discord.threads(stage.videos) == []
     assert not stage.ulazai.tasks
 
@@ -316,7 +316,7 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
 async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.05)
     await ask_dear(stage)
     message = await approval_card(stage)
     with closing(sqlite3.connect(stage.settings.database_path, isolation_level=None)) as connection:

@@ -149,7 +149,7 @@ async def assert_described(requests: list[RecordedRequest], wanted: set[str]) ->
 
 
 async def test_everything_a_bot_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.2)
     async with servers(tmp_path, limit_window_credits=0) as stage:
         async with running_bot(stage):
             await make_videos(stage)

@@ -188,7 +188,7 @@ async def test_a_refused_prompt_holds_nothing_until_a_moderator_is_asked(strict:
 async def test_a_refusal_that_takes_its_time_can_be_asked_about_too(
     strict: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cogs.interactions.responses._PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.05)
     with closing(sqlite3.connect(strict.settings.database_path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         record = await (await strict.member.slash(strict.videos, "video", prompt="a mouse")).answered()

@@ -91,7 +91,7 @@ async def test_failed_job_whose_credits_the_provider_keeps(stage: Stage) -> None
     stage.ulazai.fail_next("Too late", refunded=False)
     card = await stage.ask()
     told = await stage.outcome(card)
-    assert "kept its price of 55 credits" in told.content
+    assert "no refund: 55 credits are used" in told.content
     assert "55 used" in await stage.card_says(card, "Failed")
     await stage.delivered()
     assert stage.balance == (0, 55)

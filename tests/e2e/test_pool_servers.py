@@ -113,7 +113,7 @@ async def test_a_moderator_prioritizes_a_queued_video(tmp_path: Path) -> None:
         assert "is not queued here" in await use(stage, "pool prioritize", job=999)
         assert "Only moderators" in await use(stage, "pool prioritize", MEMBER, job=4)
         typed = await (await moderator.autocomplete(stage.videos, "pool prioritize", "job", "th")).answered()
-        assert [choice["name"] for choice in typed.choices] == ["3: third", "4: fourth"]
+        assert [choice["name"] for choice in typed.choices] == ["#3: third", "#4: fourth"]
         nothing = await stage.discord.person(OTHER).autocomplete(stage.videos, "pool prioritize", "job", "")
         assert (await nothing.answered()).choices == []
         answer = await use(stage, "pool prioritize", job=4)

@@ -98,7 +98,7 @@ async def test_cancel_asks_which_and_offers_them(stage: Stage, queued: Interacti
     assert refusal_of(await use(stage, "cancel")) == sentence(Refusal.SEVERAL_TO_CANCEL, count=2)
     typed = await stage.member.autocomplete(stage.videos, "cancel", "job")
     await typed.answered()
-    assert [choice["name"] for choice in typed.choices] == ["1: a cat **in** a queue", "2: the second"]
+    assert [choice["name"] for choice in typed.choices] == ["#1: a cat **in** a queue", "#2: the second"]
     narrowed = await stage.member.autocomplete(stage.videos, "cancel", "job", "SECOND")
     await narrowed.answered()
     (choice,) = narrowed.choices
@@ -115,7 +115,7 @@ async def test_another_members_job_is_neither_offered_nor_cancelled(stage: Stage
     assert typed.choices == []
     answer = await use(stage, "cancel", two, job=stage.jobs[0]["id"])
     assert "can't be cancelled" in refusal_of(answer)
-    assert "Waiting" in text_of(queued.message)
+    assert "Queued" in text_of(queued.message)
     assert stage.states == ["queued"]
 
 

@@ -99,7 +99,7 @@ async def test_waiting_job_says_why_and_when_it_is_tried_again(stage: Stage) -> 
     card = await stage.ask()
     shown = await stage.card_says(card, "UlazAI is busy")
     assert "1st in line, should start <t:" in shown
-    assert "`/cancel` takes it back" in shown
+    assert "`/cancel` cancels it" in shown
 
 
 async def test_retry_after_is_honoured(stage: Stage) -> None:

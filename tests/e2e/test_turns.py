@@ -60,7 +60,7 @@ async def test_turns_are_shared_between_servers_and_then_between_members(town: T
     elsewhere = await town.ask("elsewhere", channel_id=town.elsewhere)
     for card, place in ((others, "1st"), (third, "2nd"), (elsewhere, "1st")):
         shown = await stage.card_says(card, f"{place} in line, should start <t:")
-        assert "`/cancel` takes it back" in shown
+        assert "`/cancel` cancels it" in shown
     assert len(town.sent()) == 2
     hold.release()
     await stage.delivered(5)

@@ -399,12 +399,13 @@ class DecisionService:
             RefusedError: as `DecisionRepository.decide`; REASON_MISSING, REASON_TOO_LONG; NO_TASK_ID, TASK_UNKNOWN,
                 PROVIDER_SILENT.
         """
-        cleaned = clean_reason(reason, is_needed=decision is ApprovalDecision.CANCELLED) or None
+        is_needed = decision is ApprovalDecision.CANCELLED
+        cleaned = clean_reason(reason, is_needed=is_needed) if reason or is_needed else None
         if decision is UnconfirmedDecision.CHARGED:
             await self._repository.check(job_id, guild_id, actor_id, decision)
             await self._check_task(task_id.strip())
         return await self._repository.decide(
-            job_id, guild_id, actor_id, decision, reason=cleaned, task_id=task_id.strip() or None
+            job_id, guild_id, actor_id, decision, reason=cleaned or None, task_id=task_id.strip() or None
         )
 
     async def _check_task(self, task_id: str) -> None:
