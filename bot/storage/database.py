@@ -73,11 +73,12 @@ class Database:
         # Before anything else, and read only: opening a database as usual writes to it.
         schema = await asyncio.to_thread(inspect_file, path, busy_timeout_seconds=busy_timeout_seconds)
         make_private(path)
+        ending: set[asyncio.Future[Any]] = set()
         engine = create_async_engine(
             url,
             pool_size=4,
             max_overflow=0,
-            async_creator=partial(_Thread.as_daemon, path, busy_timeout_seconds),
+            async_creator=partial(_Thread.connect, path, busy_timeout_seconds, ending),
         )
         event.listen(engine.sync_engine, "begin", _begin)
         try:
@@ -95,6 +96,11 @@ class Database:
                 await database._end_uses()
         finally:
             await engine.dispose()
+            # SQLAlchemy does not wait for connections whose statement was cancelled.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    while ending:
+                        await asyncio.wait(ending)
 
     def on_pool_change(self, listener: Callable[[int], None]) -> None:
         """Call `listener` with a server's id after each commit that moved its credits or changed its rules.
@@ -238,23 +244,48 @@ class _Fetched(sqlite3.Cursor):
 class _Thread(aiosqlite.Connection):
     """aiosqlite's connection, for the `async_creator` of `create_async_engine`."""
 
-    def __init__(self, path: Path, busy_timeout_seconds: float) -> None:
+    def __init__(self, path: Path, busy_timeout_seconds: float, ending: set[asyncio.Future[Any]]) -> None:
         super().__init__(partial(self._open, path, busy_timeout_seconds), iter_chunk_size=1)
+        self._ending = ending
         # What begins a transaction that has no statement yet, and whether one may have begun.
         self._begin: str | None = None
         self._is_begun = False
 
     @classmethod
-    def as_daemon(cls, path: Path, busy_timeout_seconds: float) -> Self:
-        """Return a connection whose thread does not keep the process from ending, even if a statement hangs.
+    async def connect(cls, path: Path, busy_timeout_seconds: float, ending: set[asyncio.Future[Any]]) -> Self:
+        """Return an open connection whose thread does not keep the process from ending, even if a statement hangs.
 
         A thread is a daemon if the thread that creates it is one (`threading.Thread.daemon`).
+
+        Args:
+            path: of the database.
+            busy_timeout_seconds: how long to wait for a lock that another process has.
+            ending: gets what is still to end before the connection is closed.
+
+        Raises:
+            CancelledError: the task was cancelled; the connection is closed as soon as it is open.
         """
         created: list[Self] = []
-        creator = threading.Thread(target=lambda: created.append(cls(path, busy_timeout_seconds)), daemon=True)
+        creator = threading.Thread(target=lambda: created.append(cls(path, busy_timeout_seconds, ending)), daemon=True)
         creator.start()
         creator.join()
-        return created[0]
+        thread = created[0]
+        opening = asyncio.ensure_future(thread)
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # aiosqlite would forget the connection that its thread is opening.
+            _keep(opening, ending)
+            opening.add_done_callback(lambda _: opening.exception() or thread.stop())
+            raise
+        return thread
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Close the connection and end its thread, without waiting for it."""
+        stopped = super().stop()
+        if stopped is not None:
+            _keep(stopped, self._ending)
+        return stopped
 
     def _open(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
         with ExitStack() as stack:
@@ -303,6 +334,12 @@ class _Thread(aiosqlite.Connection):
         if self._is_begun:
             await super().rollback()
         self._is_begun = False
+
+
+def _keep(future: asyncio.Future[Any], futures: set[asyncio.Future[Any]]) -> None:
+    """Keep a future in the set until it is done."""
+    futures.add(future)
+    future.add_done_callback(futures.discard)
 
 
 class _Cursor(aiosqlite.Cursor):

@@ -1,4 +1,6 @@
+import asyncio
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,33 @@ async def test_commits_outlive_a_power_cut(tmp_path: Path) -> None:
 
     async with Database.open(url_of(tmp_path / "a.db")) as database, database.reading() as connection:
         assert await connection.run_sync(pragmas) == ["wal", 2, 1]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which files are open")
+@pytest.mark.parametrize("switches", range(4))
+async def test_connections_whose_opening_was_cancelled_are_closed_with_the_rest(tmp_path: Path, switches: int) -> None:
+    path = tmp_path / "reelpool.db"
+
+    async def read(database: Database) -> None:
+        async with database.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async with Database.open(url_of(path)) as database:
+        reading = [asyncio.create_task(read(database)) for _ in range(4)]
+        for _ in range(switches):
+            await asyncio.sleep(0)
+        for task in reading:
+            task.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
+        assert path.resolve() in open_files()
+    assert path.resolve() not in open_files()
+
+
+def open_files() -> list[Path]:
+    """The files that this process has open."""
+    with suppress(FileNotFoundError):
+        return [link.resolve() for link in Path("/proc/self/fd").iterdir()]
+    return open_files()
 
 
 async def test_a_newer_database_is_refused_and_untouched(tmp_path: Path) -> None:
