@@ -111,13 +111,13 @@ async def test_connections_whose_opening_was_cancelled_are_closed_with_the_rest(
             await connection.execute(text("SELECT 1"))
 
     async with Database.open(url_of(path)) as database:
+        assert path.resolve() in open_files()
         reading = [asyncio.create_task(read(database)) for _ in range(4)]
         for _ in range(switches):
             await asyncio.sleep(0)
         for task in reading:
             task.cancel()
         await asyncio.gather(*reading, return_exceptions=True)
-        assert path.resolve() in open_files()
     assert path.resolve() not in open_files()
 
 
