@@ -67,6 +67,15 @@ class Delivery:
         self._videos = videos
         self._approvals = approvals
 
+    async def post_card(self, job: Job) -> int:
+        """See `JobNotifier.post_card`."""
+        channel = self._bot.get_partial_messageable(job.requester.channel_id, guild_id=job.requester.guild_id)
+        async with discord_errors():
+            self._cards.reserve_request()
+            message = await channel.send(embed=self._cards.embed(job), nonce=job.status_nonce)
+        await self._cards.publish(replace(job, card_message_id=message.id))
+        return message.id
+
     async def open_thread(self, job: Job) -> int:
         """See `JobNotifier.open_thread`.
 

@@ -254,13 +254,13 @@ class Video(commands.Cog):
             held=job.held_credits,
         )
         try:
-            message_id = await self._show_card(interaction, job, overview.credits_left)
+            shown = await self._show_card(interaction, job, overview.credits_left)
         except Exception:
             # Whatever it is: the credits of a job that the worker does not drive would stay held for good.
             if job.id not in self.bot.services.worker:
                 await self._cancel_unanswered(interaction, job)
             raise
-        self.bot.services.worker.track(await self._record_card(job, message_id))
+        self.bot.services.worker.track(shown)
 
     async def _insert_job(
         self, interaction: _Interaction, request: GenerationRequest, *, is_asked: bool
@@ -305,14 +305,19 @@ class Video(commands.Cog):
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
             await refused.interaction.edit_original_response(view=None)
 
-    async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> int:
+    async def _show_card(self, interaction: _Interaction, job: Job, credits_left: int | None) -> Job:
         embed = self.cards.begin(job, interaction, credits_left)
         try:
-            return await send_or_edit(interaction, embed)
+            if job.state is JobState.AWAITING_APPROVAL:
+                # Until moderators approve it, only the member and they see the prompt.
+                self.cards.set_private(job.id, await answer_privately(interaction, embed=embed))
+                return job
+            message_id = await send_or_edit(interaction, embed)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             # The member saw an error and may try again: this job must not be charged as well.
             _log.warning("the answer did not arrive: cancelling the job", job_id=job.id, error=str(error))
             raise RefusedError(Refusal.ANSWER_LOST_CANCELLED) from error
+        return await self._record_card(job, message_id)
 
     async def _cancel_unanswered(self, interaction: _Interaction, job: Job) -> None:
         try:
@@ -325,7 +330,10 @@ class Video(commands.Cog):
         self.delivery.close_case(cancelled.id)
         # The answer may have arrived after all: then its card shows that the job is cancelled.
         with suppress(discord.HTTPException, *NETWORK_ERRORS):
-            await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), 0.0, None))
+            if job.state is JobState.AWAITING_APPROVAL:
+                await interaction.delete_original_response()
+            else:
+                await interaction.edit_original_response(embed=_render.card(JobStatus(cancelled), 0.0, None))
 
     async def _record_card(self, job: Job, message_id: int) -> Job:
         try:

@@ -117,6 +117,11 @@ class Job:
         return f"{self.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"
 
     @property
+    def status_nonce(self) -> str:
+        """The nonce of a status card that is posted after an approval; see `nonce`."""
+        return f"s{self.id % 10**9:x}-{int(self.created_at.timestamp() * 1000):x}"
+
+    @property
     def card_nonce(self) -> str:
         """The nonce of the job's approval card; see `nonce`."""
         return f"a{self.id % 10**9:x}-{int(self.created_at.timestamp() * 1000):x}"

@@ -56,6 +56,17 @@ class Posted:
 class JobNotifier(Protocol):
     """Posts outcomes and approval cards, and keeps status cards up to date."""
 
+    async def post_card(self, job: Job) -> int:
+        """Post the status card of a job that was approved, and return the message's id.
+
+        Its command was answered so that only the member saw the prompt.
+
+        Raises:
+            PlaceRefusedError: not possible in the channel of the command.
+            DeliveryDelayedError: not possible now.
+        """
+        ...
+
     async def open_thread(self, job: Job) -> int:
         """Create the job's thread from its card, unless it has one, and return its id.
 

@@ -97,14 +97,18 @@ def _cause(error: Exception) -> Exception:
 
 
 async def answer_privately(
-    interaction: discord.Interaction[Any], text: str, view: discord.ui.View = discord.utils.MISSING
-) -> None:
-    """Answer so that only the member sees it, also after a public deferral.
+    interaction: discord.Interaction[Any],
+    text: str | None = None,
+    view: discord.ui.View = discord.utils.MISSING,
+    embed: discord.Embed = discord.utils.MISSING,
+) -> int:
+    """Answer so that only the member sees it, also after a public deferral, and return the message's id.
 
     Args:
         interaction: to answer.
         text: the answer.
         view: its buttons.
+        embed: the answer, or a part of it.
 
     Raises:
         HTTPException: Discord refused the answer.
@@ -112,19 +116,22 @@ async def answer_privately(
     response = interaction.response
     if not response.is_done():
         try:
-            await response.send_message(text, ephemeral=True, view=view)
+            sent = await response.send_message(text, ephemeral=True, view=view, embed=embed)
         except discord.HTTPException as error:
             # An earlier answer arrived although its confirmation was lost.
             if error.code != ALREADY_ANSWERED:
                 raise
         else:
-            return
+            return sent.message_id or 0
     # A public deferral can't become private: it is deleted first.
     with contextlib.suppress(discord.HTTPException, *NETWORK_ERRORS):
         original = await interaction.original_response()
         if original.flags.loading:
             await original.delete()
-    await interaction.followup.send(text, ephemeral=True, view=view)
+    followup = await interaction.followup.send(
+        text or discord.utils.MISSING, ephemeral=True, view=view, embed=embed, wait=True
+    )
+    return followup.id
 
 
 _DEFER_AFTER_SECONDS = 1.5

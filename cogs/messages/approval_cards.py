@@ -53,8 +53,9 @@ class ApprovalCards:
         """See `JobNotifier.post_approval_card`."""
         case, guild_id = ApprovalCase(job, approval), job.requester.guild_id
         pool = await self._pools.pool(guild_id)
-        if channel_id == pool.policy.moderators_channel:
-            self._refuse_if_closed(guild_id, channel_id)
+        if channel_id != pool.policy.moderators_channel:
+            return await self._post_public_note(job, channel_id)
+        self._refuse_if_closed(guild_id, channel_id)
         overview = await self._jobs.overview_after(job)
         channel = self._bot.get_partial_messageable(channel_id, guild_id=guild_id)
         async with discord_errors():
@@ -63,6 +64,15 @@ class ApprovalCards:
                 embed=_approval_render.open_card(case, pool, overview, self._deadline(job)),
                 view=approval_buttons([case]),
                 nonce=job.card_nonce,
+            )
+        return Posted(channel_id, message.id)
+
+    async def _post_public_note(self, job: Job, channel_id: int) -> Posted:
+        # Only moderators see a prompt that is not approved: `/pool waiting` shows it to them.
+        channel = self._bot.get_partial_messageable(channel_id, guild_id=job.requester.guild_id)
+        async with discord_errors():
+            message = await channel.send(
+                _approval_render.card_text(job), embed=_approval_render.public_note(job), nonce=job.card_nonce
             )
         return Posted(channel_id, message.id)
 
@@ -82,15 +92,30 @@ class ApprovalCards:
     async def close(self, case: Case) -> None:
         """See `ModerationNotifier.close`."""
         if isinstance(case, ApprovalCase):
-            card = case.approval.card_channel_id, case.approval.card_message_id
-            text, embed = _approval_render.card_text(case.job), _approval_render.closed_card(case)
-            await self._edit(case.job, *card, text, embed)
+            await self._close_card(case.job, case)
             return
         post, notice = (case.post_channel_id, case.post_message_id), (case.notice_channel_id, case.notice_message_id)
         # A notice that is still there is closed also where the post is gone.
         with suppress(PlaceRefusedError):
             await self._edit(case.job, *post, _approval_render.closed_post(case))
         await self._edit(case.job, *notice, _approval_render.closed_notice(case))
+
+    async def _close_card(self, job: Job, case: ApprovalCase) -> None:
+        channel_id, message_id = case.approval.card_channel_id, case.approval.card_message_id
+        moderators_channel = await self._decisions.moderators_channel(job.requester.guild_id)
+        if channel_id in (job.requester.channel_id, job.thread_id) and channel_id != moderators_channel:
+            # A note that the job waits.
+            await self._delete(job, channel_id, message_id)
+            return
+        text, embed = _approval_render.card_text(job), _approval_render.closed_card(case)
+        await self._edit(job, channel_id, message_id, text, embed)
+
+    async def _delete(self, job: Job, channel_id: int | None, message_id: int | None) -> None:
+        if channel_id is None or message_id is None:
+            return
+        channel = self._bot.get_partial_messageable(channel_id, guild_id=job.requester.guild_id)
+        async with discord_errors():
+            await channel.get_partial_message(message_id).delete()
 
     async def _edit(
         self, job: Job, channel_id: int | None, message_id: int | None, text: str, embed: discord.Embed | None = None

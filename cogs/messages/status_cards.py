@@ -7,6 +7,7 @@ Interaction tokens are kept in memory only.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -50,6 +51,7 @@ class _Card:
         not_before: when the next edit may be made, by the monotonic clock.
         webhook: of the interaction, to edit its message while the token is valid.
         webhook_until: when the token is no longer used, by the monotonic clock.
+        private_message_id: of the interaction's message that only the member sees, while the job awaits approval.
         credits_left: what the member could still spend when the job was created; None: not known, or no limit.
         shown: what the last edit showed.
         failures: failed edits in a row.
@@ -59,9 +61,15 @@ class _Card:
     not_before: float
     webhook: discord.Webhook | None = None
     webhook_until: float | None = None
+    private_message_id: int | None = None
     credits_left: int | None = None
     shown: str = ""
     failures: int = 0
+
+    @property
+    def message_id(self) -> int | None:
+        """The message to edit."""
+        return self.status.job.card_message_id or self.private_message_id
 
     def is_free(self, now: float) -> bool:
         """Whether an edit does not count towards the bot's rate limit."""
@@ -100,7 +108,7 @@ class StatusCards:
         """
         now = self._clock.monotonic()
         webhook, until = interaction.followup, now + _TOKEN_LIFETIME_SECONDS
-        card = _Card(JobStatus(job), now + _BETWEEN_EDITS_SECONDS, webhook, until, credits_left)
+        card = _Card(JobStatus(job), now + _BETWEEN_EDITS_SECONDS, webhook, until, credits_left=credits_left)
         self._cards[job.id] = card
         return self._render(card, now)
 
@@ -119,8 +127,29 @@ class StatusCards:
             soonest = now + (0.0 if job.is_open else _BETWEEN_EDITS_SECONDS / 3)
             self._timers.put(job.id, max(card.not_before, soonest))
 
+    def set_private(self, job_id: int, message_id: int) -> None:
+        """Set the id of a card's message that only the member sees."""
+        if card := self._cards.get(job_id):
+            card.private_message_id = message_id
+
+    def embed(self, job: Job) -> discord.Embed:
+        """Return a job's card as it is now."""
+        now = self._clock.monotonic()
+        return self._render(self._cards.get(job.id) or _Card(JobStatus(job), now), now)
+
+    async def publish(self, job: Job) -> None:
+        """Go on with the card that everybody sees, and have the private one link to it."""
+        card = self._cards.get(job.id)
+        if card and card.webhook and card.private_message_id and card.is_free(self._clock.monotonic()):
+            with suppress(discord.HTTPException, *NETWORK_ERRORS):
+                await card.webhook.edit_message(card.private_message_id, content=_render.approved(job), embed=None)
+        if card:
+            # The interaction's token can't edit a message that the bot posted by itself.
+            card.webhook = card.webhook_until = card.private_message_id = None
+        self.set_location(job)
+
     def set_location(self, job: Job) -> None:
-        """Set the ids of a card's message and of its job's thread."""
+        """Set the ids of a card's message that everybody sees, and of its job's thread."""
         if card := self._cards.get(job.id):
             placed = replace(card.status.job, card_message_id=job.card_message_id, thread_id=job.thread_id)
             card.status = replace(card.status, job=placed)
@@ -151,7 +180,7 @@ class StatusCards:
         job = status.job
         embed = self._render(card, now)
         content = str(embed.to_dict())
-        if content != card.shown and job.card_message_id:
+        if content != card.shown and self._can_edit(card, now):
             if not self._has_room(card, now):
                 self._timers.put(job.id, now + ROUND_SECONDS)
                 return
@@ -164,6 +193,12 @@ class StatusCards:
         # While it awaits approval nothing changes on the card.
         if job.state is not JobState.AWAITING_APPROVAL or card.failures:
             self._timers.put(job.id, self._clock.monotonic() + self._pace(card, now))
+
+    def _can_edit(self, card: _Card, now: float) -> bool:
+        """Return whether there is a message; a private one can be edited by the interaction's token alone."""
+        return card.status.job.card_message_id is not None or (
+            card.private_message_id is not None and card.is_free(now)
+        )
 
     def _has_room(self, card: _Card, now: float) -> bool:
         """Take a token for an edit that counts; return whether it may be made now."""
@@ -187,11 +222,10 @@ class StatusCards:
 
     async def _send(self, card: _Card, embed: discord.Embed, now: float) -> bool:
         job = card.status.job
-        message_id = job.card_message_id or 0
         try:
             # An edit without an answer must not delay the other cards for minutes.
             async with asyncio.timeout(_EDIT_SECONDS):
-                await self._edit_message(card, message_id, embed, now)
+                await self._edit_message(card, card.message_id or 0, embed, now)
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             _log.info("card not edited", job_id=job.id, error=str(error))
             return False

@@ -92,6 +92,17 @@ def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: d
     return _finished(embed, job)
 
 
+def public_note(job: Job) -> discord.Embed:
+    """The note about a job that awaits approval where there is no moderators' channel: without the prompt."""
+    embed = discord.Embed(
+        title="Waiting for a moderator",
+        description="Moderators: `/pool waiting` shows the request, to approve or deny it.",
+        colour=discord.Colour.gold(),
+        timestamp=job.created_at,
+    )
+    return embed.set_footer(text=card_mark(job))
+
+
 def _whole_prompt(job: Job) -> str:
     """All of the prompt, for it is what is judged; less where making it harmless takes too much room."""
     quotations = (quoted(job.request.prompt, limit) for limit in range(MAX_PROMPT, 0, -200))

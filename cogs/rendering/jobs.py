@@ -299,6 +299,13 @@ def undeliverable(jobs: Sequence[Job]) -> str:
     return f"I couldn't post these results anywhere; `/history` has them:\n{lines}"
 
 
+def approved(job: Job) -> str:
+    """Return what the private card of an approved job says."""
+    requester = job.requester
+    address = f"https://discord.com/channels/{requester.guild_id}/{requester.channel_id}/{job.card_message_id}"
+    return f"#{job.id} was approved: {address}"
+
+
 def thread_name(request: GenerationRequest, guild: discord.Guild | None, members: Mapping[int, str]) -> str:
     """Return a thread's name from the prompt: one line of 1 to 100 characters, as Discord requires.
 

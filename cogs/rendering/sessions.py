@@ -190,7 +190,9 @@ def _share(share: MemberShare) -> str:
 
 
 def _video(job: Job) -> str:
-    return f"#{job.id} {_result(job)} · <@{job.requester.member_id}> · {short(job.request.prompt)}"
+    line = f"#{job.id} {_result(job)} · <@{job.requester.member_id}>"
+    # What no moderator approved stays between them and the member.
+    return line if job.state in (JobState.DENIED, JobState.EXPIRED) else f"{line} · {short(job.request.prompt)}"
 
 
 def _result(job: Job) -> str:

@@ -70,10 +70,19 @@ class Stage:
         await record.finished(WAIT_SECONDS)
         return record
 
-    async def thread(self, card: InteractionRecord) -> Channel:
-        """Wait for the thread that is made from a card."""
+    def card(self, record: InteractionRecord) -> Message:
+        """The status card of a command's job: the answer, or what was posted once moderators had approved it."""
+        ids = [job["card_message_id"] for job in self.jobs if job["interaction_id"] == record.id]
+        return self.discord.world.messages.get(ids[0] if ids else 0) or record.message
+
+    async def thread(self, record: InteractionRecord) -> Channel:
+        """Wait for the thread that is made from a command's card."""
         channels = self.discord.world.channels
-        return await self.seen(lambda: channels.get(card.message.id))
+        return await self.seen(lambda: channels.get(self.card(record).id))
+
+    async def direct_message(self, words: str = "") -> Message:
+        """Wait for a direct message to the member with these words."""
+        return await self.message_in(self.member.dm().id, words)
 
     async def message_in(self, channel_id: int, words: str = "") -> Message:
         """Wait for a message of the bot's own with these words in a channel."""
@@ -94,10 +103,10 @@ class Stage:
         """Wait for the message that tells how a job ended, in the thread of its card."""
         return await self.message_in((await self.thread(card)).id)
 
-    async def card_says(self, card: InteractionRecord, words: str) -> str:
-        """Wait until a card shows these words; returns all that it shows."""
-        await self.discord.wait_for(lambda: words in text_of(card.message), WAIT_SECONDS)
-        return text_of(card.message)
+    async def card_says(self, record: InteractionRecord, words: str) -> str:
+        """Wait until a command's card shows these words; returns all that it shows."""
+        await self.discord.wait_for(lambda: words in text_of(self.card(record)), WAIT_SECONDS)
+        return text_of(self.card(record))
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """What the bot's database says, read by a connection of the test's own."""

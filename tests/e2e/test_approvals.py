@@ -48,12 +48,14 @@ async def test_a_dear_video_waits_with_its_credits_held_and_a_card_that_tells_al
     assert "999890 credits left; the last deposit was 1000000" in shown
     assert "110 of 550 credits in 24 hours, 1 of 3 open" in shown
     assert "videos of 100 credits or more need approval" in shown
-    assert f"/{stage.videos}/{status.message.id}" in shown
+    assert f"in <#{stage.videos}>" in shown
     assert "Expires: <t:" in shown
     assert message.pinged_user_ids == []
     assert stage.states == ["awaiting_approval"]
     assert stage.balance == (110, 0)
     assert "expires <t:" in await stage.card_says(status, "Waiting for a moderator")
+    assert status.ephemeral
+    assert stage.public_messages(stage.videos) == []
     assert stage.discord.threads(stage.videos) == []
     assert not stage.ulazai.tasks
 
@@ -133,12 +135,13 @@ async def test_deny_gives_the_credits_back_and_tells_the_reason(
     status = await ask_dear(stage)
     message = await approval_card(stage)
     await deny(stage, message, reason)
-    outcome = await stage.outcome(status)
+    outcome = await stage.direct_message()
     assert told in outcome.content
     assert "Your 110 credits came back. You have 550 of 550 credits left" in outcome.content
     await closed(stage, message, shown)
     assert mention(stage) in text_of(stage.discord.world.messages[message.id])
     await stage.card_says(status, "Denied")
+    assert stage.public_messages(stage.videos) == []
     assert (stage.states, stage.balance) == (["denied"], (0, 0))
     assert not stage.ulazai.tasks
     assert [action for action, _ in audited(stage)] == ["deny"]
@@ -208,7 +211,7 @@ async def test_undecided_it_expires_and_the_member_is_told(tmp_path: Path) -> No
         await set_up(stage)
         status = await ask_dear(stage)
         message = await approval_card(stage)
-        outcome = await stage.outcome(status)
+        outcome = await stage.direct_message()
         assert "there is no video: No moderator decided within" in outcome.content
         assert "Your 110 credits came back" in outcome.content
         await closed(stage, message, "No moderator decided")

@@ -14,11 +14,10 @@ from sandbox.discord.world.errors import ClientError
 from sandbox.discord.world.models import Message
 from tests.e2e.moderation import (
     MODERATOR,
+    PROMPT,
     approval_card,
     ask_dear,
     audited,
-    closed,
-    mention,
     moderators_channel,
     pool,
     press,
@@ -79,14 +78,27 @@ async def test_what_is_set_is_shown_and_switched_off(stage: Stage) -> None:
     await stage.delivered()
 
 
-async def test_without_a_channel_moderators_are_asked_where_the_video_was_asked_for(stage: Stage) -> None:
+async def approve_in_list(stage: Stage, job_id: int = 1) -> None:
+    """Approve by `/pool waiting`."""
+    listing = await pool(stage, "waiting")
+    assert listing.ephemeral
+    await press(stage, listing.message, f"#{job_id}: Approve")
+
+
+async def test_without_a_channel_a_note_without_the_prompt_is_posted_where_the_command_was_used(stage: Stage) -> None:
     await pool(stage, "approvals", price=100)
     status = await ask_dear(stage)
-    message = await approval_card(stage, stage.videos)
+    note = await approval_card(stage, stage.videos)
+    assert "`/pool waiting`" in text_of(note)
+    assert PROMPT not in text_of(note)
+    assert note.components == []
+    assert stage.public_messages(stage.videos) == [note]
     assert stage.discord.threads(stage.videos) == []
-    await press(stage, message, "Approve")
+    await approve_in_list(stage)
     await stage.outcome(status)
-    await closed(stage, message, f"by {mention(stage)}")
+    # Only the card of the approved video is left.
+    await stage.seen(lambda: note.deleted)
+    assert stage.public_messages(stage.videos) == [stage.card(status)]
 
 
 async def test_in_a_thread_they_are_asked_in_it(stage: Stage) -> None:
@@ -94,7 +106,8 @@ async def test_in_a_thread_they_are_asked_in_it(stage: Stage) -> None:
     await stage.delivered()
     await pool(stage, "approvals", price=100)
     await (await stage.member.slash(thread.id, "video", prompt="a dear one", duration=10)).finished()
-    await press(stage, await approval_card(stage, thread.id), "Approve")
+    await approval_card(stage, thread.id)
+    await approve_in_list(stage, 2)
     await stage.delivered(2)
 
 
@@ -106,11 +119,11 @@ async def test_a_broken_channel_is_gone_round_and_told_of(stage: Stage, trouble:
     else:
         take_away(stage, RIGHTS[trouble])
     await ask_dear(stage)
-    message = await approval_card(stage, stage.videos)
+    await approval_card(stage, stage.videos)
     told = text_of((await pool(stage, "waiting")).message)
     assert "I can't post in <#" in told
     assert ("it was deleted" if trouble == "deleted" else "**Send Messages**") in told
-    await press(stage, message, "Approve")
+    await approve_in_list(stage)
     await stage.delivered()
 
 
@@ -176,7 +189,7 @@ async def test_a_refused_prompt_holds_nothing_until_a_moderator_is_asked(strict:
     message = await refused(strict)
     strict.assert_nothing_came_of_it()
     asked = await (await strict.member.press(message.id, "Ask a moderator")).answered()
-    assert not asked.ephemeral
+    assert asked.ephemeral
     assert "Waiting for a moderator" in await strict.card_says(asked, "a MOUSE in space")
     assert strict.balance == (55, 0)
     card = await approval_card(strict)
@@ -204,7 +217,8 @@ async def test_it_is_asked_once(strict: Stage) -> None:
     first = await (
         await strict.member.click(message.id, message.components[0]["components"][0]["custom_id"])
     ).answered()
-    assert not first.ephemeral
+    assert first.ephemeral
+    assert "Waiting for a moderator" in text_of(first.message)
     await strict.until(lambda: not message.components)
     assert len(strict.jobs) == 1
 
@@ -213,7 +227,7 @@ async def test_a_second_press_at_once_is_told(strict: Stage) -> None:
     message = await refused(strict)
     presses = [await strict.member.press(message.id, "Ask a moderator") for _ in range(2)]
     answers = [await each.answered() for each in presses]
-    assert [answer.ephemeral for answer in answers] == [False, True]
+    assert "Waiting for a moderator" in text_of(answers[0].message)
     assert "asked already" in refusal_of(answers[1])
     assert len(strict.jobs) == 1
 

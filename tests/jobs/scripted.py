@@ -75,6 +75,9 @@ class ScriptedNotifier:
         self.closed_cards: list[int] = []
         self.before_card: Callable[[], Awaitable[None]] | None = None
 
+    async def post_card(self, job: Job) -> int:
+        raise PlaceRefusedError(f"job {job.id} has no card here")
+
     async def open_thread(self, job: Job) -> int:
         raise PlaceRefusedError(f"job {job.id} has no thread here")
 

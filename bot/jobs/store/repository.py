@@ -203,6 +203,10 @@ class JobRepository:
         async with self._database.reading() as connection:
             return await read_last_served(connection)
 
+    async def record_card(self, job_id: int, message_id: int) -> Job:
+        """Record the status card that everybody sees."""
+        return await self._set(job_id, card_message_id=message_id)
+
     async def record_thread(self, job_id: int, thread_id: int) -> Job:
         """Record the thread that gets the result."""
         return await self._set(job_id, thread_id=thread_id)

@@ -14,7 +14,7 @@ import structlog
 from bot.clock import Clock
 from bot.codes import Failure, Reason
 from bot.errors import PlaceRefusedError
-from bot.jobs.models import Job
+from bot.jobs.models import Job, JobState
 from bot.jobs.ports import DeliveryTarget, JobNotifier, Posted
 from bot.jobs.store.repository import JobRepository
 from bot.jobs.worker.tracking import StepResult, TrackedJob
@@ -23,6 +23,8 @@ _log = structlog.get_logger(__name__)
 
 # Discord's documentation, "Create Message": an enforced nonce is checked against "the past few minutes".
 _NONCE_LIFE_SECONDS = 60.0
+# Ends of a job that no moderator approved, and whose command was answered so that only its member saw it.
+_NEVER_PUBLIC = (JobState.DENIED, JobState.EXPIRED, JobState.CANCELLED)
 
 
 class Deliverer:
@@ -102,6 +104,9 @@ class Deliverer:
 
 def delivery_targets(job: Job) -> Iterator[DeliveryTarget]:
     """Yield where a job's outcome can be posted, in the order in which it is tried."""
+    if job.card_message_id is None and job.state in _NEVER_PUBLIC:
+        yield DeliveryTarget.DIRECT
+        return
     if job.thread_id or job.card_message_id:
         yield DeliveryTarget.THREAD
     yield DeliveryTarget.CHANNEL

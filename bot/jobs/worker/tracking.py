@@ -40,8 +40,9 @@ class TrackedJob:
     may_be_posted: bool = False
 
     def update(self, row: Job) -> None:
-        """Replace the job by its row; a thread that was made while the row was read stays."""
-        self.job = replace(row, thread_id=row.thread_id or self.job.thread_id)
+        """Replace the job by its row; a card or thread that was made while the row was read stays."""
+        card_id, thread_id = row.card_message_id or self.job.card_message_id, row.thread_id or self.job.thread_id
+        self.job = replace(row, card_message_id=card_id, thread_id=thread_id)
 
     def retry_at(self, now: float, shortest_seconds: float) -> float:
         """Count a failure, and return when to try again: exponential backoff, at most five minutes."""

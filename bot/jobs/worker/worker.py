@@ -155,6 +155,9 @@ class Worker:
                 self._notifier.show(JobStatus(job))
             if job.state is JobState.PROCESSING:
                 self._timers.put(job.id, self._poller.resumed_poll(self._tracked[job.id]))
+            if job.state is JobState.QUEUED and not job.card_message_id:
+                # It was approved just before the stop.
+                self._spawn(self._open_thread(job), f"card of job {job.id}")
         _log.info("jobs recovered", jobs=len(self._tracked))
 
     def track(self, job: Job) -> None:
@@ -167,12 +170,16 @@ class Worker:
         self._add(job, self._clock.monotonic())
         if has_moved:
             self._notifier.show(JobStatus(job))
-        if job.state is JobState.QUEUED and job.card_message_id and not job.thread_id:
+        if job.state is JobState.QUEUED and not (job.card_message_id and job.thread_id):
             self._spawn(self._open_thread(job), f"thread of job {job.id}")
 
     async def _open_thread(self, job: Job) -> None:
-        """Create a job's thread if possible; delivery tries again, or does without one."""
+        """Create a job's thread if possible, and its card if there is none; delivery does without them."""
         try:
+            if not job.card_message_id:
+                job = await self._repository.record_card(job.id, await self._notifier.post_card(job))
+                if tracked := self._tracked.get(job.id):
+                    tracked.job = replace(tracked.job, card_message_id=job.card_message_id)
             thread_id = await self._notifier.open_thread(job)
             tracked = self._tracked.get(job.id)
             if tracked:

@@ -57,7 +57,7 @@ async def test_a_denied_job_is_told(stage: Stage) -> None:
     job = await asked(stage)
     stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason="no"))
     await stage.settle()
-    assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.DIRECT)]
     assert (len(stage.worker), stage.provider.sent) == (0, [])
 
 
@@ -69,7 +69,7 @@ async def test_undecided_it_expires_after_a_day_and_is_told(stage: Stage) -> Non
     assert await stage.state(job) is JobState.EXPIRED
     assert (await stage.row(job)).failure == Reason(Failure.APPROVAL_EXPIRED, {"hours": 24.0})
     assert await stage.balance(job) == Balance(held=0, spent=0)
-    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.DIRECT)]
     assert len(stage.worker) == 0
 
 
@@ -93,7 +93,7 @@ async def test_what_expired_while_nobody_was_there_expires_at_start(stage: Stage
     stage.new_worker()
     await stage.worker.recover()
     await stage.settle()
-    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.EXPIRED, DeliveryTarget.DIRECT)]
 
 
 async def test_a_card_whose_answer_was_lost_is_found_and_not_posted_again(stage: Stage) -> None:
@@ -172,7 +172,7 @@ async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Sta
     stage.worker.track(job)
     await stage.pass_time(10)
     assert stage.notifier.cards == []
-    assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.CHANNEL)]
+    assert stage.notifier.posts == [(job.id, JobState.DENIED, DeliveryTarget.DIRECT)]
 
 
 async def test_a_cancelled_job_is_forgotten(stage: Stage) -> None:
