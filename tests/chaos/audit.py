@@ -12,7 +12,7 @@ from typing import Any
 from tests.local.people import InteractionRecord
 from tests.local.servers import LocalDiscord, LocalUlazAI
 
-_OUTCOME_MARK = re.compile(r"-# Job (\d+), <t:\d+")
+_OUTCOME_MARK = re.compile(r"-# #(\d+), <t:\d+")
 _SIGNS = {"charge": 1, "refund": -1}
 _HELD = {"hold": 1, "charge": -1, "release": -1}
 

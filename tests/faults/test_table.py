@@ -9,10 +9,9 @@ import pytest
 from tests.e2e.stage import Stage
 from tests.faults.leaks import leaks
 from tests.faults.logs import caught_logs
-from tests.faults.table import GROUPS, Row, count
+from tests.faults.table import GROUPS, Row
 from tests.faults.theatre import Played, play, play_in_turn, play_with_restarts, theatre
 
-_README = Path(__file__).parents[2] / "README.md"
 _PLAYERS: dict[str, Callable[[Stage, Iterable[Row]], Awaitable[Played]]] = {
     "gateway": play_in_turn,
     "restarts": play_with_restarts,
@@ -32,10 +31,6 @@ async def test_rows_keep_the_promise(group: str, tmp_path: Path) -> None:
         assert played.verdict.ledger_difference == 0
         assert not (found := _tracebacks(logs[0].getvalue())), found[0]
         assert not await leaks(played, [log.getvalue() for log in logs])
-
-
-def test_readme_tells_how_many_rows_there_are() -> None:
-    assert f"{count()} rows" in _README.read_text(encoding="utf-8")
 
 
 def test_no_row_is_there_twice() -> None:
