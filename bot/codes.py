@@ -63,6 +63,7 @@ class Refusal(StrEnum):
     DONE_ALREADY = "done_already"
     SERVERS_ONLY = "servers_only"
     CHOICE_GONE = "choice_gone"
+    NOT_OFFERED = "not_offered"
     FORM_LOST = "form_lost"
 
     # Requests for videos.

@@ -23,7 +23,7 @@ from bot.jobs.store.queries import (
     read_usage,
     set_values,
 )
-from bot.jobs.validation import cheaper_kinds, priced_kind
+from bot.jobs.validation import cheaper_kinds, check_choices, priced_kind
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import PoolSettings, Session, Spend
 from bot.pools.policy import Policy
@@ -76,9 +76,11 @@ class JobService:
 
         Raises:
             PromptRefusedError: the prompt contains a listed word; with `is_asked` it would await approval.
-            RefusedError: any other code of `Refusal` for rules, limits, credits and sessions; DUPLICATE_REQUEST.
+            RefusedError: NOT_OFFERED; any other code of `Refusal` for rules, limits, credits and sessions;
+                DUPLICATE_REQUEST.
             StorageError: the database can't be written.
         """
+        check_choices(request)
         now = self._clock.now()
         kind = priced_kind(request)
         price = kind.price if price_credits is None else price_credits

@@ -107,6 +107,18 @@ def clean_prompt(prompt: str) -> str:
     return text
 
 
+def check_choices(request: GenerationRequest) -> None:
+    """Check what Discord's apps offer as choices: not all that reaches the bot was sent by them.
+
+    Raises:
+        RefusedError: NOT_OFFERED.
+    """
+    if request.duration_seconds not in DURATIONS_SECONDS:
+        raise RefusedError(Refusal.NOT_OFFERED, option="duration")
+    if request.aspect_ratio is not None and request.aspect_ratio not in ASPECT_RATIOS:
+        raise RefusedError(Refusal.NOT_OFFERED, option="aspect_ratio")
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """What Discord reports of an attachment.

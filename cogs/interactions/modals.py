@@ -61,9 +61,11 @@ class AnimateModal(Form):
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
         """Pass the form's values on."""
         interaction.client.begin(interaction.id)
+        duration = _chosen(self._duration, "5")
         values = FormValues(
             prompt=self._prompt.value,
-            duration_seconds=int(_chosen(self._duration, "5")),
+            # Whatever is not a number is not offered either.
+            duration_seconds=int(duration) if duration.isdecimal() else 0,
             sound=_chosen(self._sound, "no") == "yes",
             publish=_chosen(self._publish, "no") == "yes",
         )

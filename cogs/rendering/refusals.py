@@ -170,6 +170,7 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.DONE_ALREADY: "I have done this already; nothing was done twice.",
     Refusal.SERVERS_ONLY: "I only work in servers: please use this command in a server's channel.",
     Refusal.CHOICE_GONE: "I can't find what you chose: it may have been deleted. Please choose again.",
+    Refusal.NOT_OFFERED: "I don't offer this `{option}`. Please choose one from the list that Discord shows.",
     Refusal.FORM_LOST: "I was restarted meanwhile; please open this form again.",
     # Requests for videos.
     Refusal.PROMPT_EMPTY: "Your prompt is empty. Please describe what the video should show.",

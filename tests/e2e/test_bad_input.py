@@ -2,9 +2,11 @@
 
 import pytest
 
+from bot.codes import Refusal
 from tests.e2e.stage import COMMANDS, GENERATE, Stage, refusal_of, text_of
 from tests.local.faults import Fault
-from tests.local.people import Person
+from tests.local.people import Person, Value
+from tests.refusals import sentence
 
 NASTY = "**bold** @everyone @here <@{other}> <@&{role}> <#{channel}> [link](http://x.test) # head\n> quote `code`"
 
@@ -35,6 +37,21 @@ async def test_prompt_over_2000_characters_is_refused_also_past_discords_own_che
     assert "2000" in answer
     stage.assert_nothing_came_of_it()
     assert len(stage.discord.commands) == COMMANDS
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"duration": 0}, {"duration": -5}, {"duration": 7}, {"duration": 2**53}, {"aspect_ratio": "2:1"}],
+    ids=str,
+)
+async def test_values_that_discord_does_not_offer_are_refused_by_the_bot(
+    stage: Stage, options: dict[str, Value]
+) -> None:
+    for command in stage.discord.commands:
+        for option in command.body.get("options", []):
+            option.pop("choices", None)
+    assert refusal_of(await stage.ask("a cat", **options)) == sentence(Refusal.NOT_OFFERED, option=next(iter(options)))
+    stage.assert_nothing_came_of_it()
 
 
 async def test_prompt_of_2000_characters_is_sent_whole(stage: Stage) -> None:
