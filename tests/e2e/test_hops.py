@@ -122,6 +122,9 @@ async def test_an_approval_from_button_to_post(
         await set_up(stage)
         status = await ask_dear(stage)
         card = await approval_card(stage)
+        # The step that posted the card ends after the card is recorded.
+        assert stage.bot
+        await stage.bot.services.worker.idle()
         with tracer.recording():
             await press(stage, card, "Approve")
             await stage.outcome(status)
