@@ -96,15 +96,15 @@ def check() -> None:
 
 @main.command()
 def books() -> None:
-    """Add up every server's credits anew, and compare them with UlazAI's account, while the bot runs.
+    """Recount every server's credits, and compare them with UlazAI's balance, while the bot runs.
 
     Exits with 1 where the books contradict themselves.
     """
-    from bot.checkup.books import look_at_books
+    from bot.checkup.books import reconcile_file
     from bot.config import load_database_settings
 
     with _errors_as_exit_codes():
-        findings = look_at_books(load_database_settings().database_path)
+        findings = reconcile_file(load_database_settings().database_path)
     for finding in findings:
         _print(finding)
     if any(finding.verdict is Verdict.WRONG for finding in findings):
@@ -134,7 +134,7 @@ def _run_bot() -> None:
 
     with _errors_as_exit_codes():
         settings = load_settings()
-        # Only now: who has yet to write the settings is told so at once.
+        # Only now: so that missing settings are reported at once.
         from bot import app
         from bot.logs import set_up_logging
 

@@ -141,7 +141,7 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
 
 
 async def run(settings: Settings) -> None:
-    """Run the bot until it is told to stop by SIGTERM, SIGINT or cancellation.
+    """Run the bot until it is stopped by SIGTERM, SIGINT or cancellation.
 
     Raises:
         DatabaseInUseError: another bot is running on the database.
@@ -202,7 +202,7 @@ async def _close(bot: VideoBot) -> None:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await bot.close()
     except (TimeoutError, asyncio.CancelledError):
-        # Cancelled: it was closing already, after a fatal answer of the gateway's, when it was told to stop.
+        # Cancelled: it was closing already, after a fatal answer of the gateway's, when the stop was requested.
         _log.warning("Discord's connection did not close in order")
 
 

@@ -130,7 +130,7 @@ class VideoBot(commands.AutoShardedBot):
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=False, private_channel=False),
             allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         )
-        # Forms live in memory: their ids tell those of this process from those of an earlier one.
+        # Forms live in memory: by their ids those of this process differ from those of an earlier one.
         self.form_prefix = f"{secrets.token_hex(4)}:"
         self._was_ready = False
         self._stopping = False
@@ -218,7 +218,7 @@ class VideoBot(commands.AutoShardedBot):
         return self.application.team.owner if self.application.team else self.application.owner
 
     def is_operator(self, user_id: int) -> bool:
-        """Tell whether this is the owner of the Discord application, or one of the team that owns it.
+        """Return whether this is the owner of the Discord application, or one of the team that owns it.
 
         Source: Discord's documentation, "Teams": owner, admin and developer may do all but change the team. It is
         known from the login on; who joins the team later counts from the next start.

@@ -114,7 +114,7 @@ class Refusal(StrEnum):
     OPERATOR_ONLY = "operator_only"
 
     # The server's rules.
-    SERVER_NOT_LET_IN = "server_not_let_in"
+    SERVER_NOT_APPROVED = "server_not_approved"
     PAUSED = "paused"
     BLOCKED = "blocked"
     WRONG_CHANNEL = "wrong_channel"

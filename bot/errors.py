@@ -148,7 +148,7 @@ class ProviderNotFoundError(NotStartedError):
 
 
 class ProviderBusyError(NotStartedError):
-    """429: too many requests; `retry_after_seconds` is the provider's own wish, if it said one."""
+    """429: too many requests; `retry_after_seconds` is what the provider asks for, if it does."""
 
     def __init__(self, retry_after_seconds: float | None = None) -> None:
         super().__init__("too many requests")

@@ -1,4 +1,4 @@
-"""The books, in words: do they add up, and do they agree with UlazAI's account?"""
+"""A reconciliation in words: do entries and sums agree, and the ledger with UlazAI's balance?"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -9,7 +9,7 @@ from bot.checkup.findings import Finding, ok, warning, wrong
 from bot.errors import StorageError
 from bot.pools.models import Funds
 from bot.pools.reconciliation.drift import BalanceReading, BalanceStep, Drift, DriftSpan
-from bot.pools.reconciliation.report import BooksReport, JobFault, ServerBooks, SessionFault
+from bot.pools.reconciliation.report import JobFault, ReconciliationReport, ServerTotals, SessionFault
 from bot.pools.reconciliation.service import reconcile
 from bot.storage.inspection import Schema, inspect_file
 
@@ -20,11 +20,11 @@ _ACCOUNT = "account"
 _DRIFT = "drift"
 # Of faults, and of the jobs at one of them: more would hide the first ones.
 _SHOWN = 20
-_RESTORE = "stop the bot, keep this file for later, and put a backup in its place whose books are sound."
+_RESTORE = "stop the bot, keep this file for later, and put a backup in its place whose sums are right."
 
 
 def check_books(path: Path) -> list[Finding]:
-    """Say in one line whether the books add up; nothing where they can't be read, which is the database's own line."""
+    """Return one line about whether entries and sums agree; none where they can't be read, which has its own line."""
     with suppress(StorageError):
         report = reconcile(path)
         if report.is_sound:
@@ -33,8 +33,8 @@ def check_books(path: Path) -> list[Finding]:
     return []
 
 
-def look_at_books(path: Path) -> list[Finding]:
-    """Say all about the books of a database that the bot may be using. It blocks.
+def reconcile_file(path: Path) -> list[Finding]:
+    """Return all findings about a database that the bot may be using; it blocks.
 
     Raises:
         StorageError: there is none, or it can't be read.
@@ -43,15 +43,15 @@ def look_at_books(path: Path) -> list[Finding]:
     if schema is Schema.MISSING:
         raise StorageError(f"there is no database at {path}: DATABASE_URL says where it is.")
     if schema is Schema.OLDER:
-        raise StorageError(f"the database {path} is of an older version: the bot brings it up to date at start.")
+        raise StorageError(f"the database {path} is of an older version: the bot migrates it at start.")
     return list(describe(reconcile(path)))
 
 
-def describe(report: BooksReport) -> Iterator[Finding]:
+def describe(report: ReconciliationReport) -> Iterator[Finding]:
     """Yield what a reconciliation found, line by line.
 
     That entries and sums differ is wrong. That the account holds less than is promised, or has drifted from the
-    books, is for the operator to check: credits may have been bought, or used outside of the bot.
+    ledger, is for the operator to check: credits may have been bought, or used outside of the bot.
     """
     yield from map(_server, report.servers)
     yield from _first(report.session_faults, _session)
@@ -71,13 +71,13 @@ def describe(report: BooksReport) -> Iterator[Finding]:
         )
 
 
-def _server(books: ServerBooks) -> Finding:
-    subject = f"server {books.guild_id}"
-    outer = f"{books.deposited:,} deposited, {books.withdrawn:,} withdrawn, {books.adjusted:,} adjusted"
-    text = f"{outer}: {_sums(books.funds)}"
-    if books.is_sound:
+def _server(totals: ServerTotals) -> Finding:
+    subject = f"server {totals.guild_id}"
+    outer = f"{totals.deposited:,} deposited, {totals.withdrawn:,} withdrawn, {totals.adjusted:,} adjusted"
+    text = f"{outer}: {_sums(totals.funds)}"
+    if totals.is_sound:
         return ok(subject, f"{text}.")
-    return wrong(subject, f"{text}; but its entries add up to {_sums(books.counted)}: {_RESTORE}")
+    return wrong(subject, f"{text}; but its entries add up to {_sums(totals.counted)}: {_RESTORE}")
 
 
 def _sums(funds: Funds) -> str:
@@ -85,21 +85,23 @@ def _sums(funds: Funds) -> str:
 
 
 def _session(fault: SessionFault) -> Finding:
-    told, counted = fault.told, fault.counted
+    recorded, counted = fault.recorded, fault.counted
     return wrong(
         f"session {fault.session_id} of server {fault.guild_id}",
-        f"{told.available:,} left, {told.held:,} held, {told.spent:,} spent; but its entries add up to "
+        f"{recorded.available:,} left, {recorded.held:,} held, {recorded.spent:,} spent; but its entries add up to "
         f"{counted.available:,}, {counted.held:,} and {counted.spent:,}.",
     )
 
 
 def _job(fault: JobFault) -> Finding:
-    told, counted = fault.told, fault.counted
-    misfiled = f"; {_count(fault.misfiled, 'entry', 'entries')} in other books" if fault.misfiled else ""
+    recorded, counted = fault.recorded, fault.counted
+    misfiled = (
+        f"; {_count(fault.misfiled, 'entry', 'entries')} under another server or session" if fault.misfiled else ""
+    )
     return wrong(
         f"job {fault.job_id} of server {fault.guild_id}",
-        f"{told.held:,} held, {told.spent:,} spent; its entries add up to {counted.held:,} and {counted.spent:,}"
-        f"{misfiled}.",
+        f"{recorded.held:,} held, {recorded.spent:,} spent; its entries add up to {counted.held:,} and "
+        f"{counted.spent:,}{misfiled}.",
     )
 
 
@@ -109,7 +111,7 @@ def _first(faults: Sequence[_Fault], words: Callable[[_Fault], Finding]) -> Iter
         yield wrong("more", f"{len(faults) - _SHOWN:,} like these.")
 
 
-def _account(report: BooksReport) -> Finding:
+def _account(report: ReconciliationReport) -> Finding:
     newest = report.drift.newest
     if newest is None:
         return ok(_ACCOUNT, "UlazAI has reported no balance yet; it does with each job.")
@@ -129,7 +131,7 @@ def _drift(drift: Drift) -> Iterator[Finding]:
     if not drift.steps:
         yield ok(_DRIFT, f"none in {_count(drift.readings, 'reading')} of the account {since}.")
         return
-    yield warning(_DRIFT, f"{_signed(drift.credits)} credits in the account that the books do not explain, {since}.")
+    yield warning(_DRIFT, f"{_signed(drift.credits)} credits in the account that the ledger does not explain, {since}.")
     yield from (warning(_DRIFT, _step(step)) for step in drift.steps[-_SHOWN:])
     if drift.agreeing:
         before, after = drift.agreeing

@@ -29,7 +29,7 @@ class ClockReadings:
     def finding(self) -> Finding:
         """Say what came of it."""
         if not self._differences:
-            return warning(_SUBJECT, "no server told its time, so it is not known whether this machine's is right.")
+            return warning(_SUBJECT, "no server reported its time, so it is not known whether this machine's is right.")
         # A cache may give an old date; who agrees with us best is believed.
         ahead = min(self._differences, key=abs)
         seconds = abs(round(ahead.total_seconds()))

@@ -26,7 +26,7 @@ async def check_key(settings: Settings, readings: ClockReadings) -> Finding:
     answer = await _answer(base_url, settings.ulazai_api_key, readings)
     if not isinstance(answer, ProviderNotFoundError):
         return _trouble(base_url, answer)
-    # Any other web server would answer 404 as well; only UlazAI tells keys apart.
+    # Any other web server would answer 404 as well; only UlazAI distinguishes keys.
     if not isinstance(await _answer(base_url, _NO_KEY, readings), ProviderKeyError):
         return warning(_SUBJECT, f"{base_url} takes any key: make sure that ULAZAI_BASE_URL is UlazAI's address.")
     return ok(_SUBJECT, f"accepted by {base_url}; nothing was spent.")

@@ -111,7 +111,7 @@ class Job:
     def nonce(self) -> str:
         """The nonce of the outcome's post: the same at every try, so that Discord posts it once.
 
-        Discord allows 25 characters. The time tells a job's outcomes apart, and jobs of different databases.
+        Discord allows 25 characters. By the time a job's outcomes differ, and jobs of different databases.
         """
         moment = self.finished_at or self.created_at
         return f"{self.id % 10**9:x}-{int(moment.timestamp() * 1000):x}"

@@ -94,7 +94,7 @@ def cheaper_kinds(request: GenerationRequest) -> tuple[PricedKind, ...]:
 
 
 def clean_prompt(prompt: str) -> str:
-    """Return the prompt as it is shown, judged, stored and sent: without characters that show nothing.
+    """Return the prompt as it is shown, checked, stored and sent: without characters that show nothing.
 
     Raises:
         RefusedError: PROMPT_EMPTY, PROMPT_TOO_LONG.

@@ -32,7 +32,7 @@ _NAME = re.compile(rf"reelpool-{_KEY.pattern}\.mp4")
 class Archive:
     """A folder of copies, each under a key; any number of coroutines may use it at once.
 
-    A key has up to 64 small letters, digits and hyphens and tells nothing secret: it becomes a file's name. Other
+    A key has up to 64 small letters, digits and hyphens and contains nothing secret: it becomes a file's name. Other
     files in the folder are neither counted nor touched.
 
     Args:

@@ -21,7 +21,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobAccount:
-    """Whose books a job is kept in.
+    """Who pays for a job, and whose decision moves its credits.
 
     Attributes:
         session_id: of the creative session whose budget pays for it, if one does.
@@ -42,7 +42,7 @@ class Funds:
     Attributes:
         available: in the pool, for anybody.
         budgeted: set aside for creative sessions, and not held or spent there yet.
-        held: set aside for jobs that have not been paid yet.
+        held: set aside for jobs that are not charged yet.
         spent: charged and not refunded.
     """
 
@@ -57,9 +57,9 @@ class Pool:
     """A server's pool: what is in it, and its moderators' rules.
 
     Attributes:
-        last_deposit: credits of the last deposit, by which the brakes go.
-        announced_low_balance: the step of the brakes that the moderators' channel was told of.
-        opened_at: when the operator let the server in; None: it has no credits to spend yet.
+        last_deposit: credits of the last deposit; the low-balance limits are percentages of it.
+        announced_low_balance: the low-balance level last announced in the moderators' channel.
+        opened_at: when the operator approved the server; None: it has no credits to spend yet.
     """
 
     guild_id: int
@@ -72,20 +72,20 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class LowBalanceNotice:
-    """A step of the brakes that a server's moderators have not been told of.
+    """A low-balance level that has not been announced to a server's moderators.
 
     Attributes:
-        deposit_id: of the ledger's entry by which the brakes go; the same step is new again after the next one.
+        deposit_id: of the newest deposit's entry; after another deposit the same level is announced again.
     """
 
     pool: Pool
-    step: LowBalanceLevel
+    level: LowBalanceLevel
     deposit_id: int
 
     @property
     def nonce(self) -> str:
-        """The word under which Discord posts it only once, of 25 characters at most."""
-        return f"b{self.step[0]}{self.pool.guild_id:x}-{self.deposit_id % 16**6:x}"
+        """The nonce under which Discord posts it once; at most 25 characters."""
+        return f"b{self.level[0]}{self.pool.guild_id:x}-{self.deposit_id % 16**6:x}"
 
 
 class SessionEnd(StrEnum):
@@ -152,7 +152,7 @@ class Session:
     summarised_at: datetime | None = None
 
     def after_hold(self, credits_held: int) -> "Session":
-        """Return the session after a job of this price was taken in it."""
+        """Return the session after a job of this price was created in it."""
         return replace(self, available=self.available - credits_held, held=self.held + credits_held)
 
     @property
@@ -170,7 +170,7 @@ class Balance:
     """What a job's or a server's entries add up to.
 
     Attributes:
-        held: set aside for jobs that have not been paid yet.
+        held: set aside for jobs that are not charged yet.
         spent: charged and not refunded.
     """
 
@@ -197,14 +197,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """What the operator decided for every server, where its moderators decided nothing.
+    """The operator's settings for every server, used where its moderators set nothing.
 
     Attributes:
         limits: of each member.
         starting_credits: deposited once in each pool that opens.
         managers_may_deposit: whether moderators may deposit and withdraw, or the operator alone.
         open_for_all_servers: whether every server's pool opens by itself, or only those of servers that the operator
-            has let in.
+            has approved.
     """
 
     limits: Limits
@@ -231,7 +231,7 @@ class PricedKind:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Credits that count from the moment when their job was taken."""
+    """Credits that count from the time when their job was created."""
 
     at: datetime
     credits: int
@@ -243,14 +243,14 @@ class Usage:
 
     Attributes:
         open_jobs: when each open job is expected to be done, in any order.
-        spends: what was spent or held within the window.
+        spends: credits spent or held within the window.
     """
 
     open_jobs: tuple[datetime, ...] = ()
     spends: tuple[Spend, ...] = ()
 
     def with_job(self, ends_at: datetime, spend: Spend) -> "Usage":
-        """Return the use with one more job."""
+        """Return the usage with one more job."""
         return Usage((*self.open_jobs, ends_at), (*self.spends, spend))
 
     @property

@@ -151,12 +151,12 @@ _SEVERITY = {
 
 
 def low_balance_level(available_credits: int, last_deposit_credits: int, limits: LowBalanceLimits) -> LowBalanceLevel:
-    """Return the step for a pool with so many credits left of its last deposit.
+    """Return the level of a pool with so many credits left of its last deposit.
 
     Args:
         available_credits: free in the pool.
         last_deposit_credits: what the percentages are of.
-        limits: the percentages under which each step begins; 0: never.
+        limits: the percentages under which each level begins; 0: never.
     """
     if _is_under(available_credits, last_deposit_credits, limits.approval_percent):
         return LowBalanceLevel.APPROVAL
@@ -168,23 +168,23 @@ def low_balance_level(available_credits: int, last_deposit_credits: int, limits:
 def level_to_announce(
     available_credits: int, last_deposit_credits: int, limits: LowBalanceLimits, announced: LowBalanceLevel
 ) -> LowBalanceLevel:
-    """Return the step that moderators should have been told of, where they were told of `announced`.
+    """Return the level that moderators should know of, where `announced` was the last one announced.
 
-    A harder step is told at once. That the limits are eased is told when the pool is well above the line, so that one
-    that goes to and fro at it is not announced again and again.
+    A stricter level is announced at once. A milder one is announced when the balance is well above the percentage, so
+    that a balance that moves around it is not announced again and again.
 
     Args:
         available_credits: free in the pool.
         last_deposit_credits: what the percentages are of.
-        limits: the percentages under which each step begins; 0: never.
-        announced: the step that moderators were last notified of.
+        limits: the percentages under which each level begins; 0: never.
+        announced: the level that moderators were last notified of.
     """
-    step = low_balance_level(available_credits, last_deposit_credits, limits)
-    if _SEVERITY[step] >= _SEVERITY[announced]:
-        return step
+    level = low_balance_level(available_credits, last_deposit_credits, limits)
+    if _SEVERITY[level] >= _SEVERITY[announced]:
+        return level
     wider = LowBalanceLimits(_with_margin(limits.cheapest_percent), _with_margin(limits.approval_percent))
     barely = low_balance_level(available_credits, last_deposit_credits, wider)
-    return announced if _SEVERITY[barely] >= _SEVERITY[announced] else step
+    return announced if _SEVERITY[barely] >= _SEVERITY[announced] else level
 
 
 def _with_margin(percent: int) -> int:

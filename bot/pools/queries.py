@@ -22,7 +22,7 @@ from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
 
 
 class LowBalanceRepository:
-    """What was announced of the brakes of each pool. Only where there is a moderators' channel is there news."""
+    """The low-balance level last announced for each pool; only servers with a moderators' channel are considered."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +32,7 @@ class LowBalanceRepository:
         self._database.on_pool_change(listener)
 
     async def news(self, guild_id: int) -> LowBalanceNotice | None:
-        """Return what a server's moderators have to be told of; None: they know."""
+        """Return what is to be announced to a server's moderators; None: nothing."""
         is_deposit = ledger_entries.c.kind == EntryKind.DEPOSIT.value
         newest = select(func.max(ledger_entries.c.id)).where(ledger_entries.c.guild_id == guild_id, is_deposit)
         async with self._database.reading() as connection:
@@ -40,33 +40,33 @@ class LowBalanceRepository:
             if pool is None or not _is_stale(pool):
                 return None
             deposit_id = (await connection.execute(newest)).scalar()
-        return LowBalanceNotice(pool, _step(pool), deposit_id or 0)
+        return LowBalanceNotice(pool, _level(pool), deposit_id or 0)
 
     async def stale(self) -> list[int]:
-        """Return the servers whose moderators have to be told of something."""
+        """Return the servers where a level is to be announced."""
         has_channel = func.json_extract(pools.c.policy, "$.moderators_channel").is_not(None)
         async with self._database.reading() as connection:
             rows = (await connection.execute(select(pools).where(has_channel))).mappings()
             return [pool.guild_id for pool in map(pool_of, rows) if _is_stale(pool)]
 
-    async def record(self, guild_id: int, step: LowBalanceLevel) -> None:
-        """Remember that moderators were told of a step."""
-        query = update(pools).where(pools.c.guild_id == guild_id).values(announced_low_balance=step.value)
+    async def record(self, guild_id: int, level: LowBalanceLevel) -> None:
+        """Record that a level was announced."""
+        query = update(pools).where(pools.c.guild_id == guild_id).values(announced_low_balance=level.value)
         async with self._database.transaction() as connection:
             await connection.execute(query)
 
 
 def _is_stale(pool: Pool) -> bool:
-    return pool.policy.moderators_channel is not None and _step(pool) is not pool.announced_low_balance
+    return pool.policy.moderators_channel is not None and _level(pool) is not pool.announced_low_balance
 
 
-def _step(pool: Pool) -> LowBalanceLevel:
+def _level(pool: Pool) -> LowBalanceLevel:
     return level_to_announce(
         pool.funds.available, pool.last_deposit, pool.policy.low_balance, pool.announced_low_balance
     )
 
 
-# Made once: to make a statement, and to find its SQL again, costs more than to run it.
+# Built once: to build and compile a statement costs more than to run it.
 _POOL = select(pools).where(pools.c.guild_id == bindparam("guild"))
 
 
@@ -74,7 +74,7 @@ async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits
     """Return a server's pool; one that is not open yet is opened with its starting credits.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         guild_id: of the server.
         starting_credits: deposited when the pool is opened.
         now: the time of that deposit.
@@ -88,22 +88,22 @@ async def open_pool(connection: AsyncConnection, guild_id: int, starting_credits
 
 
 async def require_pool(connection: AsyncConnection, guild_id: int, settings: PoolSettings, now: datetime) -> Pool:
-    """Return the pool of a server that the operator has let in.
+    """Return the pool of a server that the operator has approved.
 
     Args:
         connection: of the transaction.
         guild_id: of the server.
-        settings: the operator's: they may let in every server.
+        settings: the operator's: they may approve every server.
         now: the time.
 
     Raises:
-        RefusedError: SERVER_NOT_LET_IN.
+        RefusedError: SERVER_NOT_APPROVED.
     """
     if settings.open_for_all_servers:
         return await open_pool(connection, guild_id, settings.starting_credits, now)
     pool = await read_pool(connection, guild_id)
     if pool is None or pool.opened_at is None:
-        raise RefusedError(Refusal.SERVER_NOT_LET_IN)
+        raise RefusedError(Refusal.SERVER_NOT_APPROVED)
     return pool
 
 
@@ -113,8 +113,8 @@ async def open_pools(
     """Open those pools of servers that are not open yet; returns how many these are.
 
     Args:
-        connection: inside the transaction that this is a part of.
-        guild_ids: of servers that are let in.
+        connection: of the transaction.
+        guild_ids: of approved servers.
         starting_credits: deposited in each pool that is opened.
         now: the time of those deposits.
     """
@@ -228,7 +228,7 @@ async def change_policy(
 
     Args:
         connection: of the transaction.
-        pool: read in this very transaction.
+        pool: read in the same transaction.
         actor_id: of the moderator.
         change: what is to be changed.
         now: the time.

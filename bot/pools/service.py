@@ -1,4 +1,4 @@
-"""What the moderators of a server, and the operator, do with its pool."""
+"""What a server's moderators and the operator do with its pool."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ class PoolService:
 
     Args:
         database: holds the pools.
-        clock: tells the time of entries.
+        clock: the time.
         settings: the operator's settings for pools.
     """
 
@@ -60,7 +60,7 @@ class PoolService:
 
     @property
     def open_for_all_servers(self) -> bool:
-        """Whether every server's pool opens by itself, or only those of servers that the operator has let in."""
+        """Whether every server's pool opens by itself, or only those of servers that the operator has approved."""
         return self._settings.open_for_all_servers
 
     async def pool(self, guild_id: int) -> Pool:
@@ -72,8 +72,8 @@ class PoolService:
                 return await open_pool(connection, guild_id, self._settings.starting_credits, self._clock.now())
         return pool or Pool(guild_id)
 
-    async def let_in(self, guild_id: int) -> None:
-        """Let a server in: open its pool, if it is not open."""
+    async def approve_server(self, guild_id: int) -> None:
+        """Approve a server: open its pool, if it is not open."""
         if guild_id in self._open:
             return
         # Reading never waits for another's writing.
@@ -84,7 +84,7 @@ class PoolService:
         self._open.add(guild_id)
 
     async def open_all(self, guild_ids: Iterable[int]) -> int:
-        """Let servers in: open the pools that are not open yet, in one transaction; returns how many these are."""
+        """Approve servers: open the pools that are not open yet, in one transaction; returns how many these are."""
         async with self._database.transaction() as connection:
             return await open_pools(connection, guild_ids, self._settings.starting_credits, self._clock.now())
 
@@ -105,7 +105,7 @@ class PoolService:
             The rules that hold now.
 
         Raises:
-            RefusedError: they can't be changed like this; DONE_ALREADY; SERVER_NOT_LET_IN.
+            RefusedError: they can't be changed like this; DONE_ALREADY; SERVER_NOT_APPROVED.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -120,7 +120,7 @@ class PoolService:
         reason: str,
         interaction_id: int | None = None,
         *,
-        lets_in: bool = False,
+        approves: bool = False,
     ) -> Pool:
         """Put credits into a pool.
 
@@ -130,14 +130,14 @@ class PoolService:
             amount: how many credits.
             reason: for the ledger.
             interaction_id: of the command.
-            lets_in: whether this lets the server in: the operator deposits. Then it has no starting credits besides.
+            approves: whether this approves the server: the operator deposits. Then it has no starting credits besides.
 
         Raises:
-            RefusedError: DONE_ALREADY; SERVER_NOT_LET_IN; the amount or the reason can't be used.
+            RefusedError: DONE_ALREADY; SERVER_NOT_APPROVED; the amount or the reason can't be used.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
-            if lets_in and not self._settings.open_for_all_servers:
+            if approves and not self._settings.open_for_all_servers:
                 before = await open_pool(connection, guild_id, 0, now)
             else:
                 before = await require_pool(connection, guild_id, self._settings, now)
@@ -160,7 +160,7 @@ class PoolService:
             interaction_id: of the command.
 
         Raises:
-            RefusedError: DONE_ALREADY; SERVER_NOT_LET_IN; the amount or the reason can't be used, or fewer are free.
+            RefusedError: DONE_ALREADY; SERVER_NOT_APPROVED; the amount or the reason can't be used, or fewer are free.
         """
         amount, reason, now = check_credits(amount), clean_reason(reason), self._clock.now()
         async with self._database.transaction() as connection:
@@ -174,7 +174,7 @@ class PoolService:
             return after
 
     async def statement(self, guild_id: int) -> Statement:
-        """Return how a pool stands: what is in it, who spends it, and how long it lasts."""
+        """Return a pool's balance, who spends it, and how long it lasts."""
         pool = await self.pool(guild_id)
         now = self._clock.now()
         periods = periods_of(now)
@@ -267,7 +267,7 @@ class PoolService:
             channel_ids=channel_ids,
             limits=limits_for(pool.policy, member_id, role_ids, defaults),
             origins=tuple(origins(pool.policy, member_id, role_ids, defaults)),
-            step=low_balance_level(pool.funds.available, pool.last_deposit, pool.policy.low_balance),
+            low_balance=low_balance_level(pool.funds.available, pool.last_deposit, pool.policy.low_balance),
             session=session,
             now=self._clock.now(),
         )

@@ -45,7 +45,7 @@ class SessionService:
         """Start a session: its budget is set aside from the pool.
 
         Raises:
-            RefusedError: SERVER_NOT_LET_IN; a number or the title can't be used, the pool has too few credits, or
+            RefusedError: SERVER_NOT_APPROVED; a number or the title can't be used, the pool has too few credits, or
                 this command has started a session already.
             StorageError: the database can't be written.
         """

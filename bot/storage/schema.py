@@ -234,7 +234,7 @@ pools = Table(
     Column("spent_credits", Integer, nullable=False, server_default="0"),
     Column("last_deposit_credits", Integer, nullable=False, server_default="0"),
     Column("policy", Text, nullable=False, server_default="{}"),
-    # The low-balance level that the moderators' channel was told of.
+    # The low-balance level last announced in the moderators' channel.
     Column("announced_low_balance", Text, nullable=False, server_default="none"),
     CheckConstraint("available_credits >= 0", name="available"),
     CheckConstraint("budgeted_credits >= 0", name="budgeted"),
@@ -330,8 +330,8 @@ def _append_only(table: str, what: str) -> tuple[str, ...]:
     )
 
 
-# Every entry moves credits from one purse to another, in the statement that inserts it, so that no purse can
-# differ from its entries. The CHECKs of the purses then refuse what would overdraw them.
+# Every entry moves credits between balances, in the statement that inserts it, so that no balance can differ from
+# its entries. The CHECKs of the balances then refuse what would overdraw them.
 _BOOK_ENTRY = """\
 CREATE TRIGGER ledger_entries_book AFTER INSERT ON ledger_entries
 BEGIN

@@ -60,7 +60,7 @@ def _is_shown(character: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Return the one spelling of a text; folding it again changes nothing."""
+    """Return the one spelling of a text; it is idempotent."""
     if text.isascii() and text.isprintable():
         return text.lower()
     # Composed again, so that a Hangul syllable or a voiced kana is one character.

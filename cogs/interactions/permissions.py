@@ -118,7 +118,7 @@ async def require_depositor(interaction: _Interaction) -> int:
     return await require_manager(interaction)
 
 
-async def let_in(interaction: _Interaction, guild_id: int) -> None:
+async def approve_own_server(interaction: _Interaction, guild_id: int) -> None:
     """Open the pool of a server that belongs to the operator, or where the operator uses a command with Manage Server.
 
     Raises:
@@ -127,7 +127,7 @@ async def let_in(interaction: _Interaction, guild_id: int) -> None:
     guild, bot = interaction.guild, interaction.client
     is_own = guild is not None and guild.owner_id is not None and bot.is_operator(guild.owner_id)
     if is_own or (is_operator(interaction) and interaction.permissions.manage_guild):
-        await bot.services.pools.let_in(guild_id)
+        await bot.services.pools.approve_server(guild_id)
 
 
 def is_operator(interaction: _Interaction) -> bool:

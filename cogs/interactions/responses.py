@@ -16,7 +16,7 @@ from discord import app_commands
 from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, UNREADABLE_ERRORS, VideoBot
 from bot.codes import Refusal
 from bot.errors import DuplicateInteractionError, ReelpoolError, RefusedError
-from cogs.interactions.permissions import let_in, require_guild
+from cogs.interactions.permissions import approve_own_server, require_guild
 from cogs.rendering.refusals import sentence_of
 
 _log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ class CommandTree(app_commands.CommandTree[VideoBot]):
             interaction.client.begin(interaction.id)
             guild_id = require_guild(interaction)
             async with deferred_when_slow(interaction):
-                await let_in(interaction, guild_id)
+                await approve_own_server(interaction, guild_id)
         except ReelpoolError as refusal:
             # discord.py passes only its own errors from here to `on_error`.
             await report_error(interaction, refusal)
@@ -72,7 +72,7 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
     if not isinstance(cause, ReelpoolError):
         _log.error("interaction failed", interaction_id=interaction.id, exc_info=cause)
         cause = ReelpoolError()
-    if isinstance(cause, RefusedError) and cause.reason.code == Refusal.SERVER_NOT_LET_IN:
+    if isinstance(cause, RefusedError) and cause.reason.code == Refusal.SERVER_NOT_APPROVED:
         cause = _with_operator(interaction.client)
     try:
         await answer_privately(interaction, sentence_of(cause))
@@ -83,8 +83,8 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
 def _with_operator(bot: VideoBot) -> RefusedError:
     operator = bot.operator
     if operator is None:
-        return RefusedError(Refusal.SERVER_NOT_LET_IN)
-    return RefusedError(Refusal.SERVER_NOT_LET_IN, operator_id=operator.id, operator_name=operator.name)
+        return RefusedError(Refusal.SERVER_NOT_APPROVED)
+    return RefusedError(Refusal.SERVER_NOT_APPROVED, operator_id=operator.id, operator_name=operator.name)
 
 
 def _cause(error: Exception) -> Exception:

@@ -26,7 +26,7 @@ _EDIT_SECONDS = 15.0
 
 
 class SessionMessages:
-    """The keeper's `SessionNotifier`."""
+    """The session worker's `SessionNotifier`."""
 
     def __init__(self, bot: VideoBot) -> None:
         self._bot = bot
@@ -153,7 +153,7 @@ class SessionMessages:
 
     def _is_role_gone(self, session: Session) -> bool:
         guild = self._bot.get_guild(session.guild_id)
-        # Roles are known only once Discord has told of the server.
+        # Roles are known only once Discord has sent the server.
         if guild is None or guild.unavailable or session.role_id is None:
             return False
         return guild.get_role(session.role_id) is None

@@ -112,7 +112,7 @@ def is_too_large(error: discord.HTTPException) -> bool:
 
 
 def _key(job: Job) -> str:
-    """Return a video's name in the archive; the time tells jobs of different databases apart."""
+    """Return a video's name in the archive; by the time jobs of different databases differ."""
     return f"{job.id}-{int(job.created_at.timestamp() * 1000):x}"
 
 

@@ -50,12 +50,12 @@ _CASES_IN_LIST = 5
 
 
 def approval_buttons(cases: Sequence[ApprovalCase], *, named: bool = False) -> discord.ui.View:
-    """Return the decisions about each job that waits for approval; `named` tells the jobs apart."""
+    """Return the decisions about each job that waits for approval; `named` puts the job's number on each."""
     return _buttons("approval", [case.job for case in cases], named=named)
 
 
 def unconfirmed_buttons(jobs: Sequence[Job], *, named: bool = False) -> discord.ui.View:
-    """Return the decisions about each unconfirmed job; `named` tells the jobs apart."""
+    """Return the decisions about each unconfirmed job; `named` puts the job's number on each."""
     return _buttons("unconfirmed", jobs, named=named)
 
 

@@ -39,21 +39,21 @@ async def show(interaction: _Interaction) -> None:
     """Show moderators the whole pool, and members what is left and their own part.
 
     Raises:
-        RefusedError: SERVERS_ONLY, SERVER_NOT_LET_IN.
+        RefusedError: SERVERS_ONLY, SERVER_NOT_APPROVED.
     """
     services, guild_id = interaction.client.services, require_guild(interaction)
     async with deferred_when_slow(interaction, ephemeral=True):
         if await is_manager(interaction) or is_operator(interaction):
             found = await services.pools.statement(guild_id)
             if found.pool.opened_at is None and not is_operator(interaction):
-                raise RefusedError(Refusal.SERVER_NOT_LET_IN)
+                raise RefusedError(Refusal.SERVER_NOT_APPROVED)
             embed = _pool_render.statement(found)
             if is_operator(interaction):
                 embed = _pool_render.with_all_servers(embed, await services.reconciliation.report())
         else:
             member_id, pool = interaction.user.id, await services.pools.pool(guild_id)
             if pool.opened_at is None:
-                raise RefusedError(Refusal.SERVER_NOT_LET_IN)
+                raise RefusedError(Refusal.SERVER_NOT_APPROVED)
             embed = _pool_render.member_statement(
                 pool,
                 await services.jobs.overview(guild_id, member_id, role_ids(interaction)),
@@ -71,7 +71,7 @@ async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason
     pools = interaction.client.services.pools
     async with deferred_when_slow(interaction, ephemeral=True):
         pool = await pools.deposit(
-            guild_id, interaction.user.id, credits_, reason, interaction.id, lets_in=is_operator(interaction)
+            guild_id, interaction.user.id, credits_, reason, interaction.id, approves=is_operator(interaction)
         )
     _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
     await send_or_edit(interaction, _pool_render.deposited(pool, credits_), ephemeral=True)
@@ -163,7 +163,7 @@ class Pools(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Open the pool of a server that was just joined."""
-        if not self._is_let_in(guild):
+        if not self._is_own(guild):
             _log.info(
                 "a server added the bot; it spends nothing until the operator deposits credits there",
                 guild_id=guild.id,
@@ -178,12 +178,12 @@ class Pools(commands.Cog):
         if self.bot.is_ready():
             await self._open_pools(guild)
 
-    def _is_let_in(self, guild: discord.Guild) -> bool:
+    def _is_own(self, guild: discord.Guild) -> bool:
         return self.bot.services.pools.open_for_all_servers or self.bot.is_operator(guild.owner_id or 0)
 
     async def _open_pools(self, *guilds: discord.Guild) -> None:
         try:
-            opened = await self.bot.services.pools.open_all(guild.id for guild in guilds if self._is_let_in(guild))
+            opened = await self.bot.services.pools.open_all(guild.id for guild in guilds if self._is_own(guild))
         except StorageError as error:
             # Then it happens with the first command there.
             _log.error("no pools opened", error=str(error))

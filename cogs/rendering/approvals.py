@@ -104,7 +104,7 @@ def public_note(job: Job) -> discord.Embed:
 
 
 def _whole_prompt(job: Job) -> str:
-    """All of the prompt, for it is what is judged; less where making it harmless takes too much room."""
+    """Return the whole prompt, which moderators decide about; less where escaping it takes too much room."""
     quotations = (quoted(job.request.prompt, limit) for limit in range(MAX_PROMPT, 0, -200))
     return next(text for text in quotations if len(text) <= _DESCRIPTION)
 
@@ -295,7 +295,7 @@ def low_balance_notice(news: LowBalanceNotice) -> str:
     left = (
         f"**{news.pool.funds.available} credits** are left in the pool; the last deposit was {news.pool.last_deposit}."
     )
-    match news.step:
+    match news.level:
         case LowBalanceLevel.CHEAPEST:
             return f"{left} From now on only 5-second silent videos are made."
         case LowBalanceLevel.APPROVAL:

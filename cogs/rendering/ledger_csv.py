@@ -10,7 +10,7 @@ from cogs.rendering.audit import reason_text
 
 COLUMNS = ("id", "time_utc", "kind", "credits", "job", "member", "session", "by", "reason_code", "reason")
 
-# By these a spreadsheet tells a formula, also in their full width and after blanks:
+# What begins with these is a formula to a spreadsheet, also in full width and after blanks:
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
 

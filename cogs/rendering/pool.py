@@ -9,7 +9,7 @@ from bot.pools.ledger.reports import AuditEntry, LedgerEntry, Page, Spending, St
 from bot.pools.models import EntryKind, Pool
 from bot.pools.policy import Policy
 from bot.pools.reconciliation.drift import DriftSpan
-from bot.pools.reconciliation.report import BooksReport
+from bot.pools.reconciliation.report import ReconciliationReport
 from bot.pools.rules.changes import Target, TargetKind, rule_of
 from bot.wordlist.matcher import MAX_WORDS
 from cogs.rendering import audit as _audit
@@ -67,7 +67,7 @@ def statement(found: Statement) -> discord.Embed:
     return embed.set_footer(text=f"Last deposit: {pool.last_deposit} credits. {_EXPLAINED}")
 
 
-def with_all_servers(embed: discord.Embed, report: BooksReport) -> discord.Embed:
+def with_all_servers(embed: discord.Embed, report: ReconciliationReport) -> discord.Embed:
     """Add to a statement what concerns the operator: all servers together against the provider's account."""
     embed.add_field(name=f"All servers ({len(report.servers)})", value=_fit(_totals(report), _FIELD), inline=False)
     embed.add_field(name="Books and account", value=_fit(_drift(report), _FIELD), inline=False)
@@ -238,7 +238,7 @@ def _forecast(found: Statement) -> str:
     return f"At this pace empty {relative(found.empty_at)}."
 
 
-def _totals(report: BooksReport) -> Iterable[str]:
+def _totals(report: ReconciliationReport) -> Iterable[str]:
     yield f"Promised: **{report.promised}** credits ({report.budgeted} of them to sessions)"
     yield f"Held: {report.held} · spent: {report.spent}"
     if report.unconfirmed_jobs:
@@ -249,7 +249,7 @@ def _totals(report: BooksReport) -> Iterable[str]:
         yield f"⚠️ **{report.missing} credits are promised or held, but not in the account.**"
 
 
-def _drift(report: BooksReport) -> Iterable[str]:
+def _drift(report: ReconciliationReport) -> Iterable[str]:
     if not report.is_sound:
         yield "⚠️ **The books contradict themselves.** `reelpool books` on the bot's machine shows where."
     drift = report.drift

@@ -229,7 +229,7 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     ),
     Refusal.OPERATOR_ONLY: "Only the bot's operator, who pays for the credits, can do this.",
     # The server's rules.
-    Refusal.SERVER_NOT_LET_IN: lambda data: (
+    Refusal.SERVER_NOT_APPROVED: lambda data: (
         "This server may not spend credits yet. Please ask "
         f"{_operator(data)}, who runs this bot, to let it in with `/pool deposit`."
     ),

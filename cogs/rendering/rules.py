@@ -18,7 +18,7 @@ _NAMES = {
     LimitKind.ACTIVE_JOBS: "Open videos",
     LimitKind.MAX_PRICE: "Max cost of a video",
 }
-_STEPS = {
+_LEVELS = {
     LowBalanceLevel.NONE: "that is not low",
     LowBalanceLevel.CHEAPEST: "**only 5-second silent videos are made now**",
     LowBalanceLevel.APPROVAL: "**every video needs approval now**",
@@ -109,7 +109,7 @@ def _session(rules: MemberRules) -> str:
 def _pool(rules: MemberRules) -> str:
     available, limits = rules.pool.funds.available, rules.pool.policy.low_balance
     return (
-        f"{available} credits are free; {_STEPS[rules.step]}. "
+        f"{available} credits are free; {_LEVELS[rules.low_balance]}. "
         f"When it runs low: {wording.low_balance(limits)} ({rules.pool.last_deposit} credits)."
     )
 

@@ -21,7 +21,7 @@ async def test_the_operator_sees_by_how_much_and_between_which_jobs(tmp_path: Pa
         stage.ulazai.set_credits(stage.ulazai.credits - 77)
         await make(stage, 2)
         told = await use(stage, "pool show", OPERATOR)
-        assert "**-77 credits** in the account that the books do not explain" in told
+        assert "**-77 credits** in the account that the ledger does not explain" in told
         assert "-77 between #2 and #3, with #3 booked there" in told
         assert "The last two balances that agree are those of #3 and #4." in told
         assert "Promised: **780** credits" in told

@@ -56,7 +56,7 @@ class Stage:
         for _ in range(6):
             await self.outbox.run_once()
             self.clock.advance(1)
-        return [news.step for news in self.moderators.told[before:]]
+        return [news.level for news in self.moderators.told[before:]]
 
 
 @pytest.fixture

@@ -175,8 +175,8 @@ class ModerationOutbox:
             # It is announced when the pool changes again and the channel takes it.
             _log.warning("the moderators' channel refused a message", guild_id=guild_id, error=str(error))
             return
-        _log.info("low balance announced", guild_id=guild_id, step=news.step.value)
-        await self._low_balance.record(guild_id, news.step)
+        _log.info("low balance announced", guild_id=guild_id, level=news.level.value)
+        await self._low_balance.record(guild_id, news.level)
 
     def _put(self, task: _Task, due: float) -> None:
         self._due[task] = due

@@ -153,18 +153,18 @@ class ProgressReliability:
 
     Attributes:
         confirmed: decayed count of jobs that ended when their progress said.
-        judged: decayed count of all jobs.
+        counted: decayed count of all jobs.
         misfits: for each of `ROUNDINGS`, the decayed count of confirmed jobs whose end it does not explain.
     """
 
     confirmed: float = 0.0
-    judged: float = 0.0
+    counted: float = 0.0
     misfits: tuple[float, ...] = (0.0,) * len(ROUNDINGS)
 
     @property
     def trust(self) -> float:
         """Estimated probability that a job's progress predicts its end."""
-        return (self.confirmed + _PRIOR_CONFIRMED) / (self.judged + _PRIOR_CONFIRMED + _PRIOR_REFUTED)
+        return (self.confirmed + _PRIOR_CONFIRMED) / (self.counted + _PRIOR_CONFIRMED + _PRIOR_REFUTED)
 
     @property
     def rounding(self) -> float:
@@ -194,7 +194,7 @@ class ProgressReliability:
         decay = _DECAY if confirmed else _DECAY_WHEN_REFUTED
         return ProgressReliability(
             confirmed=self.confirmed * decay + confirmed,
-            judged=self.judged * decay + 1,
+            counted=self.counted * decay + 1,
             misfits=tuple(
                 misfits * _DECAY + _misfits(informative, rounding, last_poll_age, finished_age)
                 for rounding, misfits in zip(ROUNDINGS, self.misfits, strict=True)
@@ -229,7 +229,7 @@ NO_STATISTICS = JobStatistics()
 
 
 def _is_confirmed(sample: ProgressSample, last_poll_age: float, finished_age: float) -> bool:
-    """Tell whether the job ended when this sample said, to within 1.5 percentage points."""
+    """Return whether the job ended when this sample said, to within 1.5 percentage points."""
     latest = max(last_poll_age, sample.age_seconds)
     most = sample.age_seconds / latest if latest else 1.0
     least = sample.age_seconds / finished_age if finished_age else 1.0
@@ -237,7 +237,7 @@ def _is_confirmed(sample: ProgressSample, last_poll_age: float, finished_age: fl
 
 
 def _misfits(samples: Sequence[ProgressSample], rounding: float, last_poll_age: float, finished_age: float) -> bool:
-    """Tell whether no end between the two ages explains all samples if progress is rounded this way."""
+    """Return whether no end between the two ages explains all samples if progress is rounded this way."""
     ends = [end_interval(sample, rounding) for sample in samples]
     earliest = max(last_poll_age, *(begin for begin, _ in ends))
     latest = min(finished_age, *(end for _, end in ends))

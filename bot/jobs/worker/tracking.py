@@ -26,7 +26,7 @@ class TrackedJob:
         failures: failed steps in a row.
         implausible_polls: polls in a row that showed what can't be, since `implausible_since` (monotonic clock).
         may_be_posted: a post of the outcome or of the approval card was tried, by this process or an earlier one.
-        needs_hint: the provider account's balance may tell more about an unconfirmed job by now.
+        needs_hint: the provider account's balance may say more about an unconfirmed job by now.
         unwritten: a result that is known but not written yet; kept while the database can't be written.
     """
 

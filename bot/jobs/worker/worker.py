@@ -375,7 +375,7 @@ class Worker:
         return self._poller.first_poll(tracked)
 
     def _request_hints(self) -> None:
-        """Show hints again: the provider's answer named its balance, which may tell about unconfirmed jobs."""
+        """Show hints again: the provider's answer named its balance, which may say more about unconfirmed jobs."""
         for job_id in self._unconfirmed_without_hint & self._tracked.keys():
             self._tracked[job_id].needs_hint = True
             self._timers.put(job_id, self._clock.monotonic())

@@ -1,7 +1,7 @@
-"""The append-only books, in SQL. Each function runs inside the transaction that moves what it books.
+"""The append-only ledger, in SQL. Each function runs inside the transaction of what it books.
 
-A job's entries: a hold of the list price; then the hold is used up by a charge of what the provider took and a
-release of what is over (if the charge is dearer, the rest is held first), or all of it is released. A charge
+A job's entries: a hold of the list price; then the hold is used up by a charge of what the provider charged and a
+release of the rest (if the charge is higher, the difference is held first), or all of it is released. A charge
 is given back by a refund. So at its end a job holds nothing, and what it cost is its charges less its refunds.
 
 A creative session's budget is set aside by a hold without a job. Its jobs' entries name it, and take from the budget
@@ -27,8 +27,8 @@ from bot.storage.schema import ledger_entries, pools, sessions
 _ENTRY = insert(ledger_entries)
 _HELD_SIGN = {EntryKind.HOLD: 1, EntryKind.CHARGE: -1, EntryKind.RELEASE: -1}
 _SPENT_SIGN = {EntryKind.CHARGE: 1, EntryKind.REFUND: -1}
-# Out of the purse that pays, be it the pool or a session's budget.
-_PURSE_SIGN = {EntryKind.HOLD: -1, EntryKind.RELEASE: 1, EntryKind.REFUND: 1}
+# Of what pays for a job: the pool, or a session's budget.
+_PAYER_SIGN = {EntryKind.HOLD: -1, EntryKind.RELEASE: 1, EntryKind.REFUND: 1}
 _OUTER_SIGN = {EntryKind.DEPOSIT: 1, EntryKind.WITHDRAWAL: -1, EntryKind.ADJUSTMENT: 1}
 
 
@@ -44,7 +44,7 @@ async def deposit(
     """Put credits into a pool.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         guild_id: of the server.
         amount: in credits; 0 or less writes no entry.
         now: the time of the entry.
@@ -60,7 +60,7 @@ async def deposit_everywhere(
     """Put as many credits into each of several new pools, whose balance can't be low.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         guild_ids: of the servers.
         amount: in credits, for each; 0 or less writes no entry.
         now: the time of the entries.
@@ -84,7 +84,7 @@ async def withdraw(
     """Take free credits out of a pool; the database refuses more than there are.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         guild_id: of the server.
         amount: in credits; 0 or less writes no entry.
         now: the time of the entry.
@@ -107,7 +107,7 @@ async def set_aside(
     """Set a session's budget aside; the database refuses more than the pool has.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         guild_id: of the server.
         session_id: of the session that gets them.
         amount: in credits; 0 or less writes no entry.
@@ -136,10 +136,10 @@ async def give_back_rest(
     reason: Reason | None = None,
     actor_id: int | None = None,
 ) -> int:
-    """Give what is left of an ended session's budget to the pool; returns how much that was.
+    """Release what is left of an ended session's budget to the pool; return how much that was.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         guild_id: of the server.
         session_id: of the session; one that goes on gives nothing.
         now: the time of the entry.
@@ -165,7 +165,7 @@ async def hold(connection: AsyncConnection, account: JobAccount, credits_held: i
     """Set credits aside for a job.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
         credits_held: the price as it is known.
         now: the time of the entry.
@@ -182,7 +182,7 @@ async def charge(
     covers it, so that the books still agree with the provider.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
         credits_held: what the job holds.
         credits_used: what the provider took; more than was held or less.
@@ -201,7 +201,7 @@ async def hold_again(connection: AsyncConnection, account: JobAccount, credits_h
     """Set credits aside for a job that gave its own back before.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
         credits_held: what it held before.
         now: the time of the entries.
@@ -217,7 +217,7 @@ async def release(connection: AsyncConnection, account: JobAccount, credits_held
     """Give a hold back, or a part of it.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
         credits_held: how many of the held credits; 0 or less writes no entry.
         now: the time of the entry.
@@ -229,7 +229,7 @@ async def refund(connection: AsyncConnection, account: JobAccount, credits_charg
     """Give a charge back.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         account: the ids under which the job is booked; with a session, its budget is used in place of the pool.
         credits_charged: how many of the charged credits.
         now: the time of the entry.
@@ -263,9 +263,9 @@ async def recount(connection: AsyncConnection) -> dict[int, Funds]:
 
 def recount_query() -> Select[tuple[int, int, int, int, int]]:
     """Return the query for what every server's entries add up to: its id, then the numbers of `Funds`."""
-    from_pool, from_budget, as_budget = _purses()
-    available = _total(_OUTER_SIGN) + _total(_PURSE_SIGN, from_pool) + _total(_PURSE_SIGN, as_budget)
-    budgeted = _total(_PURSE_SIGN, from_budget) - _total(_PURSE_SIGN, as_budget)
+    from_pool, from_budget, as_budget = _payers()
+    available = _total(_OUTER_SIGN) + _total(_PAYER_SIGN, from_pool) + _total(_PAYER_SIGN, as_budget)
+    budgeted = _total(_PAYER_SIGN, from_budget) - _total(_PAYER_SIGN, as_budget)
     for_job = ledger_entries.c.job_id.is_not(None)
     query = select(ledger_entries.c.guild_id, available, budgeted, _total(_HELD_SIGN, for_job), _total(_SPENT_SIGN))
     return query.group_by(ledger_entries.c.guild_id)
@@ -273,8 +273,8 @@ def recount_query() -> Select[tuple[int, int, int, int, int]]:
 
 def session_recount_query() -> Select[tuple[int, int, int, int]]:
     """Return the query for what every session's entries add up to: its id, then what is available, held, spent."""
-    _from_pool, from_budget, as_budget = _purses()
-    available = _total(_PURSE_SIGN, from_budget) - _total(_PURSE_SIGN, as_budget)
+    _from_pool, from_budget, as_budget = _payers()
+    available = _total(_PAYER_SIGN, from_budget) - _total(_PAYER_SIGN, as_budget)
     query = select(ledger_entries.c.session_id, available, _total(_HELD_SIGN, from_budget), _total(_SPENT_SIGN))
     return query.where(ledger_entries.c.session_id.is_not(None)).group_by(ledger_entries.c.session_id)
 
@@ -285,8 +285,8 @@ def job_recount_query() -> Select[tuple[int, int, int]]:
     return query.where(ledger_entries.c.job_id.is_not(None)).group_by(ledger_entries.c.job_id)
 
 
-def _purses() -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
-    """Tell entries of jobs that the pool pays, of jobs that a budget pays, and of the budgets themselves."""
+def _payers() -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions for entries of jobs that the pool pays, of jobs that a budget pays, and of budgets."""
     for_job, of_session = ledger_entries.c.job_id.is_not(None), ledger_entries.c.session_id.is_not(None)
     return and_(for_job, ~of_session), and_(for_job, of_session), and_(~for_job, of_session)
 
@@ -300,7 +300,7 @@ def _total(signs: dict[EntryKind, int], condition: ColumnElement[bool] | None = 
 async def _cover(
     connection: AsyncConnection, account: JobAccount, needed: int, now: datetime, *, reason: Reason | None
 ) -> None:
-    """See that the purse that pays for a job has enough; without a `reason` to adjust the books, or fail.
+    """Make sure that what pays for a job has enough credits; if not, adjust the ledger for `reason`, or fail.
 
     Raises:
         RefusedError: there is not enough, and no reason to adjust.

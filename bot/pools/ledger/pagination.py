@@ -29,7 +29,7 @@ async def read_page(
         size: rows on a page.
         item_of: makes a value of a row.
     """
-    # One row more than is shown tells whether there is a page behind.
+    # One row more than is shown: whether there is another page.
     found = (await connection.execute(_beside(query, key, cursor).limit(size + 1))).mappings()
     rows = list(found)
     has_more, rows = len(rows) > size, rows[:size]

@@ -114,7 +114,7 @@ async def top_spenders(connection: AsyncConnection, guild_id: int, since: dateti
 
 
 async def newest_account(connection: AsyncConnection) -> ProviderBalance | None:
-    """Return the provider account's balance as its newest answer told it, to whichever server's job."""
+    """Return the provider account's balance as its newest answer reported it, whichever server's job that was."""
     recent = (
         select(jobs.c.account_credits, jobs.c.submitted_at)
         .where(jobs.c.account_credits.is_not(None), jobs.c.submitted_at.is_not(None))

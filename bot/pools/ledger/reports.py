@@ -103,7 +103,7 @@ class Spender:
 
 @dataclass(frozen=True, slots=True)
 class ProviderBalance:
-    """The provider account's balance, as its newest answer told it."""
+    """The provider account's balance, as its newest answer reported it."""
 
     credits: int
     read_at: datetime
@@ -111,7 +111,7 @@ class ProviderBalance:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """How a pool stands.
+    """A pool's balance, spending and forecast.
 
     Attributes:
         top: who spent most this month, the most first.
@@ -131,7 +131,7 @@ class MemberRules:
     Attributes:
         limits: those that hold.
         origins: every number that applies, and where it comes from.
-        step: of the brakes, now.
+        low_balance: the pool's level.
         session: the creative session of the place, open or ended; None: it is no session's thread.
         now: the time that this is about.
     """
@@ -142,6 +142,6 @@ class MemberRules:
     channel_ids: Collection[int]
     limits: Limits
     origins: tuple[AppliedLimit, ...]
-    step: LowBalanceLevel
+    low_balance: LowBalanceLevel
     session: Session | None
     now: datetime

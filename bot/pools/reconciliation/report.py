@@ -1,4 +1,4 @@
-"""What the books say, and where they contradict themselves: values of a reconciliation."""
+"""What a reconciliation found: sums, and where rows and ledger entries differ."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from bot.pools.reconciliation.drift import Drift
 
 
 @dataclass(frozen=True, slots=True)
-class ServerBooks:
-    """A server's books.
+class ServerTotals:
+    """The sums of a server's pool and of its ledger entries.
 
     Attributes:
         deposited: credits that were put in, the starting credits included.
         withdrawn: credits that were taken out.
-        adjusted: credits by which the books were corrected.
+        adjusted: credits by which the ledger was corrected.
         funds: the sums in the row of its pool.
         counted: what its entries add up to.
     """
@@ -27,14 +27,14 @@ class ServerBooks:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the sums are what the entries add up to, and nothing came from nowhere."""
+        """Whether the sums are what the entries add up to, and agree with what was deposited."""
         found = self.funds
         everything = found.available + found.budgeted + found.held + found.spent
         return found == self.counted and everything == self.deposited - self.withdrawn + self.adjusted
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetBooks:
+class SessionTotals:
     """A session's credits: left for jobs, held for them, and spent."""
 
     available: int = 0
@@ -48,8 +48,8 @@ class SessionFault:
 
     session_id: int
     guild_id: int
-    told: BudgetBooks
-    counted: BudgetBooks
+    recorded: SessionTotals
+    counted: SessionTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +57,32 @@ class JobFault:
     """A job whose row and entries differ.
 
     Attributes:
-        told: what its row says that it holds and has cost.
+        recorded: what its row says that it holds and has cost.
         counted: what its entries add up to.
-        misfiled: how many of its entries are in another server's or session's books.
+        misfiled: how many of its entries name another server or session.
     """
 
     job_id: int
     guild_id: int
-    told: Balance
+    recorded: Balance
     counted: Balance
     misfiled: int
 
 
 @dataclass(frozen=True, slots=True)
-class BooksReport:
-    """All servers' books, and the provider's account, at one moment.
+class ReconciliationReport:
+    """All servers' sums, and the provider account's balance, at one moment.
 
     Attributes:
-        servers: every server's books, by its id.
+        servers: every server's sums, by its id.
         session_faults: the sessions whose rows and entries differ; normally none.
         job_faults: the jobs whose rows and entries differ; normally none.
-        unconfirmed_jobs: of which nobody knows whether they were paid.
+        unconfirmed_jobs: of which nobody knows whether they were charged.
         unconfirmed_credits: which they hold or were charged.
-        drift: how account and books stand to each other.
+        drift: between the provider account's balance and the ledger.
     """
 
-    servers: tuple[ServerBooks, ...]
+    servers: tuple[ServerTotals, ...]
     session_faults: tuple[SessionFault, ...]
     job_faults: tuple[JobFault, ...]
     unconfirmed_jobs: int
@@ -121,7 +121,7 @@ class BooksReport:
 
     @property
     def account(self) -> int | None:
-        """What is really there: the newest balance that the provider told; None: it has told none."""
+        """The provider account's newest balance; None: none has been reported."""
         return self.drift.newest.account if self.drift.newest else None
 
     @property

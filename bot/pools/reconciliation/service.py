@@ -1,4 +1,4 @@
-"""Do the books add up, do they agree with the provider's account, and is there enough in it for what is promised?"""
+"""Reconciliation: ledger entries against sums, and the ledger against the provider account's balance."""
 
 import asyncio
 from pathlib import Path
@@ -11,17 +11,17 @@ from bot.pools.reconciliation.queries import (
     read_session_faults,
     read_unconfirmed,
 )
-from bot.pools.reconciliation.report import BooksReport
+from bot.pools.reconciliation.report import ReconciliationReport
 from bot.storage.snapshot import snapshot
 
 
 class ReconciliationService:
-    """Compares books and account. It reads all entries from the first one, outside of the event loop."""
+    """Compares sums, ledger and balance. It reads all entries from the first one, outside of the event loop."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def report(self) -> BooksReport:
+    async def report(self) -> ReconciliationReport:
         """Compare them as they are now.
 
         Raises:
@@ -30,8 +30,8 @@ class ReconciliationService:
         return await asyncio.to_thread(reconcile, self._path)
 
 
-def reconcile(path: Path) -> BooksReport:
-    """Compare books and account in a database of this version, which the bot may be using; it blocks.
+def reconcile(path: Path) -> ReconciliationReport:
+    """Compare them in a database of this version, which the bot may be using; it blocks.
 
     Raises:
         StorageError: the database can't be read.
@@ -42,4 +42,4 @@ def reconcile(path: Path) -> BooksReport:
         unconfirmed_jobs, unconfirmed_credits = read_unconfirmed(connection)
         readings, movements = read_account(connection)
     drift = find_drift(readings, movements)
-    return BooksReport(servers, session_faults, job_faults, unconfirmed_jobs, unconfirmed_credits, drift)
+    return ReconciliationReport(servers, session_faults, job_faults, unconfirmed_jobs, unconfirmed_credits, drift)

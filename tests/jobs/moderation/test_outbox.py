@@ -104,7 +104,7 @@ class OutboxStage:
 
     @property
     def steps(self) -> list[LowBalanceLevel]:
-        return [news.step for news in self.moderators.told]
+        return [news.level for news in self.moderators.told]
 
 
 @pytest.fixture

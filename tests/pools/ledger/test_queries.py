@@ -233,7 +233,7 @@ async def test_rules_tell_numbers_step_and_session(treasury: Treasury) -> None:
         GUILD, MODERATOR, PolicyChange(AuditAction.PAUSE, lambda policy: changes.pause(policy, "tired"))
     )
     rules = await treasury.pools.rules(GUILD, MEMBER, (1,), (2, 3))
-    assert rules.step is LowBalanceLevel.APPROVAL
+    assert rules.low_balance is LowBalanceLevel.APPROVAL
     assert rules.pool.policy.paused == "tired"
     assert rules.session is None
     assert {origin.value for origin in rules.origins} == {0}

@@ -23,7 +23,7 @@ from bot.pools.ledger import entries as ledger
 from bot.pools.models import Balance, Funds
 from bot.pools.reconciliation.drift import DriftSpan
 from bot.pools.reconciliation.queries import UNPAID_STATES as GAVE_BACK
-from bot.pools.reconciliation.report import BooksReport, BudgetBooks
+from bot.pools.reconciliation.report import ReconciliationReport, SessionTotals
 from bot.pools.reconciliation.service import ReconciliationService, reconcile
 from bot.provider.models import Submission
 from bot.storage.database import Database
@@ -68,7 +68,7 @@ class Desk:
         job = await self.accepted(await self.send(guild_id, price))
         return await self.repository.succeed(job.id, "https://cdn.ulazai.com/v.mp4")
 
-    def report(self) -> BooksReport:
+    def report(self) -> ReconciliationReport:
         """What a reconciliation finds by now."""
         return reconcile(self.path)
 
@@ -160,7 +160,7 @@ async def test_a_faulty_job_is_told_with_both_sides(desk: Desk) -> None:
     await desk.make()
     desk.spoil("UPDATE jobs SET charged_credits = NULL, guild_id = guild_id + 1")
     (fault,) = desk.report().job_faults
-    assert (fault.told, fault.counted, fault.misfiled) == (Balance(held=55, spent=0), Balance(held=0, spent=55), 2)
+    assert (fault.recorded, fault.counted, fault.misfiled) == (Balance(held=55, spent=0), Balance(held=0, spent=55), 2)
     assert (
         f"WRONG   job 1 of server {OTHER_GUILD}: 55 held, 0 spent; its entries add up to 0 and 55; 2 entries in other "
         "books." in lines(books())
@@ -180,7 +180,7 @@ async def test_a_sessions_sum_that_is_not_its_entries_is_wrong(desk: Desk) -> No
     assert (report.budgeted, report.promised) == (500, PLENTY - 55)
     desk.spoil("UPDATE sessions SET available_credits = 499, held_credits = 1")
     (fault,) = desk.report().session_faults
-    assert (fault.told, fault.counted) == (BudgetBooks(499, 1, 0), BudgetBooks(500, 0, 0))
+    assert (fault.recorded, fault.counted) == (SessionTotals(499, 1, 0), SessionTotals(500, 0, 0))
     assert (
         f"WRONG   session 1 of server {GUILD}: 499 left, 1 held, 0 spent; but its entries add up to 500, 0 and 0."
         in lines(books())
@@ -226,7 +226,7 @@ async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(desk
     assert result.exit_code == 0
     at = "(2026-08-01 12:00 UTC)"
     since, between, agreed = lines(result)[-3:]
-    assert since == f"warning drift: -300 credits in the account that the books do not explain, since job 1 {at}."
+    assert since == f"warning drift: -300 credits in the account that the ledger does not explain, since job 1 {at}."
     assert between == (
         f"warning drift: -300 credits between job 3 {at} and job 4 {at}: "
         "credits were used outside of the bot, or a job was booked wrongly; booked in between: 4."
@@ -327,7 +327,7 @@ async def test_an_older_database_is_left_to_the_bot(desk: Desk) -> None:
     desk.spoil("DELETE FROM alembic_version")
     result = books()
     assert result.exit_code == 1
-    assert "is of an older version: the bot brings it up to date at start." in result.output
+    assert "is of an older version: the bot migrates it at start." in result.output
 
 
 def test_a_wrong_address_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
