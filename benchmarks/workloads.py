@@ -123,7 +123,7 @@ def linear(duration: float, _chance: float) -> ReportedProgress:
 
 
 def linear_rounded(duration: float, _chance: float) -> ReportedProgress:
-    """The same, rounded to the nearest percent."""
+    """Return the same, rounded to the nearest percent."""
     return lambda age: _percent(duration, age, round)
 
 
@@ -133,7 +133,7 @@ def absent(_duration: float, _chance: float) -> ReportedProgress:
 
 
 def standing_still(_duration: float, chance: float) -> ReportedProgress:
-    """The same progress from start to end."""
+    """Return the same progress from start to end."""
     return lambda _age: int(100 * chance) / 100
 
 

@@ -88,7 +88,7 @@ def backup(file: Path, force: bool) -> None:
 
 @main.command()
 def check() -> None:
-    """Look at settings, database, books, key, token, servers and clock; exit with 1 where something is wrong."""
+    """Check settings, database, ledger, key, token, servers and clock; exit with 1 where something is wrong."""
     # The findings say what there is to say; the libraries' own lines would come between them.
     logging.disable()
     sys.exit(asyncio.run(_print_findings()))
@@ -98,7 +98,7 @@ def check() -> None:
 def books() -> None:
     """Recount every server's credits, and compare them with UlazAI's balance, while the bot runs.
 
-    Exits with 1 where the books contradict themselves.
+    Exits with 1 where sums and entries differ.
     """
     from bot.checkup.books import reconcile_file
     from bot.config import load_database_settings

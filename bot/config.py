@@ -71,7 +71,7 @@ class DatabaseSettings(BaseSettings):
     )
 
     database_url: str = Field(
-        default="sqlite:///data/reelpool.db", description="The SQLite file that holds jobs and books."
+        default="sqlite:///data/reelpool.db", description="The SQLite file that holds jobs and ledger."
     )
 
     @field_validator("database_url")

@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.checkup.findings import Finding, ok, warning, wrong
 from bot.errors import StorageError
 from bot.pools.models import Funds
-from bot.pools.reconciliation.drift import BalanceReading, BalanceStep, Drift, DriftSpan
+from bot.pools.reconciliation.drift import BalanceReading, BalanceStep, CreditRange, Drift
 from bot.pools.reconciliation.report import JobFault, ReconciliationReport, ServerTotals, SessionFault
 from bot.pools.reconciliation.service import reconcile
 from bot.storage.inspection import Schema, inspect_file
@@ -147,7 +147,7 @@ def _step(step: BalanceStep) -> str:
     )
 
 
-def _signed(amount: DriftSpan) -> str:
+def _signed(amount: CreditRange) -> str:
     if amount.low == amount.high:
         return f"{amount.low:+,}"
     return f"between {amount.low:+,} and {amount.high:+,}"

@@ -22,15 +22,15 @@ class Finding:
 
 
 def ok(subject: str, text: str) -> Finding:
-    """All is well."""
+    """Return all is well."""
     return Finding(Verdict.OK, subject, text)
 
 
 def warning(subject: str, text: str) -> Finding:
-    """The bot can work, but somebody should check this."""
+    """Return the bot can work, but somebody should check this."""
     return Finding(Verdict.WARNING, subject, text)
 
 
 def wrong(subject: str, text: str) -> Finding:
-    """The bot can't do its work."""
+    """Return the bot can't do its work."""
     return Finding(Verdict.WRONG, subject, text)

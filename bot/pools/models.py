@@ -161,7 +161,7 @@ class Session:
         return self.budget - self.available - self.held - self.spent
 
     def is_open(self, now: datetime) -> bool:
-        """Whether videos can be made in it."""
+        """Return whether videos can be made in it."""
         return self.ended_at is None and (self.ends_at is None or now < self.ends_at)
 
 

@@ -26,12 +26,12 @@ async def start_session(connection: AsyncConnection, pool: Pool, plan: SessionPl
 
     Args:
         connection: of the transaction.
-        pool: the server's, read in this very transaction.
+        pool: the server's, read in the same transaction.
         plan: what to start.
         now: the time.
 
     Raises:
-        RefusedError: the pool has too few credits, or this very interaction has started one already.
+        RefusedError: the pool has too few credits, or this interaction has started one already.
     """
     available = pool.funds.available
     if plan.budget > available:
@@ -102,7 +102,7 @@ async def note_session(connection: AsyncConnection, session_id: int, **values: i
     """Record a session's thread, card or summary.
 
     Args:
-        connection: inside the transaction that this is a part of.
+        connection: of the transaction.
         session_id: of the session.
         values: by the columns of `sessions`.
     """

@@ -70,7 +70,7 @@ class SessionWorker:
     def __init__(
         self, service: SessionService, clock: Clock, notifier: SessionNotifier, track: Callable[[Job], None]
     ) -> None:
-        """Make a worker that knows no session yet, and hears of each change from now on.
+        """Make a worker without sessions, which is notified of each change from now on.
 
         Args:
             service: the sessions.

@@ -72,7 +72,7 @@ class _Card:
         return self.status.job.card_message_id or self.private_message_id
 
     def is_free(self, now: float) -> bool:
-        """Whether an edit does not count towards the bot's rate limit."""
+        """Return whether an edit does not count towards the bot's rate limit."""
         return self.webhook_until is not None and now < self.webhook_until
 
 

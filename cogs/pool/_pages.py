@@ -18,7 +18,7 @@ from cogs.rendering import pool as _pool_render
 _Interaction = discord.Interaction[VideoBot]
 
 
-class Book(StrEnum):
+class PagedTable(StrEnum):
     """What is paged through."""
 
     LEDGER = "ledger"
@@ -34,12 +34,12 @@ class PageRequest:
         member_id: show only the ledger's entries about this member; None: show all.
     """
 
-    book: Book
+    table: PagedTable
     reader_id: int
     member_id: int | None = None
 
 
-async def open_book(
+async def first_page(
     interaction: _Interaction, guild_id: int, request: PageRequest, cursor: Cursor | None = None
 ) -> tuple[discord.Embed, discord.ui.View]:
     """Return a page, and the buttons to those beside it.
@@ -47,11 +47,11 @@ async def open_book(
     Args:
         interaction: of the reader.
         guild_id: of the server.
-        request: which book, for whom, and about whom.
+        request: which table, for whom, and about whom.
         cursor: where the page begins; None: at the newest entry.
     """
     pools = interaction.client.services.pools
-    if request.book is Book.AUDIT:
+    if request.table is PagedTable.AUDIT:
         changes = await pools.audit_page(guild_id, cursor)
         return _pool_render.audit_page(changes), _buttons(request, changes.newer, changes.older)
     entries = await pools.ledger_page(guild_id, cursor, request.member_id)
@@ -60,12 +60,12 @@ async def open_book(
 
 class PageButton(
     discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"pool-page:(?P<book>ledger|audit):(?P<side>newer|older):(?P<entry>\d+):(?P<reader>\d+):(?P<member>\d+)",
+    template=r"pool-page:(?P<table>ledger|audit):(?P<side>newer|older):(?P<entry>\d+):(?P<reader>\d+):(?P<member>\d+)",
 ):
     """Shows the page before or after; all that it needs is in its custom id.
 
     Args:
-        request: which book, for whom, and about whom.
+        request: which table, for whom, and about whom.
         cursor: where the page behind the button begins; None: there is none, and the button is disabled.
         is_older: whether it leads to older entries.
     """
@@ -73,7 +73,7 @@ class PageButton(
     def __init__(self, request: PageRequest, cursor: Cursor | None, *, is_older: bool) -> None:
         side = "older" if is_older else "newer"
         entry_id = cursor.entry_id if cursor else 0
-        custom_id = f"pool-page:{request.book}:{side}:{entry_id}:{request.reader_id}:{request.member_id or 0}"
+        custom_id = f"pool-page:{request.table}:{side}:{entry_id}:{request.reader_id}:{request.member_id or 0}"
         label = "Next" if is_older else "Previous"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id, disabled=cursor is None))
         self._request = request
@@ -86,7 +86,7 @@ class PageButton(
         """Make the button again from what was pressed."""
         del interaction, item
         is_older = match["side"] == "older"
-        request = PageRequest(Book(match["book"]), int(match["reader"]), int(match["member"]) or None)
+        request = PageRequest(PagedTable(match["table"]), int(match["reader"]), int(match["member"]) or None)
         return cls(request, Cursor(int(match["entry"]), is_older), is_older=is_older)
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
@@ -101,7 +101,7 @@ class PageButton(
         guild_id = await require_manager(interaction)
         if interaction.user.id != self._request.reader_id:
             raise RightsError(Refusal.PAGES_OF_ANOTHER)
-        embed, view = await open_book(interaction, guild_id, self._request, self._cursor)
+        embed, view = await first_page(interaction, guild_id, self._request, self._cursor)
         await interaction.response.edit_message(embed=embed, view=view)
 
 

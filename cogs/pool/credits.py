@@ -23,7 +23,7 @@ from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.messages.video_files import is_too_large, upload_limit
 from cogs.pool._changes import PoolCommand
 from cogs.pool._export import exported
-from cogs.pool._pages import Book, PageButton, PageRequest, open_book
+from cogs.pool._pages import PageButton, PagedTable, PageRequest, first_page
 from cogs.rendering import pool as _pool_render
 
 _log = structlog.get_logger(__name__)
@@ -95,7 +95,9 @@ async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reaso
 async def history(interaction: _Interaction, member: discord.User | None = None) -> None:
     """Page through the ledger."""
     guild_id = await require_manager(interaction)
-    await _open(interaction, guild_id, PageRequest(Book.LEDGER, interaction.user.id, member.id if member else None))
+    await _open(
+        interaction, guild_id, PageRequest(PagedTable.LEDGER, interaction.user.id, member.id if member else None)
+    )
 
 
 @app_commands.command(description="Get the pool's ledger as a file for spreadsheets")
@@ -129,12 +131,12 @@ async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MA
 async def audit(interaction: _Interaction) -> None:
     """Page through the audit trail."""
     guild_id = await require_manager(interaction)
-    await _open(interaction, guild_id, PageRequest(Book.AUDIT, interaction.user.id))
+    await _open(interaction, guild_id, PageRequest(PagedTable.AUDIT, interaction.user.id))
 
 
 async def _open(interaction: _Interaction, guild_id: int, request: PageRequest) -> None:
     async with deferred_when_slow(interaction, ephemeral=True):
-        embed, view = await open_book(interaction, guild_id, request)
+        embed, view = await first_page(interaction, guild_id, request)
     await send_or_edit(interaction, embed, ephemeral=True, view=view)
 
 

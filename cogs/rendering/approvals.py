@@ -57,17 +57,17 @@ _LABELS: Mapping[Decision, str] = {
 
 
 def card_text(job: Job) -> str:
-    """The line above a card; the member it names is not pinged."""
+    """Return the line above a card; the member it names is not pinged."""
     return f"<@{job.requester.member_id}> asks for a video of {job.held_credits} credits."
 
 
 def card_mark(job: Job) -> str:
-    """The footer of a card, by which the bot knows it again."""
+    """Return the footer of a card, by which the bot finds it again."""
     return f"Approval of #{job.id}"
 
 
 def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: datetime) -> discord.Embed:
-    """The card on which moderators decide.
+    """Return the card on which moderators decide.
 
     Args:
         case: a job that waits.
@@ -93,7 +93,7 @@ def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: d
 
 
 def public_note(job: Job) -> discord.Embed:
-    """The note about a job that awaits approval where there is no moderators' channel: without the prompt."""
+    """Return the note about a job that awaits approval where there is no moderators' channel: without the prompt."""
     embed = discord.Embed(
         title="Waiting for a moderator",
         description="Moderators: `/pool waiting` shows the request, to approve or deny it.",
@@ -110,7 +110,7 @@ def _whole_prompt(job: Job) -> str:
 
 
 def closed_card(case: ApprovalCase) -> discord.Embed:
-    """The card of a job that is decided."""
+    """Return the card of a job that is decided."""
     job, approval = case.job, case.approval
     title, colour = _DECISIONS[approval.decision or ApprovalDecision.EXPIRED]
     embed = discord.Embed(
@@ -173,7 +173,7 @@ def _decision_line(case: ApprovalCase) -> str:
 
 
 def button_label(decision: Decision, job: Job) -> str | None:
-    """What the button of a decision says; None: the job has no such choice."""
+    """Return what the button of a decision says; None: the job has no such choice."""
     if decision is not ApprovalDecision.CHEAPER:
         return _LABELS[decision]
     request = cheaper_variant(job.request)
@@ -186,7 +186,7 @@ def button_label(decision: Decision, job: Job) -> str | None:
 def waiting_list(
     cases: Sequence[ApprovalCase], deadlines: Sequence[datetime], hidden: int, trouble: Reason | None
 ) -> discord.Embed:
-    """The answer to `/pool waiting`.
+    """Return the answer to `/pool waiting`.
 
     Args:
         cases: what can be decided here.
@@ -213,7 +213,7 @@ def _waiting_line(case: ApprovalCase, deadline: datetime) -> str:
 
 
 def unconfirmed_list(jobs: Sequence[Job], hints: Sequence[ChargeHint], hidden: int) -> discord.Embed:
-    """The answer to `/unconfirmed`.
+    """Return the answer to `/unconfirmed`.
 
     Args:
         jobs: what can be decided here.
@@ -238,7 +238,7 @@ def _unconfirmed_line(job: Job, hint: ChargeHint) -> str:
 
 
 def charge_hint(hint: ChargeHint, job: Job) -> str:
-    """What the account's balance says about an unconfirmed job; empty where it is not clear."""
+    """Return what the account's balance says about an unconfirmed job; empty where it is not clear."""
     match hint:
         case ChargeHint.CHARGED:
             return f"By the account's balance its {job.credits} credits were probably charged."
@@ -249,20 +249,20 @@ def charge_hint(hint: ChargeHint, job: Job) -> str:
 
 
 def closed(case: Case) -> dict[str, Any]:
-    """The public message that asked about a job, as it is after the decision: content and embed."""
+    """Return the public message that asked about a job, as it is after the decision: content and embed."""
     if isinstance(case, ApprovalCase):
         return {"content": card_text(case.job), "embed": closed_card(case)}
     return {"content": closed_post(case)}
 
 
 def closed_post(case: UnconfirmedCase) -> str:
-    """The post to the member of an unconfirmed job, after the decision."""
+    """Return the post to the member of an unconfirmed job, after the decision."""
     reason = f" {failure(case.failure)}" if case.failure else ""
     return f"<@{case.job.requester.member_id}> #{case.job.id} was unconfirmed:{reason}\n{_unconfirmed_decision(case)}"
 
 
 def closed_notice(case: UnconfirmedCase) -> str:
-    """The notice of an unconfirmed job in the moderators' channel, after the decision."""
+    """Return the notice of an unconfirmed job in the moderators' channel, after the decision."""
     return f"Was #{case.job.id} of <@{case.job.requester.member_id}> charged? {_unconfirmed_decision(case)}"
 
 
@@ -274,7 +274,7 @@ def _unconfirmed_decision(case: UnconfirmedCase) -> str:
 
 
 def unconfirmed_notice(job: Job, posted: Posted) -> str:
-    """The notice of an unconfirmed job in the moderators' channel, with a link to the post that has the buttons."""
+    """Return the notice of an unconfirmed job in the moderators' channel; it links to the post with the buttons."""
     return (
         f"Was #{job.id} of <@{job.requester.member_id}> charged? Please decide: "
         f"https://discord.com/channels/{job.requester.guild_id}/{posted.channel_id}/{posted.message_id} "
@@ -283,7 +283,7 @@ def unconfirmed_notice(job: Job, posted: Posted) -> str:
 
 
 def approval_rules(policy: Policy) -> str:
-    """What is set by `/pool approvals`."""
+    """Return what is set by `/pool approvals`."""
     price = ended(wording.approval_price(policy))
     if policy.moderators_channel is None:
         return f"{price} There is no moderators' channel: cards are posted where the video was asked for."
@@ -291,7 +291,7 @@ def approval_rules(policy: Policy) -> str:
 
 
 def low_balance_notice(news: LowBalanceNotice) -> str:
-    """The notice of a new low-balance level in the moderators' channel."""
+    """Return the notice of a new low-balance level in the moderators' channel."""
     left = (
         f"**{news.pool.funds.available} credits** are left in the pool; the last deposit was {news.pool.last_deposit}."
     )

@@ -50,26 +50,26 @@ _SESSION_ENDS = {
 
 
 def action(code: str) -> str:
-    """What a moderator did, in a word or two."""
+    """Return what a moderator did, in a word or two."""
     return _ACTIONS[AuditAction(code)] if code in list(AuditAction) else plain(code)
 
 
 def detail(reason: Reason) -> str:
-    """What a moderator did, in detail."""
+    """Return what a moderator did, in detail."""
     if reason.code == TEXT:
         return _of_an_earlier_version(str(reason.data["text"]))
     return _DETAILS.get(AuditAction(reason.code), _change)(reason.data)
 
 
 def ledger_reason(reason: Reason | None) -> str:
-    """Why credits moved; empty: the kind of the entry says it all."""
+    """Return why credits moved; empty: the kind of the entry says it all."""
     if reason is None:
         return ""
     return plain(reason_text(reason))
 
 
 def reason_text(reason: Reason) -> str:
-    """Why credits moved, as plain text for a file."""
+    """Return why credits moved, as plain text for a file."""
     if reason.code == TEXT:
         return str(reason.data["text"])
     return _LEDGER_REASONS[LedgerReason(reason.code)].format_map(reason.data)

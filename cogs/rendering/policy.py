@@ -8,24 +8,24 @@ from cogs.rendering.text import plain, relative
 
 
 def manager_roles(policy: Policy) -> str:
-    """Whose members manage the pool, beside those with Manage Server."""
+    """Return whose members manage the pool, beside those with Manage Server."""
     return _listed((f"<@&{role_id}>" for role_id in sorted(policy.manager_roles)), "no role")
 
 
 def channels(policy: Policy) -> str:
-    """Where the commands may be used."""
+    """Return where the commands may be used."""
     return _listed((f"<#{channel_id}>" for channel_id in sorted(policy.channels)), "every channel")
 
 
 def pause(policy: Policy) -> str:
-    """Whether videos are paused, and why."""
+    """Return whether videos are paused, and why."""
     if policy.paused is None:
         return "not paused"
     return f"paused: {plain(policy.paused)}" if policy.paused else "paused"
 
 
 def block(found: Block | None) -> str:
-    """Whether a member is blocked, until when, and why."""
+    """Return whether a member is blocked, until when, and why."""
     if found is None:
         return "not blocked"
     until = f" until {relative(found.until)}" if found.until else ""
@@ -34,7 +34,7 @@ def block(found: Block | None) -> str:
 
 
 def target(found: Target) -> str:
-    """Whom a rule is for."""
+    """Return whom a rule is for."""
     match found.kind:
         case TargetKind.EVERYONE:
             return "everyone"
@@ -45,7 +45,7 @@ def target(found: Target) -> str:
 
 
 def allowance(found: Allowance, hours: float = 0) -> str:
-    """What a rule allows; `hours` is the length of the window, where it is known."""
+    """Return what a rule allows; `hours` is the length of the window, where it is known."""
     window = f" per {hours:g} hours" if hours else ""
     parts = (
         (found.window_credits, f"{found.window_credits} credits{window}", "any number of credits"),
@@ -56,7 +56,7 @@ def allowance(found: Allowance, hours: float = 0) -> str:
 
 
 def low_balance(found: LowBalanceLimits) -> str:
-    """What happens when a pool runs low."""
+    """Return what happens when a pool runs low."""
     return (
         f"only 5-second silent videos {_below(found.cheapest_percent)}, "
         f"approval for every video {_below(found.approval_percent)}"
@@ -64,14 +64,14 @@ def low_balance(found: LowBalanceLimits) -> str:
 
 
 def approval_price(policy: Policy) -> str:
-    """From which price videos need approval."""
+    """Return from which price videos need approval."""
     if policy.approval_price is None:
         return "no price needs approval"
     return f"videos of {policy.approval_price} credits or more need approval"
 
 
 def moderators_channel(policy: Policy) -> str:
-    """Where approvals are asked for."""
+    """Return where approvals are asked for."""
     if policy.moderators_channel is None:
         return "asked where the video was asked for"
     return f"asked in <#{policy.moderators_channel}>"

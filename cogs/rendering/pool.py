@@ -1,4 +1,4 @@
-"""The answers to `/pool`. What people wrote is shown and never acted on."""
+"""The answers to `/pool`. People's texts are escaped."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -8,7 +8,7 @@ from bot.jobs.models import Job, MemberUsage
 from bot.pools.ledger.reports import AuditEntry, LedgerEntry, Page, Spending, Statement
 from bot.pools.models import EntryKind, Pool
 from bot.pools.policy import Policy
-from bot.pools.reconciliation.drift import DriftSpan
+from bot.pools.reconciliation.drift import CreditRange
 from bot.pools.reconciliation.report import ReconciliationReport
 from bot.pools.rules.changes import Target, TargetKind, rule_of
 from bot.wordlist.matcher import MAX_WORDS
@@ -75,12 +75,12 @@ def with_all_servers(embed: discord.Embed, report: ReconciliationReport) -> disc
 
 
 def deposited(pool: Pool, amount: int) -> discord.Embed:
-    """The answer to a deposit."""
+    """Return the answer to a deposit."""
     return _booked(pool, f"{amount} credits were deposited.")
 
 
 def withdrawn(pool: Pool, amount: int) -> discord.Embed:
-    """The answer to a withdrawal."""
+    """Return the answer to a withdrawal."""
     return _booked(pool, f"{amount} credits were withdrawn.")
 
 
@@ -93,12 +93,12 @@ def _booked(pool: Pool, words: str) -> discord.Embed:
 
 
 def answer(text: str, title: str | None = None) -> discord.Embed:
-    """The answer to a change of the rules, or to a question about them."""
+    """Return the answer to a change of the rules, or to a question about them."""
     return discord.Embed(title=title, description=cut(text, _DESCRIPTION), colour=_COLOUR)
 
 
 def rule_list(policy: Policy, guild_id: int, hours: float) -> discord.Embed:
-    """The answer to `/pool allow` without options; `hours` is the length of the window.
+    """Return the answer to `/pool allow` without options; `hours` is the length of the window.
 
     Args:
         policy: the rules.
@@ -109,43 +109,43 @@ def rule_list(policy: Policy, guild_id: int, hours: float) -> discord.Embed:
 
 
 def word_list(policy: Policy) -> discord.Embed:
-    """The answer to `/pool words list`."""
+    """Return the answer to `/pool words list`."""
     return answer(words(policy.words, policy.words_with_endings), "Words that prompts may not contain")
 
 
 def words_now(policy: Policy) -> str:
-    """What `/pool words add` and `remove` answer."""
+    """Return what `/pool words add` and `remove` answer."""
     return f"{len(policy.words)} of {MAX_WORDS} words and phrases are listed now; `/pool words list` shows them."
 
 
 def managers_now(policy: Policy) -> str:
-    """What `/pool managers` answers."""
+    """Return what `/pool managers` answers."""
     roles = f", and with {wording.manager_roles(policy)}" if policy.manager_roles else ""
     return f"The pool is managed by members with **Manage Server**{roles}."
 
 
 def channels_now(policy: Policy) -> str:
-    """What `/pool channels` answers."""
+    """Return what `/pool channels` answers."""
     return f"Videos are made in {wording.channels(policy)}{' and its threads' if policy.channels else ''}."
 
 
 def paused_now(policy: Policy) -> str:
-    """What `/pool pause` answers."""
+    """Return what `/pool pause` answers."""
     return f"No new videos are made until `/pool resume`. Members see: {plain(policy.paused or '')}"
 
 
 def resumed_now(_: Policy) -> str:
-    """What `/pool resume` answers."""
+    """Return what `/pool resume` answers."""
     return "Videos are made again."
 
 
 def low_balance_now(policy: Policy) -> str:
-    """What `/pool low-balance` answers."""
+    """Return what `/pool low-balance` answers."""
     return f"When the pool runs low: {wording.low_balance(policy.low_balance)}."
 
 
 def rule_now(policy: Policy, whose: Target, hours: float) -> str:
-    """What `/pool allow` answers to a change; `hours` is the length of the window.
+    """Return what `/pool allow` answers to a change; `hours` is the length of the window.
 
     Args:
         policy: the rules after the change.
@@ -157,35 +157,35 @@ def rule_now(policy: Policy, whose: Target, hours: float) -> str:
 
 
 def blocked_now(policy: Policy, member_id: int) -> str:
-    """What `/pool block` answers."""
+    """Return what `/pool block` answers."""
     return f"<@{member_id}> is {wording.block(policy.blocks[member_id])}."
 
 
 def unblocked_now(member_id: int) -> str:
-    """What `/pool unblock` answers."""
+    """Return what `/pool unblock` answers."""
     return f"<@{member_id}> may make videos again."
 
 
 def prioritized(job: Job) -> discord.Embed:
-    """The answer to `/pool prioritize`."""
+    """Return the answer to `/pool prioritize`."""
     text = f"#{job.id} of <@{job.requester.member_id}> is next in this server's queue."
     return answer(f"{text}\n{quoted(job.request.prompt, 200)}")
 
 
 def exported(entries: int) -> str:
-    """The text beside the file of `/pool export`."""
+    """Return the text beside the file of `/pool export`."""
     return f"{entries:,} entries of the ledger, the oldest first; times are UTC."
 
 
 def ledger_page(page: Page[LedgerEntry], member_id: int | None) -> discord.Embed:
-    """A page of `/pool history`."""
+    """Return a page of `/pool history`."""
     about = f"About <@{member_id}>.\n" if member_id else ""
     lines = _fit(map(_entry_line, page.items), _DESCRIPTION - len(about))
     return discord.Embed(title="The pool's ledger", description=about + (lines or "No entries."), colour=_COLOUR)
 
 
 def audit_page(page: Page[AuditEntry]) -> discord.Embed:
-    """A page of `/pool audit`."""
+    """Return a page of `/pool audit`."""
     lines = _fit(map(_audit_line, page.items), _DESCRIPTION)
     return discord.Embed(
         title="What moderators changed", description=lines or "Nothing has been changed yet.", colour=_COLOUR
@@ -193,7 +193,7 @@ def audit_page(page: Page[AuditEntry]) -> discord.Embed:
 
 
 def rules(policy: Policy, guild_id: int, hours: float) -> str:
-    """The rules for everyone, roles and members.
+    """Return the rules for everyone, roles and members.
 
     Args:
         policy: the rules.
@@ -211,7 +211,7 @@ def rules(policy: Policy, guild_id: int, hours: float) -> str:
 
 
 def words(listed: Sequence[str], with_endings: Collection[str] = ()) -> str:
-    """The listed words, as many as have room."""
+    """Return the listed words, as many as have room."""
     if not listed:
         return "None. `/pool words add` lists some."
     shown = [f"{plain(word)} (with endings)" if word in with_endings else plain(word) for word in listed]
@@ -251,15 +251,15 @@ def _totals(report: ReconciliationReport) -> Iterable[str]:
 
 def _drift(report: ReconciliationReport) -> Iterable[str]:
     if not report.is_sound:
-        yield "⚠️ **The books contradict themselves.** `reelpool books` on the bot's machine shows where."
+        yield "⚠️ **Sums and ledger entries differ.** `reelpool books` on the bot's machine shows where."
     drift = report.drift
     if drift.newest is None:
         yield "The account's balance is not known yet."
         return
     if not drift.steps:
-        yield "The books and the account agree."
+        yield "The ledger agrees with UlazAI's balance."
     else:
-        yield f"**{_signed(drift.credits)} credits** in the account that the books do not explain:"
+        yield f"**{_signed(drift.credits)} credits** in the account that the ledger does not explain:"
     for step in drift.steps[-3:]:
         jobs = f"between #{step.before.job_id} and #{step.after.job_id}, with {_jobs(step.job_ids)} booked there"
         yield f"{_signed(step.credits)} {jobs}: bought, used outside of the bot, or booked wrongly."
@@ -268,7 +268,7 @@ def _drift(report: ReconciliationReport) -> Iterable[str]:
         yield f"The last two balances that agree are those of #{before.job_id} and #{after.job_id}."
 
 
-def _signed(amount: DriftSpan) -> str:
+def _signed(amount: CreditRange) -> str:
     return f"{amount.low:+d}" if amount.low == amount.high else f"{amount.low:+d} to {amount.high:+d}"
 
 

@@ -64,7 +64,7 @@ def _limit_credits(data: Data) -> str:
 
 
 def _what_fits(data: Data) -> str:
-    """The kind of video that would be accepted now; empty: there is none."""
+    """Return the kind of video that would be accepted now; empty: there is none."""
     if "fits_price" not in data:
         return ""
     if data["fits_if_published"]:

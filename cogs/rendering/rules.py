@@ -26,7 +26,7 @@ _LEVELS = {
 
 
 def member_rules(rules: MemberRules, overview: MemberUsage) -> discord.Embed:
-    """The answer to `/why` and `/pool why`."""
+    """Return the answer to `/why` and `/pool why`."""
     embed = discord.Embed(
         title="Your limits here", description=f"For <@{rules.member_id}>.", colour=discord.Colour.blurple()
     )

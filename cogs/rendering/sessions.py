@@ -34,7 +34,7 @@ _UNCONFIRMED = "unconfirmed: a moderator decides whether it was charged"
 
 
 def answer(session: Session) -> discord.Embed:
-    """The answer to /session start, from which the thread is made."""
+    """Return the answer to /session start, from which the thread is made."""
     embed = discord.Embed(
         title=plain(session.title),
         description=(
@@ -49,7 +49,7 @@ def answer(session: Session) -> discord.Embed:
 
 
 def failed_answer(session: Session) -> discord.Embed:
-    """What becomes of the answer of a session that could not be opened."""
+    """Return what becomes of the answer of a session that could not be opened."""
     return discord.Embed(
         title=plain(session.title),
         description=f"This session could not be opened; its {session.budget} credits are back in the pool.",
@@ -58,12 +58,12 @@ def failed_answer(session: Session) -> discord.Embed:
 
 
 def pin_hint() -> str:
-    """The hint to a manager where the bot may not pin."""
+    """Return the hint to a manager where the bot may not pin."""
     return "I could not pin the session's card: give me the permission **Pin Messages**, or pin it yourself."
 
 
 def ended(result: EndedSession) -> discord.Embed:
-    """The answer to /session end."""
+    """Return the answer to /session end."""
     session, open_jobs = result.status.session, result.status.open_jobs
     place = f" in <#{session.thread_id}>" if session.thread_id else ""
     lines = [f"**{plain(session.title)}** is over. {_money_back(session)}"]
@@ -77,12 +77,12 @@ def ended(result: EndedSession) -> discord.Embed:
 
 
 def choice(session: Session) -> str:
-    """A session in a list of choices, whose names have at most 100 characters."""
+    """Return a session in a list of choices, whose names have at most 100 characters."""
     return f"{session.id}: {unmarked(session.title)}"[:_CHOICE]
 
 
 def card(status: SessionStatus, *, role_is_gone: bool) -> discord.Embed:
-    """The live card: what is spent, held and left, for whom, until when, and how many videos there are."""
+    """Return the live card: what is spent, held and left, for whom, until when, and how many videos there are."""
     session = status.session
     is_over = session.ended_at is not None
     embed = discord.Embed(
@@ -104,12 +104,12 @@ def card(status: SessionStatus, *, role_is_gone: bool) -> discord.Embed:
 
 
 def card_mark(session: Session) -> str:
-    """A card's footer, by which the bot knows it again."""
+    """Return a card's footer, by which the bot finds it again."""
     return f"Session {session.id}"
 
 
 def bar(session: Session) -> str:
-    """What is spent, held and left of a budget, in whole cells."""
+    """Return what is spent, held and left of a budget, in whole cells."""
     total = max(session.budget, session.spent + session.held + session.available, 1)
     spent = round(_BAR_CELLS * session.spent / total)
     used = round(_BAR_CELLS * (session.spent + session.held) / total)
@@ -117,7 +117,7 @@ def bar(session: Session) -> str:
 
 
 def pages(summary: Summary) -> list[discord.Embed]:
-    """The results of a session, in as many embeds as it takes, each for a message of its own."""
+    """Return the results of a session, in as many embeds as it takes, each for a message of its own."""
     texts = list(_filled(_lines(summary)))
     title = f"{summary.session.title}: results"
     return [
@@ -131,7 +131,7 @@ def pages(summary: Summary) -> list[discord.Embed]:
 
 
 def page_mark(session: Session, number: int) -> str:
-    """How a page's footer begins, by which the bot knows it again."""
+    """Return how a page's footer begins, by which the bot finds it again."""
     return f"Session {session.id}, page {number} of "
 
 

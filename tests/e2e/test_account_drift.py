@@ -17,7 +17,7 @@ async def make(stage: Stage, count: int) -> None:
 async def test_the_operator_sees_by_how_much_and_between_which_jobs(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=0, limit_window_credits=0, pool_starting_credits=1000) as stage:
         await make(stage, 2)
-        assert "The books and the account agree." in await use(stage, "pool show", OPERATOR)
+        assert "The ledger agrees with UlazAI's balance." in await use(stage, "pool show", OPERATOR)
         stage.ulazai.set_credits(stage.ulazai.credits - 77)
         await make(stage, 2)
         told = await use(stage, "pool show", OPERATOR)

@@ -53,7 +53,7 @@ SHOWN = {
         "Free: **835** credits",
         "All servers (1): Promised: **835** credits",
         "Really in the account: **4835**, updated <t:",
-        "The books and the account agree.",
+        "The ledger agrees with UlazAI's balance.",
     ),
 }
 

@@ -455,12 +455,12 @@ def _has_reading(job: Job) -> bool:
 
 
 def _may_be_refunded(job: Job) -> bool:
-    """Whether the provider may give a price back: it keeps that of finished videos only."""
+    """Return whether the provider may give a price back: it keeps that of finished videos only."""
     return job.state is not JobState.SUCCEEDED
 
 
 def _may_move(job: Job, begin: datetime, end: datetime) -> bool:
-    """Whether a job may have moved the account within this time."""
+    """Return whether a job may have moved the account within this time."""
     if job.submitted_at is None or job.submitted_at > end:
         return False
     last = (job.finished_at or end) if _may_be_refunded(job) else job.submitted_at

@@ -229,7 +229,7 @@ async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: 
 
 
 def account_of(job: Job, actor_id: int | None = None) -> JobAccount:
-    """Return whose books a job is kept in, and the moderator whose decision moves its credits."""
+    """Return who pays for a job, and the moderator whose decision moves its credits."""
     return JobAccount(job.id, job.requester.guild_id, job.requester.member_id, job.session_id, actor_id)
 
 

@@ -310,7 +310,7 @@ class Dispatcher:
         return max(0, min(limit for limit in limits if limit is not None))
 
     def _is_crowded(self, now: float) -> bool:
-        """Whether more jobs are queued than may be submitted."""
+        """Return whether more jobs are queued than may be submitted."""
         tokens = self._bucket.available(now)
         slots = self._free_slots(now)
         return len(self.queue) > (slots if tokens is None else min(slots, tokens))

@@ -1,12 +1,12 @@
 """The append-only ledger, in SQL. Each function runs inside the transaction of what it books.
 
 A job's entries: a hold of the list price; then the hold is used up by a charge of what the provider charged and a
-release of the rest (if the charge is higher, the difference is held first), or all of it is released. A charge
-is given back by a refund. So at its end a job holds nothing, and what it cost is its charges less its refunds.
+release of the rest (if the charge is higher, the difference is held first), or all of it is released. A refund
+returns a charge. So at its end a job holds nothing, and has cost its charges less its refunds.
 
-A creative session's budget is set aside by a hold without a job. Its jobs' entries name it, and take from the budget
-and give back to it instead of the pool. When it ends, a release without a job gives the rest to the pool; what its
-jobs give back after that follows at once.
+A creative session's budget is set aside by a hold without a job. Its jobs' entries name it, and move credits of
+the budget in place of the pool's. When it ends, a release without a job returns the rest to the pool; what its jobs
+return after that follows at once.
 
 Where each entry moves credits from and to is written down once, in the trigger of `bot/storage/schema.py`, which
 keeps the sums in `pools` and `sessions`; `recount` adds the entries up without it.
@@ -162,7 +162,7 @@ async def give_back_rest(
 
 
 async def hold(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
-    """Set credits aside for a job.
+    """Hold credits for a job.
 
     Args:
         connection: of the transaction.
@@ -176,10 +176,10 @@ async def hold(connection: AsyncConnection, account: JobAccount, credits_held: i
 async def charge(
     connection: AsyncConnection, account: JobAccount, credits_held: int, credits_used: int, now: datetime
 ) -> None:
-    """Pay what the provider took out of the hold, and release what is over.
+    """Charge a job: the charge is paid out of the hold, and the rest is released.
 
-    What was taken was taken: where pool and budget have too little for a price above the hold, an adjustment
-    covers it, so that the books still agree with the provider.
+    Where pool and budget have too little for a charge above the hold, an adjustment covers it, so that the ledger
+    still agrees with the provider.
 
     Args:
         connection: of the transaction.
@@ -198,7 +198,7 @@ async def charge(
 
 
 async def hold_again(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
-    """Set credits aside for a job that gave its own back before.
+    """Hold credits again for a job whose hold was released or whose charge was refunded.
 
     Args:
         connection: of the transaction.
@@ -214,7 +214,7 @@ async def hold_again(connection: AsyncConnection, account: JobAccount, credits_h
 
 
 async def release(connection: AsyncConnection, account: JobAccount, credits_held: int, now: datetime) -> None:
-    """Give a hold back, or a part of it.
+    """Release a hold, or a part of it.
 
     Args:
         connection: of the transaction.
@@ -226,7 +226,7 @@ async def release(connection: AsyncConnection, account: JobAccount, credits_held
 
 
 async def refund(connection: AsyncConnection, account: JobAccount, credits_charged: int, now: datetime) -> None:
-    """Give a charge back.
+    """Refund a charge.
 
     Args:
         connection: of the transaction.

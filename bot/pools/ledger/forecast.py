@@ -23,7 +23,7 @@ def empty_at(available: int, spent: int, opened_at: datetime | None, now: dateti
     Args:
         available: credits that are free now.
         spent: credits that were spent since `PACE_SPAN` ago.
-        opened_at: when the pool came into being. The pace of a younger one is that since then, and of one of the
+        opened_at: when the pool was opened. The pace of a younger one is that since then, and of one of the
             first day that of a whole day, so that one video is no stampede.
         now: the time.
 

@@ -1,4 +1,4 @@
-"""What the books and the audit trail say, in SQL: pages, sums and lists. Each runs inside a transaction."""
+"""The ledger and the audit trail in SQL: pages, sums and lists. Each runs inside a transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, Page, Prov
 from bot.pools.models import EntryKind
 from bot.storage.schema import audit_entries, jobs, ledger_entries
 
-# The newest answer is among the last jobs, if not the very last one's: turns are not taken in the order of asking.
+# The newest answer is among the last jobs: they are not submitted in the order in which they were created.
 _JOBS_LOOKED_THROUGH = 500
 
 _charge = ledger_entries.alias("charge")
@@ -83,7 +83,7 @@ async def spent_since(
 ) -> list[int]:
     """Return the credits that were spent from each of these times until now, by the server or one member.
 
-    What came back of a job counts when the job was charged, so that no sum is ever below zero.
+    A refund counts at the time of its charge, so that no sum is ever below zero.
 
     Args:
         connection: inside a transaction.
@@ -146,19 +146,19 @@ def _audit_entry_of(row: RowMapping) -> AuditEntry:
 
 
 def _charges(query: Select[Any], guild_id: int, since: datetime) -> Select[Any]:
-    """Narrow a query of `_charge` down to a server's charges since then."""
+    """Return the query restricted to a server's charges since a time."""
     return query.select_from(_charge).where(
         _charge.c.guild_id == guild_id, _charge.c.created_at >= since, _charge.c.kind == EntryKind.CHARGE.value
     )
 
 
 def _net() -> ColumnElement[int]:
-    """A charge without what came back of it."""
+    """Return a charge less its refund."""
     given_back = (
         select(func.coalesce(func.sum(_refund.c.credits), 0))
         .where(_refund.c.job_id == _charge.c.job_id, _refund.c.id > _charge.c.id)
         .where(_refund.c.kind == EntryKind.REFUND.value)
         .scalar_subquery()
     )
-    # A job that was sent again may have been charged, and refunded, more than once: each charge at most itself.
+    # A job that was submitted again may have been charged and refunded more than once: no refund exceeds its charge.
     return _charge.c.credits - func.min(_charge.c.credits, given_back)

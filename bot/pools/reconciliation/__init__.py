@@ -1,1 +1,1 @@
-"""Whether the books agree with themselves and with the provider's balance."""
+"""Reconciliation: whether sums, ledger and the provider's balance agree."""

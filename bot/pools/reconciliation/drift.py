@@ -1,15 +1,15 @@
-"""The provider's account against the books: how far have they drifted apart, and since which jobs? Pure.
+"""Drift between the provider account's balance and the ledger: how much, and since which jobs. Pure.
 
-With each job that the provider takes it tells the balance of its account. That balance and all that it has taken so
-far, less what it has given back, add up to what was in the account at first: its level. Every reading gives the same
-level, unless credits were bought, or used by somebody else, or booked wrongly: that is drift.
+The answer to each submission has the account's balance. That balance, plus all charges and minus all refunds so far, is
+what the account had at first: the reading's level. All readings have the same level, unless credits were bought, used
+by somebody else, or booked wrongly: that is drift.
 
-When the provider took or gave back credits is only known within bounds: it took a job's price between the moment
-before it was asked and the moment when its answer was booked, and gave it back between then and when that was booked.
-What may have happened on either side of a reading makes its level a span. So jobs that are sent at the same time, a
-refund that the bot has not seen yet, and unconfirmed jobs widen the spans around them and are no drift: readings
-only disagree where no level is in all of their spans. Then the drift came up after the last reading that contradicts
-the new level, and before the first that contradicts the old one.
+The time of a charge or refund at the provider is known only within bounds: a job was charged between the time before
+its request was sent and the time when the answer was booked, and refunded between then and when that was booked.
+Movements that may be on either side of a reading make its level a range. So simultaneous submissions, a refund that the
+bot has not seen yet, and unconfirmed jobs widen the ranges around them and are no drift: readings disagree only where
+no level is in all of their ranges. Then the drift began after the last reading that contradicts the new level, and
+before the first that contradicts the old one.
 """
 
 from bisect import bisect_left, bisect_right
@@ -20,30 +20,30 @@ from itertools import accumulate, pairwise
 
 
 @dataclass(frozen=True, slots=True)
-class DriftSpan:
+class CreditRange:
     """A number of credits between `low` and `high`, both included."""
 
     low: int
     high: int
 
-    def overlap(self, other: "DriftSpan") -> "DriftSpan | None":
-        """Return what is in both; None: nothing."""
+    def overlap(self, other: "CreditRange") -> "CreditRange | None":
+        """Return the intersection; None: it is empty."""
         low, high = max(self.low, other.low), min(self.high, other.high)
-        return DriftSpan(low, high) if low <= high else None
+        return CreditRange(low, high) if low <= high else None
 
-    def since(self, other: "DriftSpan") -> "DriftSpan":
+    def since(self, other: "CreditRange") -> "CreditRange":
         """Return the difference to an earlier number."""
-        return DriftSpan(self.low - other.high, self.high - other.low)
+        return CreditRange(self.low - other.high, self.high - other.low)
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Credits that the provider took for a job, or gave back.
+    """A charge or a refund at the provider.
 
     Attributes:
-        credits: that it took; negative: that it gave back.
-        earliest: before which it can't have been.
-        booked_at: after which it can't have been; None: it is not booked and may never have been.
+        credits: of the charge; negative: of the refund.
+        earliest: the time before which it can't have happened.
+        booked_at: the time after which it can't have happened; None: it is not booked and may not have happened.
         entry_id: of the ledger; None: it is not booked.
     """
 
@@ -56,13 +56,13 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class BalanceReading:
-    """What the provider said with a job that it took.
+    """The account's balance in the answer to a submission.
 
     Attributes:
-        account: the balance of its account after it, in credits.
-        charged: what it took for this job.
-        sent_at: just before it was asked.
-        booked_at: when its answer was booked, under `entry_id`.
+        account: the balance after it, in credits.
+        charged: for this job.
+        sent_at: just before the request was sent.
+        booked_at: when the charge was booked, under `entry_id`.
     """
 
     job_id: int
@@ -75,38 +75,38 @@ class BalanceReading:
 
 @dataclass(frozen=True, slots=True)
 class BalanceStep:
-    """One time at which account and books drifted apart.
+    """A change of the drift.
 
     Attributes:
         before: the last reading that contradicts what came after.
         after: the first reading that contradicts what was before.
-        credits: by which the account has more than the books explain, such as bought ones; negative: less.
+        credits: by which the balance is higher than the ledger explains, such as bought ones; negative: lower.
         job_ids: of the jobs with charges or refunds booked in between, that of `after` included.
     """
 
     before: BalanceReading
     after: BalanceReading
-    credits: DriftSpan
+    credits: CreditRange
     job_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How account and books stand to each other.
+    """The drift between balance and ledger.
 
     Attributes:
         readings: how many there are.
         newest: the last one that was booked.
         agreeing: the last two neighbouring readings that agree.
-        credits: by which the account has more than the books explain since the first reading; negative: less.
-        steps: where that came up, oldest first; none: they agree.
+        credits: by which the balance is higher than the ledger explains since the first reading; negative: lower.
+        steps: its changes, oldest first; none: they agree.
     """
 
     readings: int = 0
     first: BalanceReading | None = None
     newest: BalanceReading | None = None
     agreeing: tuple[BalanceReading, BalanceReading] | None = None
-    credits: DriftSpan = DriftSpan(0, 0)
+    credits: CreditRange = CreditRange(0, 0)
     steps: tuple[BalanceStep, ...] = ()
 
 
@@ -116,7 +116,7 @@ class _Run:
 
     first: int
     end: int
-    level: DriftSpan
+    level: CreditRange
 
 
 def find_drift(readings: Sequence[BalanceReading], movements: Sequence[Movement]) -> Drift:
@@ -136,32 +136,32 @@ def find_drift(readings: Sequence[BalanceReading], movements: Sequence[Movement]
         first=readings[0],
         newest=readings[-1],
         agreeing=(readings[pairs[-1] - 1], readings[pairs[-1]]) if pairs else None,
-        credits=runs[-1].level.since(runs[0].level) if len(runs) > 1 else DriftSpan(0, 0),
+        credits=runs[-1].level.since(runs[0].level) if len(runs) > 1 else CreditRange(0, 0),
         steps=tuple(_step(old, new, levels, readings, movements) for old, new in pairwise(runs)),
     )
 
 
-def _levels(readings: Sequence[BalanceReading], movements: Sequence[Movement]) -> list[DriftSpan]:
+def _levels(readings: Sequence[BalanceReading], movements: Sequence[Movement]) -> list[CreditRange]:
     charges = _Sums(movement for movement in movements if movement.credits > 0)
     refunds = _Sums(movement for movement in movements if movement.credits < 0)
     return [_level(reading, charges, refunds) for reading in readings]
 
 
-def _level(reading: BalanceReading, charges: "_Sums", refunds: "_Sums") -> DriftSpan:
+def _level(reading: BalanceReading, charges: "_Sums", refunds: "_Sums") -> CreditRange:
     charged, refunded = charges.booked_before(reading.sent_at), refunds.booked_before(reading.sent_at)
     certain = reading.account + charged + refunded
     # The job's own charge is in the balance; its own refund, begun when the charge was booked, is not.
     perhaps_charged = charges.begun_until(reading.booked_at) - charged - reading.charged
     perhaps_refunded = refunds.begun_before(reading.booked_at) - refunded
-    return DriftSpan(certain + reading.charged + perhaps_refunded, certain + reading.charged + perhaps_charged)
+    return CreditRange(certain + reading.charged + perhaps_refunded, certain + reading.charged + perhaps_charged)
 
 
-def _runs(levels: Sequence[DriftSpan], readings: Sequence[BalanceReading]) -> Iterator[_Run]:
-    old: DriftSpan | None = None
+def _runs(levels: Sequence[CreditRange], readings: Sequence[BalanceReading]) -> Iterator[_Run]:
+    old: CreditRange | None = None
     first, common = 0, levels[0]
     for number, level in enumerate(levels):
         if old and old.overlap(level) and readings[number].sent_at <= readings[first].booked_at:
-            # It may be of before the last step, and only have been booked later than the first one after it.
+            # It may be from before the last step, and have been booked after the first one behind it.
             continue
         overlap = common.overlap(level)
         if overlap is None:
@@ -172,9 +172,13 @@ def _runs(levels: Sequence[DriftSpan], readings: Sequence[BalanceReading]) -> It
 
 
 def _step(
-    old: _Run, new: _Run, levels: Sequence[DriftSpan], readings: Sequence[BalanceReading], movements: Sequence[Movement]
+    old: _Run,
+    new: _Run,
+    levels: Sequence[CreditRange],
+    readings: Sequence[BalanceReading],
+    movements: Sequence[Movement],
 ) -> BalanceStep:
-    # There is one: were the new level in each span of the old run, it would be in what they have in common.
+    # There is one: were the new level in each range of the old run, it would be in what they have in common.
     last = next(number for number in reversed(range(old.first, old.end)) if not levels[number].overlap(new.level))
     before, after = readings[last], readings[new.first]
     between = (each for each in movements if each.entry_id and before.entry_id < each.entry_id <= after.entry_id)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pools.reconciliation.drift import BalanceReading, Drift, DriftSpan, Movement, find_drift
+from bot.pools.reconciliation.drift import BalanceReading, CreditRange, Drift, Movement, find_drift
 from tests.clock import START
 from tests.properties import PROPERTY
 
@@ -100,7 +100,7 @@ def _movements(job_id: int, job: Truth, entries: dict[tuple[float, int], int]) -
 def test_jobs_at_the_same_time_refunds_and_lost_answers_are_no_drift(jobs: list[Truth]) -> None:
     drift = drift_of(jobs)
     assert drift.steps == ()
-    assert drift.credits == DriftSpan(0, 0)
+    assert drift.credits == CreditRange(0, 0)
     assert drift.readings == sum(job.is_booked for job in jobs)
 
 
@@ -115,7 +115,7 @@ def test_what_came_or_went_outside_is_found_to_the_credit_and_bounded_in_time(
     jobs = [quiet(55, -10), *jobs, quiet(55, LATE + 10), quiet(110, LATE + 20)]
     drift = drift_of(jobs, (at, amount))
     (step,) = drift.steps
-    assert drift.credits == step.credits == DriftSpan(amount, amount)
+    assert drift.credits == step.credits == CreditRange(amount, amount)
     assert jobs[step.before.job_id].taken <= at <= jobs[step.after.job_id].taken
     assert step.after.job_id in step.job_ids
     assert drift.agreeing
@@ -130,14 +130,14 @@ def test_without_readings_nothing_is_known() -> None:
 def test_two_readings_that_disagree_leave_none_that_agree() -> None:
     drift = drift_of([quiet(55, 0), quiet(55, 10)], (5, -300))
     assert drift.agreeing is None
-    assert drift.credits == DriftSpan(-300, -300)
+    assert drift.credits == CreditRange(-300, -300)
     assert drift.steps[0].job_ids == (1,)
 
 
 def test_steps_there_and_back_are_both_told() -> None:
     jobs = [quiet(55, at) for at in (0, 10, 20, 30, 40)]
     drift = drift_of(jobs, (15, -300), (35, 300))
-    assert drift.credits == DriftSpan(0, 0)
+    assert drift.credits == CreditRange(0, 0)
     assert [(step.before.job_id, step.after.job_id, step.credits.low) for step in drift.steps] == [
         (1, 2, -300),
         (3, 4, 300),
@@ -149,4 +149,4 @@ def test_less_than_an_open_question_is_seen_once_that_is_settled() -> None:
     # Whether those 40 credits belong to a job that costs 55 can't be told.
     unanswered = Truth(55, 10, math.inf, math.inf, is_booked=False)
     assert drift_of([first, unanswered, later], (20, -40)).steps == ()
-    assert drift_of([first, later], (20, -40)).credits == DriftSpan(-40, -40)
+    assert drift_of([first, later], (20, -40)).credits == CreditRange(-40, -40)

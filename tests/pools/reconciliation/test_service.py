@@ -21,7 +21,7 @@ from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.store.repository import JobRepository
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import Balance, Funds
-from bot.pools.reconciliation.drift import DriftSpan
+from bot.pools.reconciliation.drift import CreditRange
 from bot.pools.reconciliation.queries import UNPAID_STATES as GAVE_BACK
 from bot.pools.reconciliation.report import ReconciliationReport, SessionTotals
 from bot.pools.reconciliation.service import ReconciliationService, reconcile
@@ -57,7 +57,7 @@ class Desk:
         return job
 
     async def accepted(self, job: Job, account: int | None = None) -> Job:
-        """Book the provider's answer."""
+        """PagedTable the provider's answer."""
         left = self.account if account is None else account
         done = await self.repository.accept(job.id, Submission(f"task-{job.id}", job.held_credits, left))
         self.clock.advance(1)
@@ -162,8 +162,8 @@ async def test_a_faulty_job_is_told_with_both_sides(desk: Desk) -> None:
     (fault,) = desk.report().job_faults
     assert (fault.recorded, fault.counted, fault.misfiled) == (Balance(held=55, spent=0), Balance(held=0, spent=55), 2)
     assert (
-        f"WRONG   job 1 of server {OTHER_GUILD}: 55 held, 0 spent; its entries add up to 0 and 55; 2 entries in other "
-        "books." in lines(books())
+        f"WRONG   job 1 of server {OTHER_GUILD}: 55 held, 0 spent; its entries add up to 0 and 55; 2 entries under "
+        "another server or session." in lines(books())
     )
 
 
@@ -207,7 +207,7 @@ async def test_nothing_drifts_where_only_the_bot_uses_the_account(desk: Desk) ->
     for price in (55, 110, 45):
         await desk.make(price=price)
     drift = desk.report().drift
-    assert (drift.readings, drift.credits, drift.steps) == (3, DriftSpan(0, 0), ())
+    assert (drift.readings, drift.credits, drift.steps) == (3, CreditRange(0, 0), ())
     assert "ok      drift: none in 3 readings of the account since job 1 (2026-08-01 12:00 UTC)." in lines(books())
 
 
@@ -217,7 +217,7 @@ async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(desk
         desk.account -= 300 if number == 2 else 0
     drift = desk.report().drift
     (step,) = drift.steps
-    assert (drift.credits, step.credits, step.job_ids) == (DriftSpan(-300, -300), DriftSpan(-300, -300), (4,))
+    assert (drift.credits, step.credits, step.job_ids) == (CreditRange(-300, -300), CreditRange(-300, -300), (4,))
     assert (step.before.job_id, step.after.job_id) == (3, 4)
     assert drift.agreeing
     assert [reading.job_id for reading in drift.agreeing] == [4, 5]
@@ -240,7 +240,7 @@ async def test_bought_credits_are_told_as_such(desk: Desk) -> None:
     desk.account += 2_000_000
     await desk.make()
     (step,) = desk.report().drift.steps
-    assert step.credits == DriftSpan(2_000_000, 2_000_000)
+    assert step.credits == CreditRange(2_000_000, 2_000_000)
     printed = lines(books())
     assert any("+2,000,000 credits between job 1" in line and "credits were bought" in line for line in printed)
     assert "ok      account: 1,999,945 credits after job 2 (2026-08-01 12:00 UTC): enough for all that is" in "".join(
@@ -265,7 +265,7 @@ async def test_a_refund_that_is_not_seen_yet_is_no_drift(desk: Desk) -> None:
     await desk.repository.fail(failing.id, FAILURE)
     await desk.make()
     assert desk.report().drift.steps == ()
-    assert desk.report().drift.credits == DriftSpan(0, 0)
+    assert desk.report().drift.credits == CreditRange(0, 0)
 
 
 async def test_a_refund_that_never_came_is_drift(desk: Desk) -> None:
@@ -274,7 +274,7 @@ async def test_a_refund_that_never_came_is_drift(desk: Desk) -> None:
     await desk.repository.fail(failing.id, FAILURE)
     await desk.make()
     (step,) = desk.report().drift.steps
-    assert step.credits == DriftSpan(-55, -55)
+    assert step.credits == CreditRange(-55, -55)
     assert step.job_ids == (2, 3)
 
 
@@ -292,7 +292,7 @@ async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(desk: Desk
     desk.clock.advance(1)
     await desk.decisions.decide(lost.id, GUILD, 900, UnconfirmedDecision.NOT_CHARGED)
     await desk.make()
-    assert desk.report().drift.credits == (DriftSpan(-55, -55) if is_paid else DriftSpan(0, 0))
+    assert desk.report().drift.credits == (CreditRange(-55, -55) if is_paid else CreditRange(0, 0))
 
 
 async def test_a_paid_job_that_was_sent_again_has_the_reading_of_its_last_charge(desk: Desk) -> None:
