@@ -5,12 +5,8 @@
     ├── StorageError             the database can't be opened, read or written
     │   └── DatabaseInUseError   another bot is running on it
     ├── DiscordUnavailableError  Discord refused the bot's token or could not be reached at start
-    ├── RefusedError             a request of a member's that is not taken; nothing was spent
-    │   ├── PlaceError           not here: a direct message, or permissions are missing
-    │   ├── RightsError          the member does not manage the pool
-    │   ├── NotAllowedError      the member, or this job, is kept out by a rule of the moderators'
-    │   ├── PromptRefusedError   the prompt contains a listed word; a moderator can be asked
-    │   └── ChangeRefusedError   a moderator's change of the pool or its rules can't be made like this
+    ├── RefusedError             a request is not accepted; nothing was spent
+    │   └── PromptRefusedError   the prompt contains a listed word; a moderator can be asked
     ├── DuplicateInteractionError  Discord delivered an interaction that was handled before
     ├── TransitionError          a job was not in a state from which it could be moved
     ├── ProviderError
@@ -21,10 +17,10 @@
     │   │   ├── ProviderNotFoundError      404
     │   │   ├── ProviderBusyError          429
     │   │   └── ProviderUnreachableError   the connection was never made
-    │   └── ProviderUnclearError anything else: it may have been started and paid
-    ├── DownloadError            a file could not be fetched, or is not one that we fetch
+    │   └── ProviderUnclearError anything else: it may have been started and charged
+    ├── DownloadError            a file could not be downloaded, or is not one that may be
     └── DeliveryError
-        ├── PlaceRefusedError    Discord will not take this message in this place
+        ├── PlaceRefusedError    Discord does not accept this message in this place
         └── DeliveryDelayedError Discord is away or busy: the same place, later
 
 Each carries its data; `cogs/rendering/refusals.py` says what a member is shown.
@@ -32,7 +28,7 @@ Each carries its data; `cogs/rendering/refusals.py` says what a member is shown.
 
 from collections.abc import Sequence
 
-from bot.codes import TEXT, Reason, Refusal, Value
+from bot.codes import Reason, Refusal, Value
 
 
 class ReelpoolError(Exception):
@@ -52,7 +48,7 @@ class StorageError(ReelpoolError):
 
 
 class DatabaseInUseError(StorageError):
-    """Another bot is running on this database: two would send and post everything twice."""
+    """Another bot is running on this database: two would submit and post everything twice."""
 
 
 class DiscordUnavailableError(ReelpoolError):
@@ -66,26 +62,9 @@ class RefusedError(ReelpoolError):
         reason: why, as a code with its data.
     """
 
-    def __init__(self, code: Refusal | str, **data: Value) -> None:
-        self.reason = Reason(code, data) if isinstance(code, Refusal) else Reason(TEXT, {"text": code})
-        super().__init__(str(self.reason) if isinstance(code, Refusal) else code)
-
-    @property
-    def user_text(self) -> str:
-        """The refusal itself."""
-        return str(self)
-
-
-class PlaceError(RefusedError):
-    """The command can't be used in this place."""
-
-
-class RightsError(RefusedError):
-    """The member has not the right to do this."""
-
-
-class NotAllowedError(RefusedError):
-    """A rule of the moderators' keeps this out: a pause, a block, a price, a role."""
+    def __init__(self, code: Refusal, **data: Value) -> None:
+        self.reason = Reason(code, data)
+        super().__init__(str(self.reason))
 
 
 class PromptRefusedError(RefusedError):
@@ -93,10 +72,6 @@ class PromptRefusedError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(Refusal.PROMPT_NOT_ALLOWED)
-
-
-class ChangeRefusedError(RefusedError):
-    """A moderator's change of the pool or its rules can't be made like this; nothing has changed."""
 
 
 class DuplicateInteractionError(ReelpoolError):
@@ -172,7 +147,7 @@ class DeliveryError(ReelpoolError):
 
 
 class PlaceRefusedError(DeliveryError):
-    """Discord will not take this message in this place: try the next one."""
+    """Discord does not accept this message in this place: try the next one."""
 
 
 class DeliveryDelayedError(DeliveryError):

@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.codes import Refusal
-from bot.errors import DeliveryDelayedError, PlaceError, RefusedError, StorageError
+from bot.errors import DeliveryDelayedError, RefusedError, StorageError
 from bot.jobs.validation import LOWEST_PRICE
 from bot.pools.models import Session, SessionPlan
 from bot.pools.rules.input_checks import MAX_CREDITS, clean_reason
@@ -57,11 +57,11 @@ class Sessions(commands.Cog):
         """Set a budget aside and open the session's thread.
 
         Raises:
-            PlaceError: a session can't start in a thread.
+            RefusedError: a session can't start in a thread.
         """
         guild_id = await require_manager(interaction)
         if check_place(interaction):
-            raise PlaceError(Refusal.SESSION_IN_THREAD)
+            raise RefusedError(Refusal.SESSION_IN_THREAD)
         plan = SessionPlan(
             guild_id=guild_id,
             interaction_id=interaction.id,

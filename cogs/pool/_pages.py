@@ -9,7 +9,7 @@ import discord
 
 from bot.client import VideoBot
 from bot.codes import Refusal
-from bot.errors import RightsError
+from bot.errors import RefusedError
 from bot.pools.ledger.reports import Cursor
 from cogs.interactions.permissions import require_manager
 from cogs.interactions.responses import report_error
@@ -100,7 +100,7 @@ class PageButton(
         interaction.client.begin(interaction.id)
         guild_id = await require_manager(interaction)
         if interaction.user.id != self._request.reader_id:
-            raise RightsError(Refusal.PAGES_OF_ANOTHER)
+            raise RefusedError(Refusal.PAGES_OF_ANOTHER)
         embed, view = await first_page(interaction, guild_id, self._request, self._cursor)
         await interaction.response.edit_message(embed=embed, view=view)
 

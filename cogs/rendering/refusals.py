@@ -1,13 +1,13 @@
 """The sentence of each error: what is the case, and what to do now.
 
 Each code of `Refusal` has one row here: a sentence with the names of its data in braces, or a function of its data
-where the sentence depends on them. Errors that still carry a sentence show it as it is.
+where the sentence depends on them.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.codes import TEXT, Reason, Refusal, Value
+from bot.codes import Reason, Refusal, Value
 from bot.errors import ReelpoolError, RefusedError, StorageError
 from bot.pools.rules.input_checks import Unit
 from cogs.rendering.text import at, cut, ended, plain, relative
@@ -332,7 +332,5 @@ def sentence_of(error: ReelpoolError) -> str:
 
 def refusal(reason: Reason) -> str:
     """Return the sentence of a refusal."""
-    if reason.code == TEXT:
-        return str(reason.data["text"])
     sentence = _SENTENCES[Refusal(reason.code)]
     return sentence.format_map(reason.data) if isinstance(sentence, str) else sentence(reason.data)
