@@ -130,7 +130,7 @@ class Settings(DatabaseSettings):
         default=1.0, ge=0.05, le=300, description="The shortest time between two polls of the same job."
     )
     provider_max_requests_per_second: float = Field(
-        default=20, ge=0, le=10_000, description="Requests that UlazAI gets in a second, all in all; 0: no limit."
+        default=20, ge=0, le=10_000, description="Requests to UlazAI per second, in total; 0: no limit."
     )
     provider_max_active_jobs: int = Field(
         default=0, ge=0, le=1_000_000, description="Videos that UlazAI generates at once; 0: no limit."
@@ -143,19 +143,19 @@ class Settings(DatabaseSettings):
         default=24,
         gt=0,
         le=24 * 30,
-        description="After so many hours a video that is still not done is handed to the moderators.",
+        description="After so many hours a video that is still not done is unconfirmed, and moderators decide.",
     )
     approval_hours: float = Field(
         default=24,
         gt=0,
         le=24 * 366,
-        description="After so many hours a video that waits for a moderator, and that none decided, is not made.",
+        description="After so many hours a video that no moderator approved or denied expires.",
     )
     unconfirmed_after_hours: float = Field(
         default=48,
         gt=0,
         le=24 * 366,
-        description="After so many hours an unconfirmed video that no moderator decided counts as paid.",
+        description="After so many hours an unconfirmed video that no moderator decided counts as charged.",
     )
     archive_dir: Path | None = Field(
         default=None, description="The folder for copies of the videos, which outlive UlazAI's links; empty: none."

@@ -124,6 +124,13 @@ def test_the_readme_has_every_command_and_no_other() -> None:
     assert sorted(in_discord) == sorted(registered())
 
 
+def test_the_readme_has_every_option_of_each_command() -> None:
+    rows = {unquoted(row[0]): row[1] for row in table("command")}
+    for command in _commands_of(declared()):
+        options = {parameter.display_name for parameter in command.parameters}
+        assert options <= set(re.findall(r"`([a-z_]+)`", rows[_written(command)])), command.qualified_name
+
+
 def test_the_readme_has_every_command_of_the_command_line() -> None:
     told = [unquoted(row[0]).split() for row in table("command")]
     subcommands = {words[1] for words in told if words[0] == "reelpool" and words[1:]}
