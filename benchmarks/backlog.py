@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from benchmarks.town import Place, Town
+from benchmarks.guilds import Guilds, Place
 from bot.config import MAX_CREDITS
 from bot.pools.queries import open_pool
 from bot.storage.database import Database
@@ -47,11 +47,11 @@ class Started:
     ends_at: float
 
 
-def plan_backlog(town: Town, in_flight: int, span: Span, now: float) -> list[Started]:
+def plan_backlog(guilds: Guilds, in_flight: int, span: Span, now: float) -> list[Started]:
     """Plan jobs as a steady flow would have left them: started at an even rate until now, some of them done.
 
     Args:
-        town: where they are.
+        guilds: where they are.
         in_flight: about how many are not done.
         span: of their durations.
         now: Unix seconds.
@@ -60,7 +60,7 @@ def plan_backlog(town: Town, in_flight: int, span: Span, now: float) -> list[Sta
     per_second = in_flight / span.mean
     ages = [(number + 0.5) / per_second for number in range(int(per_second * span.high))]
     return [
-        Started(number, town.next_place(), now - age, now - age + draw.uniform(span.low, span.high))
+        Started(number, guilds.next_place(), now - age, now - age + draw.uniform(span.low, span.high))
         for number, age in enumerate(reversed(ages), 1)
     ]
 

@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from benchmarks.harness import Snapshot, Stage
 from benchmarks.meters import Call, ProcessMeter, is_counted, quantile
-from benchmarks.stage import Snapshot, Stage
 from sandbox.ulazai.values import TaskState
 
 _GRACE_SECONDS = 20.0
@@ -156,7 +156,7 @@ def _ended(stage: Stage, begin: float, end: float) -> dict[str, float]:
 
 
 def _asked(stage: Stage, begin: float, end: float) -> set[int]:
-    return {command for command, at in stage.town.asked_at.items() if begin <= at < end}
+    return {command for command, at in stage.guilds.asked_at.items() if begin <= at < end}
 
 
 def _window(stage: Stage, begin: Snapshot, end: Snapshot, mean_in_flight: float, resident_bytes: int) -> Window:

@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 
 from benchmarks.goals import Goal, goal_row
+from benchmarks.harness import Stage, open_stage, running_bot
 from benchmarks.meters import is_counted, quantile
 from benchmarks.report import circumstances, table, write_section
 from benchmarks.scenarios import LONG
-from benchmarks.stage import Stage, open_stage, running_bot
 
 _SECTION = "benchmarks.restart"
 _RECOVERED = "jobs recovered"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.backlog import Span
+from benchmarks.harness import Stage, open_stage, running_bot
 from benchmarks.measuring import Window, measure
-from benchmarks.stage import Stage, open_stage, running_bot
 
 SHORT = Span(60.0, 90.0)
 LONG = Span(600.0, 840.0)
@@ -75,7 +75,7 @@ async def run_load(load: Load, module: str = "bot") -> Outcome:
 
 @asynccontextmanager
 async def _asking(stage: Stage, per_second: float, count: int = _WITHOUT_END) -> AsyncIterator[None]:
-    asking = asyncio.create_task(stage.town.ask_steadily(count, per_second), name="members")
+    asking = asyncio.create_task(stage.guilds.ask_steadily(count, per_second), name="members")
     try:
         yield
     finally:

@@ -38,7 +38,7 @@ class Crowd:
         self._taken = taken
         self._people = [local_discord.person(name) for name in _MEMBERS]
         names = [f"videos-{number}" for number in range(_CHANNELS)]
-        self._channels = [local_discord.workshop.add_channel(local_discord.guild_id, name).id for name in names]
+        self._channels = [local_discord.admin.add_channel(local_discord.guild_id, name).id for name in names]
         self._picture = _picture()
         # Asked of the bot that is there now; what a dead one did not answer never will be.
         self._hopeful: list[InteractionRecord] = []

@@ -94,7 +94,7 @@ class Case(NamedTuple):
 def missing_rights(stage: Stage, _: pytest.MonkeyPatch) -> None:
     guild = stage.discord.world.guild(stage.discord.guild_id)
     for role in guild.roles:
-        stage.discord.workshop.set_role_permissions(guild.id, role, permissions.VIEW_CHANNEL)
+        stage.discord.admin.set_role_permissions(guild.id, role, permissions.VIEW_CHANNEL)
 
 
 def damage(stage: Stage, _: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ CASES = {
         discord_fault(ACCOUNT + "/guilds", Fault(status=403, body={})), "servers", WRONG, "status 403: check again"
     ),
     "in no server": Case(
-        lambda stage, _: stage.discord.workshop.remove_bot(stage.discord.guild_id), "servers", WARNING, "invite it with"
+        lambda stage, _: stage.discord.admin.remove_bot(stage.discord.guild_id), "servers", WARNING, "invite it with"
     ),
     "no commands": Case(
         lambda stage, _: stage.discord.world.commands.clear(), "commands", WARNING, "Start the bot, it registers them"

@@ -30,7 +30,7 @@ async def set_up(stage: Stage, price: int = 100) -> None:
     assert "need approval" in text_of(answer.message)
 
 
-async def ask_dear(stage: Stage, prompt: str = PROMPT, **options: Value) -> InteractionRecord:
+async def ask_expensive(stage: Stage, prompt: str = PROMPT, **options: Value) -> InteractionRecord:
     """Ask for a video that has to wait."""
     return await stage.ask(prompt, **{"duration": 10, **options})
 

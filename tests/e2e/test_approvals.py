@@ -14,7 +14,7 @@ from tests.e2e.moderation import (
     OTHER_MODERATOR,
     PROMPT,
     approval_card,
-    ask_dear,
+    ask_expensive,
     audited,
     closed,
     decision,
@@ -39,8 +39,8 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         yield ready
 
 
-async def test_a_dear_video_waits_with_its_credits_held_and_a_card_that_tells_all(stage: Stage) -> None:
-    status = await ask_dear(stage)
+async def test_an_expensive_video_waits_with_its_credits_held_and_a_card_that_tells_all(stage: Stage) -> None:
+    status = await ask_expensive(stage)
     message = await approval_card(stage)
     shown = text_of(message)
     assert f"<@{stage.member.id}> asks for a video of 110 credits" in shown
@@ -74,7 +74,7 @@ async def test_a_cheaper_video_does_not_wait(stage: Stage) -> None:
 
 
 async def test_approve_makes_the_video(stage: Stage) -> None:
-    status = await ask_dear(stage)
+    status = await ask_expensive(stage)
     message = await approval_card(stage)
     await press(stage, message, "Approve")
     assert "your video is ready" in (await stage.outcome(status)).content
@@ -87,14 +87,14 @@ async def test_approve_makes_the_video(stage: Stage) -> None:
 
 async def test_an_approved_video_has_its_thread_before_it_is_ready(stage: Stage) -> None:
     stage.ulazai.faults.add("GET", "/kling26/api/status/.*", Fault(status=503), times=None)
-    status = await ask_dear(stage)
+    status = await ask_expensive(stage)
     await press(stage, await approval_card(stage), "Approve")
     await stage.thread(status)
     await stage.card_says(status, "Generating")
 
 
 async def test_approve_cheaper_makes_the_cheaper_video_and_gives_the_difference_back(stage: Stage) -> None:
-    status = await ask_dear(stage)
+    status = await ask_expensive(stage)
     message = await approval_card(stage)
     await press(stage, message, "Approve cheaper: 5 s silent (55 credits)")
     await stage.outcome(status)
@@ -108,7 +108,7 @@ async def test_approve_cheaper_makes_the_cheaper_video_and_gives_the_difference_
 
 
 async def test_sound_is_taken_away_before_seconds(stage: Stage) -> None:
-    await ask_dear(stage, sound=True)
+    await ask_expensive(stage, sound=True)
     await press(stage, await approval_card(stage), "Approve cheaper: 10 s silent (110 credits)")
     await stage.delivered()
     assert stage.balance == (0, 110)
@@ -125,14 +125,18 @@ async def test_the_cheapest_kind_has_no_cheaper_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reason", "told", "shown"),
     [
-        ("Too **dear**\nfor now", "denied this video: Too \\*\\*dear\\*\\* for now", "Too \\*\\*dear\\*\\* for now"),
+        (
+            "Too **expensive**\nfor now",
+            "denied this video: Too \\*\\*expensive\\*\\* for now",
+            "Too \\*\\*expensive\\*\\* for now",
+        ),
         ("", "denied this video.", "Denied: by"),
     ],
 )
 async def test_deny_gives_the_credits_back_and_tells_the_reason(
     stage: Stage, reason: str, told: str, shown: str
 ) -> None:
-    status = await ask_dear(stage)
+    status = await ask_expensive(stage)
     message = await approval_card(stage)
     await deny(stage, message, reason)
     outcome = await stage.direct_message()
@@ -160,16 +164,16 @@ async def test_nobody_decides_on_their_own_request_not_even_the_operator(stage: 
 
 @pytest.mark.parametrize("label", ["Approve", "Approve cheaper: 5 s silent (55 credits)", "Deny"])
 async def test_members_decide_nothing(stage: Stage, label: str) -> None:
-    await ask_dear(stage)
+    await ask_expensive(stage)
     message = await approval_card(stage)
-    stage.discord.workshop.set_overwrite(moderators_channel(stage), stage.discord.guild_id, allow=1 << 10)
+    stage.discord.admin.set_overwrite(moderators_channel(stage), stage.discord.guild_id, allow=1 << 10)
     for who in ("member-one", "member-two"):
         assert "Only moderators can do this" in refusal_of(await press(stage, message, label, who))
     assert (stage.states, decision(stage)) == (["awaiting_approval"], None)
 
 
 async def test_of_two_at_once_one_wins_and_the_other_is_told_who_decided(stage: Stage) -> None:
-    await ask_dear(stage)
+    await ask_expensive(stage)
     message = await approval_card(stage)
     presses = [await stage.discord.person(who).press(message.id, "Approve") for who in (MODERATOR, OTHER_MODERATOR)]
     answers = await asyncio.gather(*(each.answered() for each in presses))
@@ -184,7 +188,7 @@ async def test_of_two_at_once_one_wins_and_the_other_is_told_who_decided(stage: 
 
 
 async def test_a_form_sent_after_another_decision_changes_nothing(stage: Stage) -> None:
-    await ask_dear(stage)
+    await ask_expensive(stage)
     message = await approval_card(stage)
     opened = await press(stage, message, "Deny")
     await press(stage, message, "Approve", OTHER_MODERATOR)
@@ -195,12 +199,12 @@ async def test_a_form_sent_after_another_decision_changes_nothing(stage: Stage) 
 
 
 async def test_a_form_sent_by_somebody_who_manages_no_longer_changes_nothing(stage: Stage) -> None:
-    await ask_dear(stage)
+    await ask_expensive(stage)
     opened = await press(stage, await approval_card(stage), "Deny")
     moderator = stage.discord.person(MODERATOR)
     roles = stage.discord.world.guild(stage.discord.guild_id).members[moderator.id].role_ids
     # What was opened stays open, whatever becomes of its opener's rights.
-    stage.discord.workshop.set_role_permissions(stage.discord.guild_id, roles[0], 1 << 10)
+    stage.discord.admin.set_role_permissions(stage.discord.guild_id, roles[0], 1 << 10)
     answer = await (await moderator.submit(opened.id, {"reason": "no"})).answered()
     assert "Only moderators can do this" in refusal_of(answer)
     assert stage.states == ["awaiting_approval"]
@@ -209,7 +213,7 @@ async def test_a_form_sent_by_somebody_who_manages_no_longer_changes_nothing(sta
 async def test_undecided_it_expires_and_the_member_is_told(tmp_path: Path) -> None:
     async with staged(tmp_path, approval_hours=2 / 3600) as stage:
         await set_up(stage)
-        status = await ask_dear(stage)
+        status = await ask_expensive(stage)
         message = await approval_card(stage)
         outcome = await stage.direct_message()
         assert "there is no video: No moderator decided within" in outcome.content
@@ -224,7 +228,7 @@ async def test_undecided_it_expires_and_the_member_is_told(tmp_path: Path) -> No
 async def test_a_press_on_the_card_of_an_expired_job_says_so(tmp_path: Path) -> None:
     async with staged(tmp_path, approval_hours=1 / 3600) as stage:
         await set_up(stage)
-        await ask_dear(stage)
+        await ask_expensive(stage)
         message = await approval_card(stage)
         listing = await pool(stage, "waiting")
         await stage.delivered()
@@ -234,7 +238,7 @@ async def test_a_press_on_the_card_of_an_expired_job_says_so(tmp_path: Path) -> 
 
 
 async def test_the_member_can_take_it_back(stage: Stage) -> None:
-    status = await ask_dear(stage)
+    status = await ask_expensive(stage)
     message = await approval_card(stage)
     listing = await pool(stage, "waiting")
     offered = await stage.member.autocomplete(stage.videos, "cancel", "job", "")
@@ -251,8 +255,8 @@ async def test_the_member_can_take_it_back(stage: Stage) -> None:
 
 
 async def test_pool_waiting_lists_what_waits_and_decides_it(stage: Stage) -> None:
-    await ask_dear(stage, "the first")
-    await ask_dear(stage, "the second")
+    await ask_expensive(stage, "the first")
+    await ask_expensive(stage, "the second")
     await stage.until(lambda: len(stage.public_messages(moderators_channel(stage))) == 2)
     # Which of the two is posted first is left open.
     first, second = sorted(
@@ -278,7 +282,7 @@ async def test_cards_work_after_a_restart(tmp_path: Path) -> None:
     async with servers(tmp_path) as stage:
         async with running_bot(stage):
             await set_up(stage)
-            status = await ask_dear(stage)
+            status = await ask_expensive(stage)
             message = await approval_card(stage)
         async with running_bot(stage):
             await press(stage, message, "Approve")
@@ -292,7 +296,7 @@ async def test_a_form_opened_before_a_restart_says_so(tmp_path: Path) -> None:
     async with servers(tmp_path) as stage:
         async with running_bot(stage):
             await set_up(stage)
-            await ask_dear(stage)
+            await ask_expensive(stage)
             opened = await press(stage, await approval_card(stage), "Deny")
         async with running_bot(stage):
             late = await (await stage.discord.person(MODERATOR).submit(opened.id, {"reason": "no"})).answered()
@@ -304,7 +308,7 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
     async with servers(tmp_path) as stage:
         async with running_bot(stage):
             await set_up(stage)
-            await ask_dear(stage)
+            await ask_expensive(stage)
             message = await approval_card(stage)
             stage.discord.faults.add("PATCH", EDIT, Fault(status=500), times=None)
             listing = await pool(stage, "waiting")
@@ -320,7 +324,7 @@ async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.05)
-    await ask_dear(stage)
+    await ask_expensive(stage)
     message = await approval_card(stage)
     with closing(sqlite3.connect(stage.settings.database_path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -334,10 +338,10 @@ async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed
 
 
 async def test_a_card_that_was_deleted_does_no_harm(stage: Stage) -> None:
-    await ask_dear(stage)
+    await ask_expensive(stage)
     message = await approval_card(stage)
     listing = await pool(stage, "waiting")
-    stage.discord.workshop.delete_message(message.id)
+    stage.discord.admin.delete_message(message.id)
     await press(stage, listing.message, "#1: Approve")
     await stage.delivered()
     await stage.until(lambda: stage.rows("SELECT card_closed_at FROM approvals")[0]["card_closed_at"])

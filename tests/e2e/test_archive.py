@@ -105,7 +105,7 @@ async def test_what_is_too_large_to_attach_is_kept_after_the_link_is_posted(kept
     kept.ulazai.faults.clear()
     kill_link(kept)
     assert_is_link(kept, await again(kept))
-    kept.discord.workshop.edit_guild(kept.discord.guild_id, premium_tier=2)
+    kept.discord.admin.edit_guild(kept.discord.guild_id, premium_tier=2)
     await kept.until(lambda: kept.guild.premium_tier == 2)
     message = await again(kept)
     assert len(file_of(kept, message)) == 11 * MEBIBYTE

@@ -14,7 +14,7 @@ from bot.errors import ReelpoolError
 from cogs.rendering.refusals import sentence_of
 from sandbox.discord.world import seed
 from tests.e2e.stage import WAIT_SECONDS, picture, text_of
-from tests.e2e.town import (
+from tests.e2e.two_servers import (
     BY_PERMISSION,
     BY_ROLE,
     DEPOSIT,
@@ -23,10 +23,10 @@ from tests.e2e.town import (
     MEMBER,
     OPERATOR,
     SECRET_PROMPT,
-    Town,
+    TwoServers,
     classes_in,
     is_refusal,
-    town_at,
+    servers_at,
 )
 from tests.local.people import InteractionRecord, Person, Value
 
@@ -38,8 +38,8 @@ SORRY = sentence_of(ReelpoolError())
 
 
 @pytest_asyncio.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town_at(tmp_path) as ready:
+async def both(tmp_path: Path) -> AsyncIterator[TwoServers]:
+    async with servers_at(tmp_path) as ready:
         yield ready
 
 
@@ -48,7 +48,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 
 @dataclass(frozen=True)
 class Row:
-    """Who may use a command, and with which options it is used; `of` names what is looked up in the town."""
+    """Who may use a command, and with which options it is used; `of` names what is looked up in the servers."""
 
     may: tuple[str, ...]
     options: Mapping[str, Value] = field(default_factory=dict)
@@ -90,13 +90,13 @@ COMMANDS = {
 }
 
 
-def options_in(town: Town, row: Row, *, is_elsewhere: bool = False) -> dict[str, Value]:
+def options_in(both: TwoServers, row: Row, *, is_elsewhere: bool = False) -> dict[str, Value]:
     """The options of a row; jobs and sessions are the first server's, wherever it is used."""
     found: dict[str, Value] = {
-        "role": town.elsewhere if is_elsewhere else seed.CREATORS_ROLE_ID,
-        "channel": town.elsewhere_channel if is_elsewhere else town.stage.videos,
-        "member": town.outsider.id if is_elsewhere else town.person(MEMBER).id,
-        "bystander": town.outsider.id if is_elsewhere else town.person(OPERATOR).id,
+        "role": both.elsewhere if is_elsewhere else seed.CREATORS_ROLE_ID,
+        "channel": both.elsewhere_channel if is_elsewhere else both.stage.videos,
+        "member": both.outsider.id if is_elsewhere else both.person(MEMBER).id,
+        "bystander": both.outsider.id if is_elsewhere else both.person(OPERATOR).id,
         "job": 1,
         "session": 1,
     }
@@ -104,10 +104,10 @@ def options_in(town: Town, row: Row, *, is_elsewhere: bool = False) -> dict[str,
 
 
 async def use(
-    town: Town, person: Person, name: str, options: dict[str, Value], channel_id: int | None = None
+    both: TwoServers, person: Person, name: str, options: dict[str, Value], channel_id: int | None = None
 ) -> InteractionRecord:
     """Use a command also where Discord's apps would not offer it, and wait for the answer."""
-    place = channel_id or town.stage.videos
+    place = channel_id or both.stage.videos
     if name == "Animate image":
         message = await person.say(place, "look", [("cat.png", picture())])
         record = await person.menu(message.id, name)
@@ -124,73 +124,73 @@ def test_every_row_has_somebody_who_may() -> None:
     assert all(row.may for row in COMMANDS.values())
 
 
-async def test_every_command_has_a_row(town: Town) -> None:
-    assert set(COMMANDS) == set(town.commands)
+async def test_every_command_has_a_row(both: TwoServers) -> None:
+    assert set(COMMANDS) == set(both.commands)
 
 
-async def test_who_may_not_use_a_command_is_told_so_and_changes_nothing(town: Town) -> None:
-    before = town.books()
+async def test_who_may_not_use_a_command_is_told_so_and_changes_nothing(both: TwoServers) -> None:
+    before = both.books()
     for name, row in COMMANDS.items():
         for actor in EVERYBODY:
             if actor not in row.may:
-                record = await use(town, town.person(actor), name, options_in(town, row))
+                record = await use(both, both.person(actor), name, options_in(both, row))
                 assert is_refusal(record), (name, actor, text_of(record.message))
-                assert town.books() == before, (name, actor)
+                assert both.books() == before, (name, actor)
 
 
-async def test_who_may_use_a_command_is_not_kept_from_it(town: Town) -> None:
+async def test_who_may_use_a_command_is_not_kept_from_it(both: TwoServers) -> None:
     for name, row in COMMANDS.items():
         for actor in row.may:
-            record = await use(town, town.person(actor), name, options_in(town, row))
+            record = await use(both, both.person(actor), name, options_in(both, row))
             told = "" if record.modal else text_of(record.message)
             assert not is_refusal(record), (name, actor, told)
             assert SORRY not in told, (name, actor)
 
 
 async def test_where_the_operator_says_so_managers_deposit_and_withdraw_as_well(tmp_path: Path) -> None:
-    async with town_at(tmp_path, pool_managers_may_deposit=True) as town:
+    async with servers_at(tmp_path, pool_managers_may_deposit=True) as both:
         for name in ("pool deposit", "pool withdraw"):
             for actor in EVERYBODY:
-                record = await use(town, town.person(actor), name, options_in(town, COMMANDS[name]))
+                record = await use(both, both.person(actor), name, options_in(both, COMMANDS[name]))
                 assert is_refusal(record) is (actor == MEMBER), (name, actor)
 
 
-async def test_a_manager_of_another_server_reaches_only_that_one(town: Town) -> None:
-    job_id = await town.waiting_job()
-    await use(town, town.person(BY_PERMISSION), "session start", {"budget": 100})
-    await town.stage.until(lambda: town.stage.rows("SELECT card_message_id FROM sessions")[0]["card_message_id"])
-    before = town.books(town.stage.discord.guild_id)
+async def test_a_manager_of_another_server_reaches_only_that_one(both: TwoServers) -> None:
+    job_id = await both.waiting_job()
+    await use(both, both.person(BY_PERMISSION), "session start", {"budget": 100})
+    await both.stage.until(lambda: both.stage.rows("SELECT card_message_id FROM sessions")[0]["card_message_id"])
+    before = both.books(both.stage.discord.guild_id)
     assert job_id == 1
     for name, row in COMMANDS.items():
-        record = await use(town, town.outsider, name, options_in(town, row, is_elsewhere=True), town.elsewhere_channel)
+        record = await use(both, both.outsider, name, options_in(both, row, is_elsewhere=True), both.elsewhere_channel)
         told = "" if record.modal else text_of(record.message)
         assert SORRY not in told, name
-        for secret in (SECRET_PROMPT, str(DEPOSIT), "zeppelins", f"<@{town.person(MEMBER).id}>"):
+        for secret in (SECRET_PROMPT, str(DEPOSIT), "zeppelins", f"<@{both.person(MEMBER).id}>"):
             assert secret not in told, (name, told)
-        assert town.books(town.stage.discord.guild_id) == before, name
+        assert both.books(both.stage.discord.guild_id) == before, name
 
 
-async def test_choices_of_commands_show_what_the_commands_would(town: Town) -> None:
-    await town.waiting_job()
-    await use(town, town.person(BY_PERMISSION), "session start", {"budget": 100})
-    await use(town, town.person(BY_PERMISSION), "pool channels", {"add": town.stage.videos})
-    for name, command in town.commands.items():
+async def test_choices_of_commands_show_what_the_commands_would(both: TwoServers) -> None:
+    await both.waiting_job()
+    await use(both, both.person(BY_PERMISSION), "session start", {"budget": 100})
+    await use(both, both.person(BY_PERMISSION), "pool channels", {"add": both.stage.videos})
+    for name, command in both.commands.items():
         fields = command.parameters if isinstance(command, app_commands.Command) else []
         for option in (each.display_name for each in fields if each.autocomplete):
             own_only = COMMANDS[name].may == EVERYBODY
             for actor in EVERYBODY:
-                record = await town.person(actor).autocomplete(town.stage.videos, name, option)
+                record = await both.person(actor).autocomplete(both.stage.videos, name, option)
                 await record.answered(WAIT_SECONDS)
                 # Of the commands for everybody, each shows what is one's own: only the member has asked for anything.
                 assert not record.choices or actor in (MANAGERS if not own_only else (MEMBER,)), (name, actor)
-            there = await town.outsider.autocomplete(town.elsewhere_channel, name, option)
+            there = await both.outsider.autocomplete(both.elsewhere_channel, name, option)
             await there.answered(WAIT_SECONDS)
             assert not there.choices, name
 
 
 # Buttons
 
-_Find = Callable[[Town], Awaitable[int]]
+_Find = Callable[[TwoServers], Awaitable[int]]
 
 
 @dataclass(frozen=True)
@@ -210,12 +210,12 @@ class Button:
 
 BUTTONS = {
     "DecisionButton": (
-        Button("approval:approve:{}", DECIDERS, Town.waiting_job),
-        Button("approval:cheaper:{}", DECIDERS, Town.waiting_job),
-        Button("approval:deny:{}", DECIDERS, Town.waiting_job, opens_form=True),
-        Button("unconfirmed:made:{}", DECIDERS, Town.unconfirmed_job, opens_form=True),
-        Button("unconfirmed:nothing:{}", DECIDERS, Town.unconfirmed_job),
-        Button("unconfirmed:again:{}", DECIDERS, Town.unconfirmed_job),
+        Button("approval:approve:{}", DECIDERS, TwoServers.waiting_job),
+        Button("approval:cheaper:{}", DECIDERS, TwoServers.waiting_job),
+        Button("approval:deny:{}", DECIDERS, TwoServers.waiting_job, opens_form=True),
+        Button("unconfirmed:made:{}", DECIDERS, TwoServers.unconfirmed_job, opens_form=True),
+        Button("unconfirmed:nothing:{}", DECIDERS, TwoServers.unconfirmed_job),
+        Button("unconfirmed:again:{}", DECIDERS, TwoServers.unconfirmed_job),
     ),
     "PageButton": (
         Button("pool-page:ledger:older:99:{}:0", MANAGERS),
@@ -226,96 +226,96 @@ BUTTONS = {
 }
 
 
-async def test_every_button_has_a_row(town: Town) -> None:
-    assert set(BUTTONS) == town.item_classes == classes_in(COGS, r"discord\.ui\.DynamicItem")
+async def test_every_button_has_a_row(both: TwoServers) -> None:
+    assert set(BUTTONS) == both.item_classes == classes_in(COGS, r"discord\.ui\.DynamicItem")
     # No other kind of button is there, whose presses would not come by here.
     sources = [path.read_text(encoding="utf-8") for path in COGS.rglob("*.py")]
     assert not [source for source in sources if "@discord.ui." in source or "@ui." in source]
 
 
-async def pressed(town: Town, button: Button, actor: str, target: int | None) -> InteractionRecord:
-    person = town.person(actor)
-    return await town.press(person, button.custom_id.format(person.id if target is None else target))
+async def pressed(both: TwoServers, button: Button, actor: str, target: int | None) -> InteractionRecord:
+    person = both.person(actor)
+    return await both.press(person, button.custom_id.format(person.id if target is None else target))
 
 
-async def test_who_may_not_press_a_button_is_told_so_and_changes_nothing(town: Town) -> None:
+async def test_who_may_not_press_a_button_is_told_so_and_changes_nothing(both: TwoServers) -> None:
     for button in (each for buttons in BUTTONS.values() for each in buttons):
-        target = await button.target(town) if button.target else None
-        before = town.books()
+        target = await button.target(both) if button.target else None
+        before = both.books()
         for actor in EVERYBODY:
             if actor not in button.may:
-                record = await pressed(town, button, actor, target)
+                record = await pressed(both, button, actor, target)
                 assert is_refusal(record), (button, actor)
-                assert town.books() == before, (button, actor)
+                assert both.books() == before, (button, actor)
 
 
-async def test_who_may_press_a_button_is_not_kept_from_it(town: Town) -> None:
+async def test_who_may_press_a_button_is_not_kept_from_it(both: TwoServers) -> None:
     for button in (each for buttons in BUTTONS.values() for each in buttons):
         for actor in button.may:
-            target = await button.target(town) if button.target else None
-            before = town.stage.states[target - 1] if target else None
-            record = await pressed(town, button, actor, target)
+            target = await button.target(both) if button.target else None
+            before = both.stage.states[target - 1] if target else None
+            record = await pressed(both, button, actor, target)
             assert not is_refusal(record), (button, actor)
             assert (record.modal is not None) is button.opens_form, (button, actor)
             if target:
-                assert (town.stage.states[target - 1] == before) is button.opens_form, (button, actor)
+                assert (both.stage.states[target - 1] == before) is button.opens_form, (button, actor)
 
 
-async def test_a_button_of_another_server_decides_nothing_here(town: Town) -> None:
+async def test_a_button_of_another_server_decides_nothing_here(both: TwoServers) -> None:
     for button in (each for buttons in BUTTONS.values() for each in buttons):
-        target = await button.target(town) if button.target else town.outsider.id
-        before = town.books()
-        record = await town.press(town.outsider, button.custom_id.format(target), town.elsewhere_channel)
-        assert town.books() == before, button
+        target = await button.target(both) if button.target else both.outsider.id
+        before = both.books()
+        record = await both.press(both.outsider, button.custom_id.format(target), both.elsewhere_channel)
+        assert both.books() == before, button
         told = "" if record.modal else text_of(record.message)
         assert SECRET_PROMPT not in told
         assert str(DEPOSIT) not in told
         if record.modal:
-            sent = await town.outsider.submit(record.id, {"task_id": list(town.stage.ulazai.tasks)[-1]})
+            sent = await both.outsider.submit(record.id, {"task_id": list(both.stage.ulazai.tasks)[-1]})
             assert "decided already" in text_of((await sent.answered(WAIT_SECONDS)).message)
-            assert town.books() == before
+            assert both.books() == before
 
 
-async def test_pages_are_turned_by_their_reader_only(town: Town) -> None:
-    custom_id = f"pool-page:ledger:older:99:{town.person(BY_PERMISSION).id}:0"
-    record = await town.press(town.person(BY_ROLE), custom_id)
+async def test_pages_are_turned_by_their_reader_only(both: TwoServers) -> None:
+    custom_id = f"pool-page:ledger:older:99:{both.person(BY_PERMISSION).id}:0"
+    record = await both.press(both.person(BY_ROLE), custom_id)
     assert "another moderator's pages" in text_of(record.message)
 
 
-async def test_only_who_was_refused_can_ask_about_it(town: Town) -> None:
-    requester = town.person(MEMBER)
-    refused = await use(town, requester, "video", {"prompt": "two zeppelins"})
-    before = town.books()
+async def test_only_who_was_refused_can_ask_about_it(both: TwoServers) -> None:
+    requester = both.person(MEMBER)
+    refused = await use(both, requester, "video", {"prompt": "two zeppelins"})
+    before = both.books()
     for actor in (BY_PERMISSION, BY_ROLE, OPERATOR):
-        record = await town.press(town.person(actor), f"ask:{refused.id}")
+        record = await both.press(both.person(actor), f"ask:{refused.id}")
         assert "another member's request" in text_of(record.message)
-    assert town.books() == before
-    await town.press(requester, f"ask:{refused.id}")
-    assert town.stage.states == ["awaiting_approval"]
+    assert both.books() == before
+    await both.press(requester, f"ask:{refused.id}")
+    assert both.stage.states == ["awaiting_approval"]
 
 
-async def test_ids_that_never_were_are_refused_in_words(town: Town) -> None:
-    manager = town.person(BY_PERMISSION)
-    before = town.books()
+async def test_ids_that_never_were_are_refused_in_words(both: TwoServers) -> None:
+    manager = both.person(BY_PERMISSION)
+    before = both.books()
     for custom_id in ("approval:approve:999999999999", "approval:deny:7", "unconfirmed:again:999999999999", "ask:1"):
-        told = text_of((await town.press(manager, custom_id)).message)
+        told = text_of((await both.press(manager, custom_id)).message)
         assert told
         assert SORRY not in told, custom_id
-    assert town.books() == before
+    assert both.books() == before
 
 
 # Forms
 
 
-async def open_denial(town: Town, actor: str) -> InteractionRecord:
-    return await town.press(town.person(actor), f"approval:deny:{await town.waiting_job()}")
+async def open_denial(both: TwoServers, actor: str) -> InteractionRecord:
+    return await both.press(both.person(actor), f"approval:deny:{await both.waiting_job()}")
 
 
-async def open_task_id(town: Town, actor: str) -> InteractionRecord:
-    return await town.press(town.person(actor), f"unconfirmed:made:{await town.unconfirmed_job()}")
+async def open_task_id(both: TwoServers, actor: str) -> InteractionRecord:
+    return await both.press(both.person(actor), f"unconfirmed:made:{await both.unconfirmed_job()}")
 
 
-FORMS: dict[str, tuple[Callable[[Town, str], Awaitable[InteractionRecord]], dict[str, Value | None]] | None] = {
+FORMS: dict[str, tuple[Callable[[TwoServers, str], Awaitable[InteractionRecord]], dict[str, Value | None]] | None] = {
     "DenialForm": (open_denial, {"reason": "no"}),
     "TaskIdForm": (open_task_id, {"task_id": "a-task"}),
     # For everybody.
@@ -328,17 +328,17 @@ def test_every_form_has_a_row() -> None:
     assert classes_in(COGS, r"discord\.ui\.Modal") == {"Form"}
 
 
-async def test_a_form_that_was_opened_with_a_right_is_worth_nothing_without_it(town: Town) -> None:
-    workshop, guild_id = town.stage.discord.workshop, town.stage.discord.guild_id
+async def test_a_form_that_was_opened_with_a_right_is_worth_nothing_without_it(both: TwoServers) -> None:
+    admin, guild_id = both.stage.discord.admin, both.stage.discord.guild_id
     roles = {BY_PERMISSION: seed.MODERATOR_ROLE_ID, BY_ROLE: seed.POOL_MANAGER_ROLE_ID}
     for opened_by, values in (form for form in FORMS.values() if form):
         for actor, role_id in roles.items():
-            person = town.person(actor)
-            opened = await opened_by(town, actor)
+            person = both.person(actor)
+            opened = await opened_by(both, actor)
             assert opened.modal
-            workshop.take_role(guild_id, person.id, role_id)
-            before = town.books()
+            admin.take_role(guild_id, person.id, role_id)
+            before = both.books()
             sent = await (await person.submit(opened.id, values)).answered(WAIT_SECONDS)
             assert is_refusal(sent), (opened_by, actor)
-            assert town.books() == before, (opened_by, actor)
-            workshop.give_role(guild_id, person.id, role_id)
+            assert both.books() == before, (opened_by, actor)
+            admin.give_role(guild_id, person.id, role_id)

@@ -41,7 +41,7 @@ async def refused(stage: Stage, file: tuple[str, bytes]) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 async def test_file_that_cannot_be_animated_is_refused(stage: Stage, case: str) -> None:
-    stage.discord.workshop.edit_guild(stage.discord.guild_id, upload_limit_bytes=50 * 1024 * 1024)
+    stage.discord.admin.edit_guild(stage.discord.guild_id, upload_limit_bytes=50 * 1024 * 1024)
     file, words = CASES[case]
     assert words in await refused(stage, file)
 

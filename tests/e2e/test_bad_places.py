@@ -20,7 +20,7 @@ RIGHTS = {
 def deny(stage: Stage, rights: int, channel_id: int | None = None) -> None:
     """Take rights away from the bot in a channel."""
     bot_role = stage.discord.world.guild(stage.discord.guild_id).members[stage.discord.bot_id].role_ids[0]
-    stage.discord.workshop.set_overwrite(channel_id or stage.videos, bot_role, deny=rights)
+    stage.discord.admin.set_overwrite(channel_id or stage.videos, bot_role, deny=rights)
 
 
 async def ask_in(stage: Stage, channel_id: int) -> InteractionRecord:

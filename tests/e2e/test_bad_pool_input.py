@@ -10,7 +10,16 @@ import pytest_asyncio
 from bot.errors import ReelpoolError
 from cogs.rendering.refusals import sentence_of
 from tests.e2e.stage import WAIT_SECONDS, refusal_of, running_bot, text_of
-from tests.e2e.town import BY_PERMISSION, DEPOSIT, MEMBER, OPERATOR, Town, quiet_town_at, set_up, town_at
+from tests.e2e.two_servers import (
+    BY_PERMISSION,
+    DEPOSIT,
+    MEMBER,
+    OPERATOR,
+    TwoServers,
+    quiet_servers_at,
+    servers_at,
+    set_up,
+)
 from tests.local.people import Value
 
 START = 1000
@@ -64,8 +73,8 @@ REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
 
 
 @pytest_asyncio.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town_at(tmp_path, pool_starting_credits=START) as ready:
+async def both(tmp_path: Path) -> AsyncIterator[TwoServers]:
+    async with servers_at(tmp_path, pool_starting_credits=START) as ready:
         yield ready
 
 
@@ -80,28 +89,28 @@ def unchecked(options: list[dict[str, Any]], fractional: set[str]) -> list[dict[
     return found
 
 
-async def answer_to(town: Town, command: str, options: Mapping[str, Value], actor: str) -> str:
+async def answer_to(both: TwoServers, command: str, options: Mapping[str, Value], actor: str) -> str:
     """Use a command without the apps' own checks, and return what it was refused with."""
     fractional = {name for name, value in options.items() if isinstance(value, float)}
-    member_id = town.person(MEMBER).id
+    member_id = both.person(MEMBER).id
     given: dict[str, Value] = {name: member_id if value == "member" else value for name, value in options.items()}
-    (registered,) = (each for each in town.stage.discord.commands if each.body["name"] == command.split(maxsplit=1)[0])
+    (registered,) = (each for each in both.stage.discord.commands if each.body["name"] == command.split(maxsplit=1)[0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registered.body, "options", unchecked(registered.body["options"], fractional))
-        record = await town.person(actor).slash(town.stage.videos, command, files=None, **given)
+        record = await both.person(actor).slash(both.stage.videos, command, files=None, **given)
     await record.finished(WAIT_SECONDS)
     return refusal_of(record)
 
 
-async def test_every_number_and_text_that_can_not_be_used_is_refused_in_words(town: Town) -> None:
-    before = town.books()
+async def test_every_number_and_text_that_can_not_be_used_is_refused_in_words(both: TwoServers) -> None:
+    before = both.books()
     for command, options, words in REFUSED:
         actor = OPERATOR if command in ("pool deposit", "pool withdraw") else BY_PERMISSION
-        told = await answer_to(town, command, options, actor)
+        told = await answer_to(both, command, options, actor)
         shown = {name: str(value)[:40] for name, value in options.items()}
         assert words in told, (command, shown, told)
         assert told != SORRY, (command, shown)
-        assert town.books() == before, (command, shown)
+        assert both.books() == before, (command, shown)
 
 
 # Clicks
@@ -110,55 +119,55 @@ DECISIONS = ("approval:approve:{}", "approval:cheaper:{}", "approval:deny:{}")
 JUDGEMENTS = ("unconfirmed:nothing:{}", "unconfirmed:again:{}")
 
 
-async def ended_jobs(town: Town) -> dict[str, int]:
+async def ended_jobs(both: TwoServers) -> dict[str, int]:
     """One job for each way in which a job that moderators were asked about can end."""
-    manager, stage = town.person(BY_PERMISSION), town.stage
-    approved = await town.waiting_job()
-    await town.press(manager, f"approval:approve:{approved}")
+    manager, stage = both.person(BY_PERMISSION), both.stage
+    approved = await both.waiting_job()
+    await both.press(manager, f"approval:approve:{approved}")
     await stage.delivered(1)
-    cancelled = await town.waiting_job()
-    record = await town.person(MEMBER).slash(stage.videos, "cancel", job=cancelled)
+    cancelled = await both.waiting_job()
+    record = await both.person(MEMBER).slash(stage.videos, "cancel", job=cancelled)
     await record.finished(WAIT_SECONDS)
-    denied = await town.waiting_job()
-    form = await town.press(manager, f"approval:deny:{denied}")
+    denied = await both.waiting_job()
+    form = await both.press(manager, f"approval:deny:{denied}")
     await (await manager.submit(form.id, {"reason": "no"})).answered(WAIT_SECONDS)
-    lost = await town.unconfirmed_job()
-    await town.press(manager, f"unconfirmed:nothing:{lost}")
+    lost = await both.unconfirmed_job()
+    await both.press(manager, f"unconfirmed:nothing:{lost}")
     await stage.until(lambda: all(job["delivered_at"] for job in stage.jobs))
     return {"succeeded": approved, "cancelled": cancelled, "denied": denied, "failed": lost}
 
 
 async def test_cards_of_ended_jobs_decide_nothing_not_even_after_a_restart(tmp_path: Path) -> None:
-    async with quiet_town_at(tmp_path) as town:
-        async with running_bot(town.stage):
-            await set_up(town)
-            ended = await ended_jobs(town)
-            assert [town.stage.states[job_id - 1] for job_id in ended.values()] == list(ended)
-            await clicks_change_nothing(town, ended)
-        async with running_bot(town.stage):
-            await clicks_change_nothing(town, ended)
+    async with quiet_servers_at(tmp_path) as both:
+        async with running_bot(both.stage):
+            await set_up(both)
+            ended = await ended_jobs(both)
+            assert [both.stage.states[job_id - 1] for job_id in ended.values()] == list(ended)
+            await clicks_change_nothing(both, ended)
+        async with running_bot(both.stage):
+            await clicks_change_nothing(both, ended)
 
 
-async def clicks_change_nothing(town: Town, ended: dict[str, int]) -> None:
+async def clicks_change_nothing(both: TwoServers, ended: dict[str, int]) -> None:
     """Press every button about every ended job."""
-    before = town.books()
+    before = both.books()
     for state, job_id in ended.items():
         for custom_id in (*DECISIONS, *JUDGEMENTS):
-            record = await town.press(town.person(BY_PERMISSION), custom_id.format(job_id))
+            record = await both.press(both.person(BY_PERMISSION), custom_id.format(job_id))
             assert record.modal is None, (state, custom_id)
             told = refusal_of(record)
             assert told != SORRY, (state, custom_id)
             assert "already" in told or "no such request" in told or "nothing to decide" in told, (state, told)
-            assert town.books() == before, (state, custom_id)
+            assert both.books() == before, (state, custom_id)
 
 
 @pytest.mark.parametrize("task_id", [" ", "\n\t", "two\nlines", "x" * 200, "../../admin", "a b"])
-async def test_a_task_id_that_is_none_is_refused_in_words(town: Town, task_id: str) -> None:
-    opened = await town.press(town.person(BY_PERMISSION), f"unconfirmed:made:{await town.unconfirmed_job()}")
-    before = town.books()
-    sent = await (await town.person(BY_PERMISSION).submit(opened.id, {"task_id": task_id})).answered(WAIT_SECONDS)
+async def test_a_task_id_that_is_none_is_refused_in_words(both: TwoServers, task_id: str) -> None:
+    opened = await both.press(both.person(BY_PERMISSION), f"unconfirmed:made:{await both.unconfirmed_job()}")
+    before = both.books()
+    sent = await (await both.person(BY_PERMISSION).submit(opened.id, {"task_id": task_id})).answered(WAIT_SECONDS)
     assert text_of(sent.message).strip() in (
         "That is no task id. Copy it from UlazAI's list of generations.",
         "UlazAI knows no task with this id. Nothing has changed.",
     )
-    assert town.books() == before
+    assert both.books() == before

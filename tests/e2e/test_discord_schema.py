@@ -94,7 +94,7 @@ async def moderate(stage: Stage) -> None:
     """Cards with their decisions, a picture and a refused prompt, and what the moderators' channel is told."""
     await moderation.set_up(stage)
     for label in ("Approve", "Approve cheaper: 5 s silent (55 credits)"):
-        await moderation.ask_dear(stage)
+        await moderation.ask_expensive(stage)
         await moderation.press(stage, await moderation.newest_card(stage), label)
     files = {"image": ("cat.png", picture())}
     await (await stage.member.slash(stage.videos, "animate", files=files, prompt="a *mouse*", duration=10)).finished()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from discord.gateway import DiscordWebSocket
 
-from tests.e2e.moderation import approval_card, ask_dear, press, set_up
+from tests.e2e.moderation import approval_card, ask_expensive, press, set_up
 from tests.e2e.pool import MEMBER, MODERATOR, OPERATOR, funds, used
 from tests.e2e.stage import WAIT_SECONDS, PlannedHold, Stage, hold_finish, running_bot, servers, text_of
 from tests.local.people import InteractionRecord
@@ -108,7 +108,7 @@ async def test_command_delivered_again_changes_things_once(
 
 async def test_button_and_form_delivered_again_decide_once(stage: Stage) -> None:
     await set_up(stage)
-    await ask_dear(stage)
+    await ask_expensive(stage)
     pressed = await press(stage, await approval_card(stage), "Approve")
     await deliver_again(stage, pressed)
     await stage.delivered()

@@ -86,10 +86,10 @@ async def ask_as(person: Person, channel_id: int) -> bool:
 async def test_limits_are_per_member_and_per_server(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=1) as stage:
         one, two = stage.member, stage.discord.person("member-two")
-        workshop = stage.discord.workshop
-        other = workshop.add_guild("Elsewhere")
-        workshop.add_member(other.id, one.id)
-        elsewhere = workshop.add_channel(other.id, "clips").id
+        admin = stage.discord.admin
+        other = admin.add_guild("Elsewhere")
+        admin.add_member(other.id, one.id)
+        elsewhere = admin.add_channel(other.id, "clips").id
         stage.ulazai.faults.add("POST", GENERATE, Fault(status=429), times=None)
         assert await ask_as(one, stage.videos)
         assert not await ask_as(one, stage.videos)

@@ -16,7 +16,7 @@ from tests.e2e.moderation import (
     MODERATOR,
     PROMPT,
     approval_card,
-    ask_dear,
+    ask_expensive,
     audited,
     moderators_channel,
     pool,
@@ -40,7 +40,7 @@ def take_away(stage: Stage, rights: int) -> None:
     """Take rights away from the bot in the moderators' channel."""
     bot_role = stage.discord.world.guild(stage.discord.guild_id).members[stage.discord.bot_id].role_ids[0]
     view = permissions.VIEW_CHANNEL & ~rights
-    stage.discord.workshop.set_overwrite(moderators_channel(stage), bot_role, allow=view, deny=rights)
+    stage.discord.admin.set_overwrite(moderators_channel(stage), bot_role, allow=view, deny=rights)
 
 
 @pytest.mark.parametrize("name", RIGHTS)
@@ -74,7 +74,7 @@ async def test_what_is_set_is_shown_and_switched_off(stage: Stage) -> None:
     assert "No price needs approval" in text_of((await pool(stage, "approvals", off="price")).message)
     assert "no moderators' channel" in text_of((await pool(stage, "approvals", off="channel")).message)
     assert [row["action"] for row in stage.rows("SELECT action FROM audit_entries")] == ["approvals"] * 3
-    await ask_dear(stage)
+    await ask_expensive(stage)
     await stage.delivered()
 
 
@@ -87,7 +87,7 @@ async def approve_in_list(stage: Stage, job_id: int = 1) -> None:
 
 async def test_without_a_channel_a_note_without_the_prompt_is_posted_where_the_command_was_used(stage: Stage) -> None:
     await pool(stage, "approvals", price=100)
-    status = await ask_dear(stage)
+    status = await ask_expensive(stage)
     note = await approval_card(stage, stage.videos)
     assert "`/pool waiting`" in text_of(note)
     assert PROMPT not in text_of(note)
@@ -105,7 +105,7 @@ async def test_in_a_thread_they_are_asked_in_it(stage: Stage) -> None:
     thread = await stage.thread(await stage.ask())
     await stage.delivered()
     await pool(stage, "approvals", price=100)
-    await (await stage.member.slash(thread.id, "video", prompt="a dear one", duration=10)).finished()
+    await (await stage.member.slash(thread.id, "video", prompt="a expensive one", duration=10)).finished()
     await approval_card(stage, thread.id)
     await approve_in_list(stage, 2)
     await stage.delivered(2)
@@ -115,10 +115,10 @@ async def test_in_a_thread_they_are_asked_in_it(stage: Stage) -> None:
 async def test_a_broken_channel_is_gone_round_and_told_of(stage: Stage, trouble: str) -> None:
     await set_up(stage)
     if trouble == "deleted":
-        stage.discord.workshop.delete_channel(moderators_channel(stage))
+        stage.discord.admin.delete_channel(moderators_channel(stage))
     else:
         take_away(stage, RIGHTS[trouble])
-    await ask_dear(stage)
+    await ask_expensive(stage)
     await approval_card(stage, stage.videos)
     told = text_of((await pool(stage, "waiting")).message)
     assert "I can't post in <#" in told
@@ -131,14 +131,14 @@ async def test_a_channel_that_discord_itself_refuses_is_gone_round(stage: Stage)
     await set_up(stage)
     refused = Fault(status=403, body={"code": 50013, "message": "Missing Permissions"})
     stage.discord.faults.add("POST", f"/api/v10/channels/{moderators_channel(stage)}/messages", refused, times=None)
-    await ask_dear(stage)
+    await ask_expensive(stage)
     await approval_card(stage, stage.videos)
 
 
 async def test_a_card_whose_answer_was_lost_is_posted_once(stage: Stage) -> None:
     await set_up(stage)
     stage.discord.faults.add("POST", MESSAGES, Fault(cut="after"))
-    await ask_dear(stage)
+    await ask_expensive(stage)
     await approval_card(stage)
     assert len(stage.public_messages(moderators_channel(stage))) == 1
 
@@ -147,7 +147,7 @@ async def test_a_discord_that_is_away_gets_the_card_later(stage: Stage) -> None:
     await set_up(stage)
     stage.discord.faults.add("POST", MESSAGES, Fault(status=429, body={"message": "no", "retry_after": 0.01}))
     stage.discord.faults.add("POST", MESSAGES, Fault(cut="before"), times=2)
-    await ask_dear(stage)
+    await ask_expensive(stage)
     await press(stage, await approval_card(stage), "Approve")
     await stage.delivered()
 
@@ -236,7 +236,7 @@ async def test_what_can_not_be_taken_may_be_asked_again(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=1) as stage:
         await pool(stage, "approvals", price=100, channel=moderators_channel(stage))
         await pool(stage, "words add", words="mouse")
-        await ask_dear(stage)
+        await ask_expensive(stage)
         message = await refused(stage)
         answer = await (await stage.member.press(message.id, "Ask a moderator")).answered()
         assert "1 of 1 videos open" in refusal_of(answer)
@@ -286,7 +286,7 @@ async def told(stage: Stage, count: int, words: str) -> str:
 async def test_each_low_balance_is_announced_once(small: Stage) -> None:
     await pool(small, "withdraw", credits=850, reason="for later")
     assert "**150 credits** are left" in await told(small, 1, CHEAPEST)
-    assert "only 5-second silent" in refusal_of(await small.ask("a dear one", duration=10))
+    assert "only 5-second silent" in refusal_of(await small.ask("a expensive one", duration=10))
     await small.ask()
     assert "**95 credits** are left" in await told(small, 2, APPROVAL)
     await small.delivered()

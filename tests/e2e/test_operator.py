@@ -270,7 +270,7 @@ async def test_check_says_how_it_is_by_its_lines_and_its_exit_code(operator: Ope
         await operator.up()
         well = await operator.command("check")
         operator.stage.ulazai.revoke_key()
-        operator.stage.discord.workshop.remove_bot(operator.stage.discord.guild_id)
+        operator.stage.discord.admin.remove_bot(operator.stage.discord.guild_id)
         wrong = await operator.command("check")
     assert (well.code, well.errors) == (0, "")
     assert {line[:8] for line in well.output.splitlines()} == {"ok      "}

@@ -139,7 +139,7 @@ async def test_pages_turn_only_for_a_moderator(tmp_path: Path) -> None:
             await use(stage, "pool deposit", OPERATOR, credits=number, reason="more")
         record = await used(stage, "pool audit")
         before = lines(record)
-        stage.discord.workshop.take_role(stage.discord.guild_id, id_of(stage, MODERATOR), _moderators_role(stage))
+        stage.discord.admin.take_role(stage.discord.guild_id, id_of(stage, MODERATOR), _moderators_role(stage))
         refused = await turn(stage, record, "Next")
         assert refused.message.visible_to == id_of(stage, MODERATOR)
         assert "Only moderators" in refused.message.content

@@ -44,8 +44,8 @@ async def test_members_change_nothing(stage: Stage) -> None:
 
 
 async def test_a_role_can_manage_the_pool(stage: Stage) -> None:
-    role = stage.discord.workshop.add_role(stage.discord.guild_id, "Keepers")
-    stage.discord.workshop.give_role(stage.discord.guild_id, id_of(stage, OTHER), role.id)
+    role = stage.discord.admin.add_role(stage.discord.guild_id, "Keepers")
+    stage.discord.admin.give_role(stage.discord.guild_id, id_of(stage, OTHER), role.id)
     assert NOT_A_MODERATOR in await use(stage, "pool pause", OTHER, reason="no")
     answer = await use(stage, "pool managers", add=role.id)
     assert f"with **Manage Server**, and with <@&{role.id}>." in answer
@@ -72,13 +72,13 @@ async def test_roles_that_can_not_manage_the_pool(stage: Stage) -> None:
 
 
 async def test_a_deleted_role_or_channel_is_taken_off_the_list(stage: Stage) -> None:
-    workshop, guild_id = stage.discord.workshop, stage.discord.guild_id
-    role, channel = workshop.add_role(guild_id, "Keepers"), workshop.add_channel(guild_id, "clips")
+    admin, guild_id = stage.discord.admin, stage.discord.guild_id
+    role, channel = admin.add_role(guild_id, "Keepers"), admin.add_channel(guild_id, "clips")
     await stage.until(lambda: stage.guild.get_channel(channel.id) and stage.guild.get_role(role.id))
     await use(stage, "pool managers", add=role.id)
     await use(stage, "pool channels", add=channel.id)
-    workshop.delete_role(guild_id, role.id)
-    workshop.delete_channel(channel.id)
+    admin.delete_role(guild_id, role.id)
+    admin.delete_channel(channel.id)
     await stage.until(lambda: not stage.guild.get_channel(channel.id) and not stage.guild.get_role(role.id))
     moderator = stage.discord.person(MODERATOR)
     for command, gone in (("pool managers", role.id), ("pool channels", channel.id)):
@@ -156,7 +156,7 @@ async def test_a_member_is_blocked_and_unblocked(stage: Stage) -> None:
 
 async def test_one_who_left_can_be_blocked(stage: Stage) -> None:
     someone = id_of(stage, OTHER)
-    stage.discord.workshop.remove_member(stage.discord.guild_id, someone)
+    stage.discord.admin.remove_member(stage.discord.guild_id, someone)
     assert "is blocked" in await use(stage, "pool block", member=someone)
     assert "Blocked." in await use(stage, "pool why", member=someone)
 

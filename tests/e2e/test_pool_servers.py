@@ -18,12 +18,12 @@ def deposits(stage: Stage) -> dict[int, list[int]]:
 
 async def test_starting_credits_come_once_at_start_on_joining_and_lazily(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=300) as stage:
-        first, second = stage.discord.guild_id, stage.discord.workshop.add_guild("Second").id
+        first, second = stage.discord.guild_id, stage.discord.admin.add_guild("Second").id
         async with running_bot(stage) as bot:
             # Before the bot has even looked at its servers.
             await stage.ask()
             await stage.until(lambda: deposits(stage) == {first: [300], second: [300]})
-            third = stage.discord.workshop.add_guild("Third").id
+            third = stage.discord.admin.add_guild("Third").id
             await stage.until(lambda: deposits(stage).get(third) == [300])
             # Discord may tell of the same server again.
             guild = bot.get_guild(third)
@@ -32,7 +32,7 @@ async def test_starting_credits_come_once_at_start_on_joining_and_lazily(tmp_pat
                 bot.dispatch("guild_available", guild)
                 bot.dispatch("ready")
             await stage.delivered()
-        fourth = stage.discord.workshop.add_guild("Fourth").id
+        fourth = stage.discord.admin.add_guild("Fourth").id
         async with running_bot(stage):
             await stage.until(lambda: fourth in deposits(stage))
             assert deposits(stage) == {each: [300] for each in (first, second, third, fourth)}
@@ -47,7 +47,7 @@ async def test_a_stranger_s_server_spends_nothing_and_everybody_there_learns_who
     async with servers(tmp_path, pool_managers_may_deposit=True) as stage:
         give_away(stage)
         async with running_bot(stage) as bot:
-            stranger = stage.discord.workshop.add_guild("Another", owner_id=id_of(stage, OTHER))
+            stranger = stage.discord.admin.add_guild("Another", owner_id=id_of(stage, OTHER))
             await stage.until(lambda: bot.get_guild(stranger.id))
             tries = [
                 await shown(stage),
@@ -79,11 +79,11 @@ async def test_the_operator_lets_a_server_in_with_a_deposit(tmp_path: Path) -> N
 async def test_a_command_of_the_operator_s_with_manage_server_lets_a_server_in(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=300) as stage:
         give_away(stage)
-        world, workshop = stage.discord.world, stage.discord.workshop
+        world, admin = stage.discord.world, stage.discord.admin
         async with running_bot(stage):
             assert "who runs this bot" in await shown(stage)
             role = next(role for role in world.guild(stage.discord.guild_id).roles.values() if role.name == "Moderator")
-            workshop.give_role(stage.discord.guild_id, id_of(stage, OPERATOR), role.id)
+            admin.give_role(stage.discord.guild_id, id_of(stage, OPERATOR), role.id)
             await use(stage, "usage", OPERATOR)
             await stage.ask()
             await stage.delivered()
@@ -95,7 +95,7 @@ async def test_every_server_is_let_in_only_where_the_settings_say_so(tmp_path: P
     async with servers(tmp_path, pool_starting_credits=300, pool_open_for_all_servers=is_open) as stage:
         give_away(stage)
         async with running_bot(stage):
-            own = stage.discord.workshop.add_guild("The operator's own", owner_id=id_of(stage, OPERATOR)).id
+            own = stage.discord.admin.add_guild("The operator's own", owner_id=id_of(stage, OPERATOR)).id
             await stage.until(lambda: own in deposits(stage))
             assert ("who runs this bot" in await shown(stage)) is not is_open
             assert (stage.discord.guild_id in deposits(stage)) is is_open

@@ -128,8 +128,8 @@ async def test_role_that_is_deleted_is_told_on_the_card_and_leaves_nobody(party:
     stage = party.stage
     thread_id = await party.opened(role=CREATORS)
     # Also where the thread has gone to sleep, in which no message can be edited.
-    stage.discord.workshop.set_thread(thread_id, archived=True)
-    stage.discord.workshop.delete_role(stage.discord.guild_id, CREATORS)
+    stage.discord.admin.set_thread(thread_id, archived=True)
+    stage.discord.admin.delete_role(stage.discord.guild_id, CREATORS)
     await party.card(thread_id, "Nobody any more: its role is gone")
     assert "This session is for" in refusal_of(await party.make(thread_id))
     assert "300 of 300 credits went back" in text_of((await party.end(thread_id)).message)
@@ -237,7 +237,7 @@ async def test_without_the_right_to_pin_it_goes_on_and_its_manager_gets_a_hint(p
     stage = party.stage
     role_id = stage.discord.world.guild(stage.discord.guild_id).members[stage.discord.bot_id].role_ids[0]
     rights = permissions.BOT_ROLE & ~permissions.PIN_MESSAGES
-    stage.discord.workshop.set_role_permissions(stage.discord.guild_id, role_id, rights)
+    stage.discord.admin.set_role_permissions(stage.discord.guild_id, role_id, rights)
     answer = await party.start(stage.videos)
     card = await party.card(answer.message.id)
     hint = await stage.seen(lambda: next((m for m in answer.messages if m.ephemeral), None))
@@ -288,7 +288,7 @@ async def test_thread_that_is_deleted_ends_by_its_time_and_tells_the_channel(par
     thread_id = await party.opened(minutes=5)
     await party.make(thread_id)
     await stage.delivered()
-    stage.discord.workshop.delete_channel(thread_id)
+    stage.discord.admin.delete_channel(thread_id)
     let_minutes_pass(stage)
     summary = await party.summary(stage.videos)
     await party.summarised()
@@ -302,9 +302,9 @@ async def test_where_thread_and_channel_are_closed_its_manager_is_told_if_that_c
 ) -> None:
     stage = party.stage
     thread_id = await party.opened(minutes=5)
-    stage.discord.workshop.delete_channel(thread_id)
+    stage.discord.admin.delete_channel(thread_id)
     stage.discord.faults.add("POST", rf"/api/v10/channels/{stage.videos}/messages", REFUSED, times=None)
-    stage.discord.workshop.set_dms(party.moderator.id, accepted=takes_messages)
+    stage.discord.admin.set_dms(party.moderator.id, accepted=takes_messages)
     let_minutes_pass(stage)
     await party.summarised()
     assert len(party.pages(party.moderator.dm().id)) == takes_messages
@@ -314,7 +314,7 @@ async def test_where_thread_and_channel_are_closed_its_manager_is_told_if_that_c
 async def test_card_that_is_deleted_is_not_missed(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened()
-    stage.discord.workshop.delete_message((await party.card(thread_id)).id)
+    stage.discord.admin.delete_message((await party.card(thread_id)).id)
     await party.make(thread_id)
     await stage.delivered()
     await party.end(thread_id)
@@ -325,7 +325,7 @@ async def test_card_that_is_deleted_is_not_missed(party: Party) -> None:
 async def test_archived_thread_is_woken_for_the_summary(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened(minutes=5)
-    stage.discord.workshop.set_thread(thread_id, archived=True)
+    stage.discord.admin.set_thread(thread_id, archived=True)
     let_minutes_pass(stage)
     await party.summary(thread_id)
     await party.card(thread_id, "Its time is over")

@@ -16,7 +16,7 @@ def role_of_bot(stage: Stage) -> int:
 
 
 def deny(stage: Stage, rights: int) -> None:
-    stage.discord.workshop.set_overwrite(stage.videos, role_of_bot(stage), deny=rights)
+    stage.discord.admin.set_overwrite(stage.videos, role_of_bot(stage), deny=rights)
 
 
 async def direct_message(stage: Stage) -> Message:
@@ -61,7 +61,7 @@ async def test_a_name_that_discord_refuses_is_replaced_by_a_neutral_one(stage: S
 
 
 async def test_too_many_active_threads(stage: Stage) -> None:
-    stage.discord.workshop.edit_guild(stage.discord.guild_id, max_active_threads=0)
+    stage.discord.admin.edit_guild(stage.discord.guild_id, max_active_threads=0)
     card = await stage.ask()
     await lands_in_channel(stage, card)
 
@@ -85,7 +85,7 @@ async def test_thread_whose_making_had_no_answer_is_used(stage: Stage) -> None:
 
 async def test_thread_deleted_before_the_result(stage: Stage, unfinished: PlannedHold) -> None:
     card = await stage.ask()
-    stage.discord.workshop.delete_channel((await stage.thread(card)).id)
+    stage.discord.admin.delete_channel((await stage.thread(card)).id)
     unfinished.release()
     await lands_in_channel(stage, card)
 
@@ -93,7 +93,7 @@ async def test_thread_deleted_before_the_result(stage: Stage, unfinished: Planne
 async def test_archived_thread_is_woken_by_the_result(stage: Stage, unfinished: PlannedHold) -> None:
     card = await stage.ask()
     thread = await stage.thread(card)
-    stage.discord.workshop.set_thread(thread.id, archived=True)
+    stage.discord.admin.set_thread(thread.id, archived=True)
     unfinished.release()
     assert_complete(stage, await stage.outcome(card))
     assert thread.thread is not None
@@ -102,7 +102,7 @@ async def test_archived_thread_is_woken_by_the_result(stage: Stage, unfinished: 
 
 async def test_locked_thread(stage: Stage, unfinished: PlannedHold) -> None:
     card = await stage.ask()
-    stage.discord.workshop.set_thread((await stage.thread(card)).id, archived=True, locked=True)
+    stage.discord.admin.set_thread((await stage.thread(card)).id, archived=True, locked=True)
     unfinished.release()
     await lands_in_channel(stage, card)
 
@@ -127,7 +127,7 @@ async def test_card_deleted_before_the_result(stage: Stage, unfinished: PlannedH
     stage.discord.faults.add("POST", THREADS, Fault(status=403, body={"code": 50013, "message": "no"}))
     card = await stage.ask()
     await stage.discord.wait_for(lambda: stage.discord.requests.matching("POST", THREAD_ROUTE))
-    stage.discord.workshop.delete_message(card.message.id)
+    stage.discord.admin.delete_message(card.message.id)
     unfinished.release()
     assert_complete(stage, await stage.message_in(stage.videos))
     await stage.delivered()
@@ -135,7 +135,7 @@ async def test_card_deleted_before_the_result(stage: Stage, unfinished: PlannedH
 
 async def test_deleted_channel_leads_to_a_direct_message(stage: Stage, unfinished: PlannedHold) -> None:
     await stage.thread(await stage.ask())
-    stage.discord.workshop.delete_channel(stage.videos)
+    stage.discord.admin.delete_channel(stage.videos)
     unfinished.release()
     assert_complete(stage, await direct_message(stage))
     await stage.delivered()
@@ -151,7 +151,7 @@ async def test_channel_hidden_from_the_bot_leads_to_a_direct_message(stage: Stag
 
 async def test_removed_from_the_server_leads_to_a_direct_message(stage: Stage, unfinished: PlannedHold) -> None:
     await stage.thread(await stage.ask())
-    stage.discord.workshop.remove_bot(stage.discord.guild_id)
+    stage.discord.admin.remove_bot(stage.discord.guild_id)
     unfinished.release()
     assert_complete(stage, await direct_message(stage))
     await stage.delivered()
@@ -180,7 +180,7 @@ async def test_result_that_no_place_takes_is_kept_for_history(stage: Stage, unfi
 
 async def test_failure_goes_down_the_same_ladder(stage: Stage) -> None:
     stage.ulazai.fail_next("too dark")
-    stage.discord.workshop.edit_guild(stage.discord.guild_id, max_active_threads=0)
+    stage.discord.admin.edit_guild(stage.discord.guild_id, max_active_threads=0)
     await stage.ask()
     message = await stage.message_in(stage.videos)
     assert "too dark" in message.content

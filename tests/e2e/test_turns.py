@@ -12,7 +12,7 @@ from tests.local.people import InteractionRecord, Person
 
 
 @dataclass(slots=True)
-class Town:
+class TwoServers:
     """Two members and two servers; the first member is in both."""
 
     stage: Stage
@@ -36,20 +36,20 @@ class Town:
         return [task.generation.prompt for task in self.stage.ulazai.tasks.values()]
 
 
-def settle_in(stage: Stage) -> Town:
-    workshop = stage.discord.workshop
-    other = workshop.add_guild("Elsewhere")
-    workshop.add_member(other.id, stage.member.id)
-    return Town(stage, workshop.add_channel(other.id, "clips").id)
+def settle_in(stage: Stage) -> TwoServers:
+    admin = stage.discord.admin
+    other = admin.add_guild("Elsewhere")
+    admin.add_member(other.id, stage.member.id)
+    return TwoServers(stage, admin.add_channel(other.id, "clips").id)
 
 
 @pytest_asyncio.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
+async def town(tmp_path: Path) -> AsyncIterator[TwoServers]:
     async with staged(tmp_path, provider_max_active_jobs=2, limit_active_jobs=0) as stage:
         yield settle_in(stage)
 
 
-async def test_turns_are_shared_between_servers_and_then_between_members(town: Town) -> None:
+async def test_turns_are_shared_between_servers_and_then_between_members(town: TwoServers) -> None:
     stage = town.stage
     hold = hold_finish(stage)
     for prompt in ("first", "second"):
@@ -69,7 +69,7 @@ async def test_turns_are_shared_between_servers_and_then_between_members(town: T
     assert stage.balance == (0, 275)
 
 
-async def test_who_cancels_makes_room_in_the_line(town: Town) -> None:
+async def test_who_cancels_makes_room_in_the_line(town: TwoServers) -> None:
     stage = town.stage
     hold = hold_finish(stage)
     for prompt in ("first", "second"):

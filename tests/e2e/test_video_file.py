@@ -26,7 +26,7 @@ async def test_over_the_limit_of_the_server_it_is_the_link(stage: Stage) -> None
 
 
 async def test_the_limit_is_read_at_run_time(stage: Stage) -> None:
-    stage.discord.workshop.edit_guild(stage.discord.guild_id, premium_tier=2)
+    stage.discord.admin.edit_guild(stage.discord.guild_id, premium_tier=2)
     stage.ulazai.faults.add("GET", VIDEO, Fault(repeat_body_to=11 * MEBIBYTE))
     result = await stage.outcome(await stage.ask())
     (file,) = result.attachments
@@ -34,7 +34,7 @@ async def test_the_limit_is_read_at_run_time(stage: Stage) -> None:
 
 
 async def test_refused_with_40005_it_is_the_link(stage: Stage) -> None:
-    stage.discord.workshop.edit_guild(stage.discord.guild_id, upload_limit_bytes=100)
+    stage.discord.admin.edit_guild(stage.discord.guild_id, upload_limit_bytes=100)
     await link_alone(stage)
 
 

@@ -13,12 +13,12 @@ Event = Callable[[LocalDiscord, int, Person], None]
 
 def _thread_archived(local_discord: LocalDiscord, channel_id: int, _person: Person) -> None:
     for thread in local_discord.threads(channel_id):
-        local_discord.workshop.set_thread(thread.id, archived=True)
+        local_discord.admin.set_thread(thread.id, archived=True)
 
 
 def _thread_locked(local_discord: LocalDiscord, channel_id: int, _person: Person) -> None:
     for thread in local_discord.threads(channel_id):
-        local_discord.workshop.set_thread(thread.id, locked=True)
+        local_discord.admin.set_thread(thread.id, locked=True)
 
 
 def _thread_archived_and_locked(local_discord: LocalDiscord, channel_id: int, person: Person) -> None:
@@ -28,33 +28,33 @@ def _thread_archived_and_locked(local_discord: LocalDiscord, channel_id: int, pe
 
 def _thread_deleted(local_discord: LocalDiscord, channel_id: int, _person: Person) -> None:
     for thread in local_discord.threads(channel_id):
-        local_discord.workshop.delete_channel(thread.id)
+        local_discord.admin.delete_channel(thread.id)
 
 
 def _channel_deleted(local_discord: LocalDiscord, channel_id: int, _person: Person) -> None:
-    local_discord.workshop.delete_channel(channel_id)
+    local_discord.admin.delete_channel(channel_id)
 
 
 def _card_deleted(local_discord: LocalDiscord, channel_id: int, _person: Person) -> None:
     for message in local_discord.messages(channel_id):
         if message.origin is not None:
-            local_discord.workshop.delete_message(message.id)
+            local_discord.admin.delete_message(message.id)
 
 
 def _denied(rights: int) -> Event:
     def event(local_discord: LocalDiscord, channel_id: int, _person: Person) -> None:
-        local_discord.workshop.set_overwrite(channel_id, local_discord.bot_id, deny=rights)
+        local_discord.admin.set_overwrite(channel_id, local_discord.bot_id, deny=rights)
 
     return event
 
 
 def _member_left(local_discord: LocalDiscord, _channel_id: int, person: Person) -> None:
-    local_discord.workshop.remove_member(local_discord.guild_id, person.id)
+    local_discord.admin.remove_member(local_discord.guild_id, person.id)
 
 
 def _alone(local_discord: LocalDiscord, channel_id: int, person: Person) -> None:
-    local_discord.workshop.set_dms(person.id, accepted=False)
-    local_discord.workshop.delete_channel(channel_id)
+    local_discord.admin.set_dms(person.id, accepted=False)
+    local_discord.admin.delete_channel(channel_id)
 
 
 EVENTS: Mapping[str, Event] = MappingProxyType(

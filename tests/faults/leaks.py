@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sandbox.discord.world.models import Message
-from tests.faults.theatre import Played
+from tests.faults.harness import Played
 
 
 async def leaks(played: Played, logs: Iterable[str]) -> list[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stage import Stage
+from tests.faults.harness import Played, harness, play, play_in_turn, play_with_restarts
 from tests.faults.leaks import leaks
 from tests.faults.logs import caught_logs
 from tests.faults.table import GROUPS, Row
-from tests.faults.theatre import Played, play, play_in_turn, play_with_restarts, theatre
 
 _PLAYERS: dict[str, Callable[[Stage, Iterable[Row]], Awaitable[Played]]] = {
     "gateway": play_in_turn,
@@ -21,7 +21,7 @@ _PLAYERS: dict[str, Callable[[Stage, Iterable[Row]], Awaitable[Played]]] = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_rows_keep_the_promise(group: str, tmp_path: Path) -> None:
-    async with theatre(tmp_path) as stage:
+    async with harness(tmp_path) as stage:
         with caught_logs(stage.settings.secrets) as logs:
             played = await _PLAYERS.get(group, play)(stage, GROUPS[group]())
         ends = [(case, played.end_of(case)) for case in played.cases]

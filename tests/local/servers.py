@@ -9,10 +9,10 @@ from aiohttp import web
 
 import sandbox.discord
 import sandbox.ulazai
+from tests.local.admin import Admin
 from tests.local.faults import FaultPlan
 from tests.local.people import Person
 from tests.local.recording import RequestLog
-from tests.local.workshop import Workshop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ class LocalDiscord(sandbox.discord.LocalDiscord):
     Attributes:
         faults: the faults of the next requests; another plan may be assigned at any time.
         requests: the bot's last requests.
-        workshop: adds servers, channels, people and roles, and changes their permissions.
+        admin: adds servers, channels, people and roles, and changes their permissions.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class LocalDiscord(sandbox.discord.LocalDiscord):
             middlewares=(self._inject_fault,),
             observer=self.requests.record,
         )
-        self.workshop = Workshop(self.services)
+        self.admin = Admin(self.services)
 
     def person(self, username: str) -> Person:
         """Return a person to act as.

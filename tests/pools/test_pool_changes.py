@@ -21,7 +21,7 @@ from tests.blank_database import lay_blank_database
 from tests.builders import CHANNEL, FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side, requester
 from tests.clock import FakeClock
 from tests.jobs.moderation.test_outbox import ScriptedModerators
-from tests.sessions.session_books import MANAGER, SessionSetup, asker_in, plan
+from tests.sessions.session_setup import MANAGER, SessionSetup, asker_in, plan
 
 NONE, CHEAPEST, APPROVAL = LowBalanceLevel.NONE, LowBalanceLevel.CHEAPEST, LowBalanceLevel.APPROVAL
 # Under 25 credits the first level begins, under 10 the second; from 30 and 15 on they are over.

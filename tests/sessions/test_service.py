@@ -23,7 +23,7 @@ from bot.storage.database import Database
 from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, members_side
 from tests.clock import FakeClock
 from tests.refusals import refused
-from tests.sessions.session_books import CHEAPEST, DEPOSIT, MANAGER, OTHER, SessionSetup, asker_in, plan
+from tests.sessions.session_setup import CHEAPEST, DEPOSIT, MANAGER, OTHER, SessionSetup, asker_in, plan
 
 
 @pytest.fixture

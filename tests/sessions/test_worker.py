@@ -14,7 +14,7 @@ from bot.pools.models import SessionEnd
 from bot.sessions.models import SessionStatus, nonce
 from bot.storage.database import Database
 from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, members_side
-from tests.sessions.discord_stand_in import AWAY, MANAGER, REFUSED, SETTINGS, WorkerSetup
+from tests.sessions.scripted_discord import AWAY, MANAGER, REFUSED, SETTINGS, WorkerSetup
 
 
 @pytest.fixture

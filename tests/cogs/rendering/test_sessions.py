@@ -139,8 +139,8 @@ def test_summary_says_what_it_cost_and_what_went_back() -> None:
         "It was ended by a moderator. 2 videos for **110 credits**. 135 of 300 credits went back to the pool.\n"
         "55 credits stay held for what is unconfirmed."
     )
-    (dearer,) = _session_render.pages(Summary(session(55, spent=80), (job(1, charged=80),)))
-    assert "the pool paid 25 credits more" in (dearer.description or "")
+    (costlier,) = _session_render.pages(Summary(session(55, spent=80), (job(1, charged=80),)))
+    assert "the pool paid 25 credits more" in (costlier.description or "")
 
 
 def test_titles_and_prompts_are_shown_and_do_nothing() -> None:

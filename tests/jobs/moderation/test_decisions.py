@@ -25,14 +25,14 @@ from tests.clock import FakeClock
 from tests.refusals import refused
 
 MODERATOR, OTHER = 901, 902
-DEAR = replace(TEXT_REQUEST, duration_seconds=10, sound=True)
+EXPENSIVE = replace(TEXT_REQUEST, duration_seconds=10, sound=True)
 
 Decide = Callable[[DecisionRepository, Job], Awaitable[Any]]
 
 DECISIONS: dict[str, Decide] = {
     "approve": lambda approvals, job: approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED),
     "cheaper": lambda approvals, job: approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER),
-    "deny": lambda approvals, job: approvals.decide(job.id, GUILD, OTHER, ApprovalDecision.DENIED, reason="too dear"),
+    "deny": lambda approvals, job: approvals.decide(job.id, GUILD, OTHER, ApprovalDecision.DENIED, reason="too long"),
     "expire": lambda approvals, job: approvals.expire(job.id, FAILURE),
 }
 STATES = {
@@ -51,7 +51,7 @@ def approvals(repository: JobRepository, clock: FakeClock) -> DecisionRepository
 
 
 async def waiting(
-    repository: JobRepository, request: GenerationRequest = DEAR, member_id: int = MEMBER, guild_id: int = GUILD
+    repository: JobRepository, request: GenerationRequest = EXPENSIVE, member_id: int = MEMBER, guild_id: int = GUILD
 ) -> Job:
     """A job that waits for a moderator."""
     terms = PoolSettings(UNLIMITED, PLENTY)
@@ -131,7 +131,7 @@ async def test_each_way_out_is_written_down(
     approval = await approval_of(approvals, job)
     assert (approval.decision, approval.decided_by, approval.decided_at) == (decision, decided_by, clock.now())
     assert approval.cause is ApprovalCause.WORDS
-    assert approval.reason == ("too dear" if name == "deny" else None)
+    assert approval.reason == ("too long" if name == "deny" else None)
 
 
 async def test_what_moderators_decide_is_in_the_audit_trail(
@@ -142,14 +142,14 @@ async def test_what_moderators_decide_is_in_the_audit_trail(
     assert await audit(repository) == [
         (MODERATOR, Reason("approve", {"job_id": 1, "member_id": MEMBER, "credits": 220, "reason": None})),
         (MODERATOR, Reason("approve_cheaper", {"job_id": 2, "member_id": MEMBER, "credits": 110, "reason": None})),
-        (OTHER, Reason("deny", {"job_id": 3, "member_id": MEMBER, "credits": 220, "reason": "too dear"})),
+        (OTHER, Reason("deny", {"job_id": 3, "member_id": MEMBER, "credits": 220, "reason": "too long"})),
     ]
 
 
 async def test_approved_cheaper_it_is_another_request(repository: JobRepository, approvals: DecisionRepository) -> None:
     job = await waiting(repository)
     cheaper = await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER)
-    assert cheaper.request == replace(DEAR, sound=False)
+    assert cheaper.request == replace(EXPENSIVE, sound=False)
     assert cheaper.held_credits == list_price(cheaper.request) == 110
 
 
@@ -315,8 +315,8 @@ async def test_a_cheaper_kind_gives_the_difference_back_to_the_session(
 
 
 def test_a_cheaper_kind_is_silent_else_shorter() -> None:
-    silent, short = replace(DEAR, sound=False), replace(TEXT_REQUEST, duration_seconds=5)
-    assert cheaper_variant(DEAR) == silent
+    silent, short = replace(EXPENSIVE, sound=False), replace(TEXT_REQUEST, duration_seconds=5)
+    assert cheaper_variant(EXPENSIVE) == silent
     assert cheaper_variant(silent) == short
     assert cheaper_variant(replace(short, sound=True)) == short
     assert cheaper_variant(short) is None

@@ -35,7 +35,7 @@ OTHER_GUILD = GUILD + 1
 
 
 @dataclass
-class Desk:
+class Setup:
     """A bot's repositories on a file, and the account of a provider that is played by the test."""
 
     path: Path
@@ -79,9 +79,9 @@ class Desk:
 
 
 @pytest_asyncio.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def setup(tmp_path: Path) -> AsyncIterator[Setup]:
     async with Database.open(url_of(tmp_path / "a.db")) as database:
-        yield Desk(tmp_path / "a.db", database)
+        yield Setup(tmp_path / "a.db", database)
 
 
 @pytest.fixture(autouse=True)
@@ -106,13 +106,13 @@ def lines(result: Result) -> list[str]:
 # Books
 
 
-async def test_every_servers_credits_are_told_by_where_they_are(desk: Desk) -> None:
-    await desk.make(GUILD)
-    await desk.make(OTHER_GUILD, 110)
-    await take(desk.repository, requester(OTHER_GUILD), price=220)
-    async with desk.database.transaction() as connection:
-        await ledger.withdraw(connection, GUILD, 1000, desk.clock.now(), reason=Reason.typed("too many"))
-    report = await ReconciliationService(desk.path).report()
+async def test_every_servers_credits_are_told_by_where_they_are(setup: Setup) -> None:
+    await setup.make(GUILD)
+    await setup.make(OTHER_GUILD, 110)
+    await take(setup.repository, requester(OTHER_GUILD), price=220)
+    async with setup.database.transaction() as connection:
+        await ledger.withdraw(connection, GUILD, 1000, setup.clock.now(), reason=Reason.typed("too many"))
+    report = await ReconciliationService(setup.path).report()
     first, second = report.servers
     assert (first.guild_id, first.deposited, first.withdrawn, first.adjusted) == (GUILD, PLENTY, 1000, 0)
     assert first.funds == first.counted == Funds(available=PLENTY - 1055, spent=55)
@@ -122,8 +122,8 @@ async def test_every_servers_credits_are_told_by_where_they_are(desk: Desk) -> N
     assert report.is_sound
 
 
-async def test_a_database_without_any_job_is_sound(desk: Desk) -> None:
-    report = desk.report()
+async def test_a_database_without_any_job_is_sound(setup: Setup) -> None:
+    report = setup.report()
     assert (report.servers, report.account, report.missing, report.is_sound) == ((), None, 0, True)
     result = books()
     assert result.exit_code == 0
@@ -144,22 +144,22 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("statement", "subject"), list(SPOILT.values()), ids=list(SPOILT))
-async def test_what_entries_and_rows_say_differently_is_wrong(desk: Desk, statement: str, subject: str) -> None:
-    await desk.make()
+async def test_what_entries_and_rows_say_differently_is_wrong(setup: Setup, statement: str, subject: str) -> None:
+    await setup.make()
     assert books().exit_code == 0
-    assert [finding.verdict for finding in check_books(desk.path)] == [Verdict.OK]
-    desk.spoil(statement)
-    assert not desk.report().is_sound
+    assert [finding.verdict for finding in check_books(setup.path)] == [Verdict.OK]
+    setup.spoil(statement)
+    assert not setup.report().is_sound
     result = books()
     assert result.exit_code == 1
     assert [line.split(":")[0] for line in lines(result) if line.startswith("WRONG")] == [f"WRONG   {subject}"]
-    assert [finding.verdict for finding in check_books(desk.path)] == [Verdict.WRONG]
+    assert [finding.verdict for finding in check_books(setup.path)] == [Verdict.WRONG]
 
 
-async def test_a_faulty_job_is_told_with_both_sides(desk: Desk) -> None:
-    await desk.make()
-    desk.spoil("UPDATE jobs SET charged_credits = NULL, guild_id = guild_id + 1")
-    (fault,) = desk.report().job_faults
+async def test_a_faulty_job_is_told_with_both_sides(setup: Setup) -> None:
+    await setup.make()
+    setup.spoil("UPDATE jobs SET charged_credits = NULL, guild_id = guild_id + 1")
+    (fault,) = setup.report().job_faults
     assert (fault.recorded, fault.counted, fault.misfiled) == (Balance(held=55, spent=0), Balance(held=0, spent=55), 2)
     assert (
         f"WRONG   job 1 of server {OTHER_GUILD}: 55 held, 0 spent; its entries add up to 0 and 55; 2 entries under "
@@ -167,19 +167,19 @@ async def test_a_faulty_job_is_told_with_both_sides(desk: Desk) -> None:
     )
 
 
-async def test_a_sessions_sum_that_is_not_its_entries_is_wrong(desk: Desk) -> None:
-    await desk.make()
-    desk.spoil(
+async def test_a_sessions_sum_that_is_not_its_entries_is_wrong(setup: Setup) -> None:
+    await setup.make()
+    setup.spoil(
         "INSERT INTO sessions (guild_id, interaction_id, channel_id, title, budget_credits, started_by, started_at) "
         "SELECT guild_id, 1, 2, 'A morning', 500, 3, '2026-08-01 12:00:00.000000' FROM pools"
     )
-    async with desk.database.transaction() as connection:
-        await ledger.set_aside(connection, GUILD, 1, 500, desk.clock.now())
-    report = desk.report()
+    async with setup.database.transaction() as connection:
+        await ledger.set_aside(connection, GUILD, 1, 500, setup.clock.now())
+    report = setup.report()
     assert report.is_sound
     assert (report.budgeted, report.promised) == (500, PLENTY - 55)
-    desk.spoil("UPDATE sessions SET available_credits = 499, held_credits = 1")
-    (fault,) = desk.report().session_faults
+    setup.spoil("UPDATE sessions SET available_credits = 499, held_credits = 1")
+    (fault,) = setup.report().session_faults
     assert (fault.recorded, fault.counted) == (SessionTotals(499, 1, 0), SessionTotals(500, 0, 0))
     assert (
         f"WRONG   session 1 of server {GUILD}: 499 left, 1 held, 0 spent; but its entries add up to 500, 0 and 0."
@@ -187,10 +187,10 @@ async def test_a_sessions_sum_that_is_not_its_entries_is_wrong(desk: Desk) -> No
     )
 
 
-async def test_many_faults_do_not_hide_the_first_ones(desk: Desk) -> None:
+async def test_many_faults_do_not_hide_the_first_ones(setup: Setup) -> None:
     for _ in range(23):
-        await take(desk.repository)
-    desk.spoil("UPDATE jobs SET held_credits = 54")
+        await take(setup.repository)
+    setup.spoil("UPDATE jobs SET held_credits = 54")
     wrong = [line for line in lines(books()) if line.startswith("WRONG")]
     assert len(wrong) == 21
     assert wrong[-1] == "WRONG   more: 3 like these."
@@ -203,19 +203,19 @@ def test_the_states_of_unpaid_jobs_are_those_of_the_jobs() -> None:
 # Account
 
 
-async def test_nothing_drifts_where_only_the_bot_uses_the_account(desk: Desk) -> None:
+async def test_nothing_drifts_where_only_the_bot_uses_the_account(setup: Setup) -> None:
     for price in (55, 110, 45):
-        await desk.make(price=price)
-    drift = desk.report().drift
+        await setup.make(price=price)
+    drift = setup.report().drift
     assert (drift.readings, drift.credits, drift.steps) == (3, CreditRange(0, 0), ())
     assert "ok      drift: none in 3 readings of the account since job 1 (2026-08-01 12:00 UTC)." in lines(books())
 
 
-async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(desk: Desk) -> None:
+async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(setup: Setup) -> None:
     for number in range(5):
-        await desk.make()
-        desk.account -= 300 if number == 2 else 0
-    drift = desk.report().drift
+        await setup.make()
+        setup.account -= 300 if number == 2 else 0
+    drift = setup.report().drift
     (step,) = drift.steps
     assert (drift.credits, step.credits, step.job_ids) == (CreditRange(-300, -300), CreditRange(-300, -300), (4,))
     assert (step.before.job_id, step.after.job_id) == (3, 4)
@@ -234,12 +234,12 @@ async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(desk
     assert agreed == f"ok      drift: none between the last two readings that agree, job 4 {at} and job 5 {at}."
 
 
-async def test_bought_credits_are_told_as_such(desk: Desk) -> None:
-    desk.account = 55
-    await desk.make()
-    desk.account += 2_000_000
-    await desk.make()
-    (step,) = desk.report().drift.steps
+async def test_bought_credits_are_told_as_such(setup: Setup) -> None:
+    setup.account = 55
+    await setup.make()
+    setup.account += 2_000_000
+    await setup.make()
+    (step,) = setup.report().drift.steps
     assert step.credits == CreditRange(2_000_000, 2_000_000)
     printed = lines(books())
     assert any("+2,000,000 credits between job 1" in line and "credits were bought" in line for line in printed)
@@ -248,69 +248,69 @@ async def test_bought_credits_are_told_as_such(desk: Desk) -> None:
     )
 
 
-async def test_answers_that_overtake_each_other_are_no_drift(desk: Desk) -> None:
-    first, second = await desk.send(), await desk.send(OTHER_GUILD, 110)
-    after_second = desk.account
-    await desk.accepted(second)
-    await desk.accepted(first, account=after_second + 110)
-    await desk.make()
-    assert desk.report().drift.steps == ()
+async def test_answers_that_overtake_each_other_are_no_drift(setup: Setup) -> None:
+    first, second = await setup.send(), await setup.send(OTHER_GUILD, 110)
+    after_second = setup.account
+    await setup.accepted(second)
+    await setup.accepted(first, account=after_second + 110)
+    await setup.make()
+    assert setup.report().drift.steps == ()
 
 
-async def test_a_refund_that_is_not_seen_yet_is_no_drift(desk: Desk) -> None:
-    failing = await desk.accepted(await desk.send())
-    desk.account += 55
-    await desk.make()
-    assert desk.report().drift.steps == ()
-    await desk.repository.fail(failing.id, FAILURE)
-    await desk.make()
-    assert desk.report().drift.steps == ()
-    assert desk.report().drift.credits == CreditRange(0, 0)
+async def test_a_refund_that_is_not_seen_yet_is_no_drift(setup: Setup) -> None:
+    failing = await setup.accepted(await setup.send())
+    setup.account += 55
+    await setup.make()
+    assert setup.report().drift.steps == ()
+    await setup.repository.fail(failing.id, FAILURE)
+    await setup.make()
+    assert setup.report().drift.steps == ()
+    assert setup.report().drift.credits == CreditRange(0, 0)
 
 
-async def test_a_refund_that_never_came_is_drift(desk: Desk) -> None:
-    await desk.make()
-    failing = await desk.accepted(await desk.send())
-    await desk.repository.fail(failing.id, FAILURE)
-    await desk.make()
-    (step,) = desk.report().drift.steps
+async def test_a_refund_that_never_came_is_drift(setup: Setup) -> None:
+    await setup.make()
+    failing = await setup.accepted(await setup.send())
+    await setup.repository.fail(failing.id, FAILURE)
+    await setup.make()
+    (step,) = setup.report().drift.steps
     assert step.credits == CreditRange(-55, -55)
     assert step.job_ids == (2, 3)
 
 
 @pytest.mark.parametrize("is_paid", [True, False])
-async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(desk: Desk, *, is_paid: bool) -> None:
-    await desk.make()
-    lost = await desk.send()
-    desk.account += 0 if is_paid else 55
-    await desk.repository.mark_unconfirmed(lost.id, FAILURE)
-    await desk.make()
-    report = desk.report()
+async def test_an_unconfirmed_job_is_no_drift_and_a_wrong_decision_is(setup: Setup, *, is_paid: bool) -> None:
+    await setup.make()
+    lost = await setup.send()
+    setup.account += 0 if is_paid else 55
+    await setup.repository.mark_unconfirmed(lost.id, FAILURE)
+    await setup.make()
+    report = setup.report()
     assert report.drift.steps == ()
     assert (report.unconfirmed_jobs, report.unconfirmed_credits) == (1, 55)
     assert "warning unconfirmed: 1 job with 55 credits: their moderators decide" in books().output
-    desk.clock.advance(1)
-    await desk.decisions.decide(lost.id, GUILD, 900, UnconfirmedDecision.NOT_CHARGED)
-    await desk.make()
-    assert desk.report().drift.credits == (CreditRange(-55, -55) if is_paid else CreditRange(0, 0))
+    setup.clock.advance(1)
+    await setup.decisions.decide(lost.id, GUILD, 900, UnconfirmedDecision.NOT_CHARGED)
+    await setup.make()
+    assert setup.report().drift.credits == (CreditRange(-55, -55) if is_paid else CreditRange(0, 0))
 
 
-async def test_a_paid_job_that_was_sent_again_has_the_reading_of_its_last_charge(desk: Desk) -> None:
-    await desk.make()
-    twice = await desk.accepted(await desk.send())
-    await desk.repository.mark_unconfirmed(twice.id, FAILURE)
-    desk.account += 55
-    desk.clock.advance(1)
-    await desk.decisions.decide(twice.id, GUILD, 900, UnconfirmedDecision.TRY_AGAIN)
-    assert desk.report().drift.readings == 1
-    desk.clock.advance(1)
-    await desk.repository.begin_submission(twice.id)
-    desk.clock.advance(1)
-    desk.account -= 55
-    await desk.accepted(twice)
-    await desk.repository.succeed(twice.id, "https://cdn.ulazai.com/v.mp4")
-    await desk.make()
-    drift = desk.report().drift
+async def test_a_paid_job_that_was_sent_again_has_the_reading_of_its_last_charge(setup: Setup) -> None:
+    await setup.make()
+    twice = await setup.accepted(await setup.send())
+    await setup.repository.mark_unconfirmed(twice.id, FAILURE)
+    setup.account += 55
+    setup.clock.advance(1)
+    await setup.decisions.decide(twice.id, GUILD, 900, UnconfirmedDecision.TRY_AGAIN)
+    assert setup.report().drift.readings == 1
+    setup.clock.advance(1)
+    await setup.repository.begin_submission(twice.id)
+    setup.clock.advance(1)
+    setup.account -= 55
+    await setup.accepted(twice)
+    await setup.repository.succeed(twice.id, "https://cdn.ulazai.com/v.mp4")
+    await setup.make()
+    drift = setup.report().drift
     assert (drift.readings, drift.steps) == (3, ())
 
 
@@ -323,8 +323,8 @@ def test_there_has_to_be_a_database() -> None:
     assert "reelpool: there is no database at " in result.output
 
 
-async def test_an_older_database_is_left_to_the_bot(desk: Desk) -> None:
-    desk.spoil("DELETE FROM alembic_version")
+async def test_an_older_database_is_left_to_the_bot(setup: Setup) -> None:
+    setup.spoil("DELETE FROM alembic_version")
     result = books()
     assert result.exit_code == 1
     assert "is of an older version: the bot migrates it at start." in result.output
@@ -342,11 +342,11 @@ def test_what_cannot_be_read_is_an_error_of_the_database(tmp_path: Path) -> None
     assert check_books(tmp_path / "a.db") == []
 
 
-async def test_looking_is_one_moment_of_a_bot_at_work_and_changes_nothing(desk: Desk) -> None:
-    await desk.make()
-    async with desk.database.transaction() as connection:
-        await ledger.deposit(connection, GUILD, 5, desk.clock.now(), reason=Reason.typed("not committed yet"))
-        assert desk.report().servers[0].deposited == PLENTY
-    before = desk.path.read_bytes()
-    assert desk.report().servers[0].deposited == PLENTY + 5
-    assert desk.path.read_bytes() == before
+async def test_looking_is_one_moment_of_a_bot_at_work_and_changes_nothing(setup: Setup) -> None:
+    await setup.make()
+    async with setup.database.transaction() as connection:
+        await ledger.deposit(connection, GUILD, 5, setup.clock.now(), reason=Reason.typed("not committed yet"))
+        assert setup.report().servers[0].deposited == PLENTY
+    before = setup.path.read_bytes()
+    assert setup.report().servers[0].deposited == PLENTY + 5
+    assert setup.path.read_bytes() == before

@@ -186,11 +186,11 @@ async def test_pins_are_shown(bot: RawBot) -> None:
 
 async def test_what_is_hidden_from_a_person_goes_from_their_page_without_its_name(bot: RawBot) -> None:
     async with page(bot, ONE) as one, page(bot, MODERATOR) as moderator:
-        bot.local.workshop.set_overwrite(seed.GENERAL_ID, seed.MEMBER_ONE_ID, deny=permissions.VIEW_CHANNEL)
+        bot.local.admin.set_overwrite(seed.GENERAL_ID, seed.MEMBER_ONE_ID, deny=permissions.VIEW_CHANNEL)
         gone = {"id": str(seed.GENERAL_ID), "type": 0, "parent_id": None}
         assert await one.event("CHANNEL_DELETE") == gone
         assert (await moderator.event("CHANNEL_UPDATE"))["name"] == "general"
-        bot.local.workshop.take_role(seed.GUILD_ID, seed.MODERATOR_ID, seed.MODERATOR_ROLE_ID)
+        bot.local.admin.take_role(seed.GUILD_ID, seed.MODERATOR_ID, seed.MODERATOR_ROLE_ID)
         assert await moderator.event("GUILD_UPDATE") == {}
         _, seen = await moderator.get("bootstrap")
         me = next(user for user in seen["users"] if user["id"] == seen["me"])
@@ -213,8 +213,8 @@ async def test_a_person_is_told_for_whom_there_is_news(bot: RawBot) -> None:
 
 
 async def test_people_of_other_servers_are_not_among_the_members(bot: RawBot) -> None:
-    other = bot.local.workshop.add_guild("Other")
-    bot.local.workshop.add_person("stranger", other.id)
+    other = bot.local.admin.add_guild("Other")
+    bot.local.admin.add_person("stranger", other.id)
     async with page(bot, ONE) as one:
         _, seen = await one.get("bootstrap")
         assert {user["username"] for user in seen["users"]} == {

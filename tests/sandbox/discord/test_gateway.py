@@ -138,7 +138,7 @@ async def test_intents_decide_what_comes(local: LocalDiscord) -> None:
         await many.send(2, identity(local, GUILDS | GUILD_MESSAGES))
         await many.receive_event("GUILD_CREATE")
         await local.person("member-one").say(seed.VIDEOS_ID, "secret")
-        channel = local.workshop.add_channel(local.guild_id, "new")
+        channel = local.admin.add_channel(local.guild_id, "new")
         message = await many.receive()
         assert (message["t"], message["d"]["content"]) == ("MESSAGE_CREATE", "")
         assert message["d"]["member"]["roles"] == [str(seed.CREATORS_ROLE_ID)]
@@ -166,7 +166,7 @@ async def test_resume_replays_what_was_missed(local: LocalDiscord) -> None:
         sequence = (await socket.receive_event("GUILD_CREATE"))["s"]
         local.drop_gateway(4000)
         assert await socket.close_code() == 4000
-    local.workshop.add_channel(local.guild_id, "missed")
+    local.admin.add_channel(local.guild_id, "missed")
     async with connected(local) as socket:
         await socket.send(6, {"token": local.token, "session_id": session, "seq": sequence})
         missed = await socket.receive_event("CHANNEL_CREATE")
@@ -212,9 +212,9 @@ async def test_guilds_come_and_go(local: LocalDiscord) -> None:
     async with connected(local) as socket:
         await socket.send(2, identity(local))
         await socket.receive_event("GUILD_CREATE")
-        guild = local.workshop.add_guild("Second")
-        local.workshop.add_channel(guild.id, "text")
+        guild = local.admin.add_guild("Second")
+        local.admin.add_channel(guild.id, "text")
         assert (await socket.receive_event("GUILD_CREATE"))["d"]["id"] == str(guild.id)
         assert (await socket.receive_event("CHANNEL_CREATE"))["d"]["guild_id"] == str(guild.id)
-        local.workshop.remove_bot(guild.id)
+        local.admin.remove_bot(guild.id)
         assert (await socket.receive_event("GUILD_DELETE"))["d"] == {"id": str(guild.id)}

@@ -126,7 +126,7 @@ async def test_missing_required_option(bot: RawBot) -> None:
 
 
 async def test_too_large_a_file(bot: RawBot) -> None:
-    bot.local.workshop.edit_guild(bot.local.guild_id, upload_limit_bytes=10)
+    bot.local.admin.edit_guild(bot.local.guild_id, upload_limit_bytes=10)
     person = bot.local.person("member-one")
     with pytest.raises(ClientError, match="too powerful"):
         await person.slash(seed.VIDEOS_ID, "video", prompt="a cat", files={"image": ("c.png", b"x" * 11)})
@@ -148,7 +148,7 @@ async def test_no_commands_without_the_right_or_in_hidden_channels(bot: RawBot) 
     with pytest.raises(ClientError):
         await member.slash(seed.MODERATORS_ID, "video", prompt="a cat")
     everyone = bot.local.guild_id
-    bot.local.workshop.set_overwrite(seed.VIDEOS_ID, everyone, deny=permissions.USE_APPLICATION_COMMANDS)
+    bot.local.admin.set_overwrite(seed.VIDEOS_ID, everyone, deny=permissions.USE_APPLICATION_COMMANDS)
     with pytest.raises(ClientError):
         await use(bot)
 
@@ -169,7 +169,7 @@ async def test_user_menu_carries_the_user(bot: RawBot) -> None:
 async def test_message_that_is_gone(bot: RawBot) -> None:
     person = bot.local.person("member-one")
     message = await person.say(seed.VIDEOS_ID, "look")
-    bot.local.workshop.delete_message(message.id)
+    bot.local.admin.delete_message(message.id)
     assert message.deleted
     with pytest.raises(KeyError):
         await person.menu(message.id, "Animate image")
@@ -266,7 +266,7 @@ async def test_original_and_other_messages_by_token(bot: RawBot) -> None:
 
 
 async def test_answers_mention_users_only_by_default(bot: RawBot) -> None:
-    role = bot.local.workshop.add_role(bot.local.guild_id, "crew", mentionable=True)
+    role = bot.local.admin.add_role(bot.local.guild_id, "crew", mentionable=True)
     record = await use(bot)
     text = f"<@{seed.MEMBER_TWO_ID}> <@&{role.id}>"
     await answer(bot, record, {"type": 4, "data": {"content": text}})
@@ -318,7 +318,7 @@ async def test_modal_from_command_to_submit(bot: RawBot) -> None:
 
 
 async def test_upload_limit_of_answers(bot: RawBot) -> None:
-    bot.local.workshop.edit_guild(bot.local.guild_id, upload_limit_bytes=10)
+    bot.local.admin.edit_guild(bot.local.guild_id, upload_limit_bytes=10)
     record = await use(bot)
     path = f"/interactions/{record.id}/{record.token}/callback"
     status, told = await bot("POST", path, {"type": 4, "data": {}}, [("a.mp4", b"x" * 11)])

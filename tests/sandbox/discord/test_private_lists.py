@@ -36,9 +36,9 @@ async def test_a_list_is_turned_after_a_restart_of_the_bot(monkeypatch: pytest.M
         with pytest.raises(ClientError, match="could not be found"):
             await local.person("member-one").press(listing.id, "Next")
         opened = await (await moderator.press(listing.id, "Deny")).answered()
-        submitted = await (await moderator.submit(opened.id, {"reason": "too dear"})).answered()
+        submitted = await (await moderator.submit(opened.id, {"reason": "too expensive"})).answered()
         assert submitted.type == CallbackType.UPDATE
-        assert (listing.content, listing.components, listing.ephemeral) == ("Denied: too dear", [], True)
+        assert (listing.content, listing.components, listing.ephemeral) == ("Denied: too expensive", [], True)
 
 
 async def test_a_public_answer_shows_nothing_of_what_one_person_saw(monkeypatch: pytest.MonkeyPatch) -> None:

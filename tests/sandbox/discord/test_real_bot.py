@@ -239,7 +239,7 @@ async def test_attachment_is_fetched_in_parts_and_expires(stage: Stage) -> None:
             assert part.content_type == "video/mp4"
             assert part.headers["Content-Range"] == "bytes 10-19/256"
             assert await part.read() == bytes(range(10, 20))
-        stage.local.workshop.expire_attachment_urls()
+        stage.local.admin.expire_attachment_urls()
         async with session.get(url) as gone:
             assert gone.status == 404
         fresh = (await channel.fetch_message(sent.id)).attachments[0].url
@@ -306,7 +306,7 @@ async def test_direct_message(stage: Stage) -> None:
     user = await stage.bot.fetch_user(person.id)
     message = await user.send("Your video is ready")
     assert stage.local.messages(message.channel.id, person.id)[-1].content == "Your video is ready"
-    stage.local.workshop.set_dms(person.id, accepted=False)
+    stage.local.admin.set_dms(person.id, accepted=False)
     with pytest.raises(discord.Forbidden) as refused:
         await user.send("again")
     assert refused.value.code == 50007

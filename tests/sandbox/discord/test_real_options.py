@@ -46,15 +46,15 @@ async def test_a_mentionable_is_a_member_a_role_or_everyone(stage: Stage, target
 
 
 async def test_a_members_rights_are_those_in_the_channel(stage: Stage) -> None:
-    stage.local.workshop.set_overwrite(stage.videos, seed.MEMBER_ONE_ID, deny=permissions.SEND_MESSAGES)
+    stage.local.admin.set_overwrite(stage.videos, seed.MEMBER_ONE_ID, deny=permissions.SEND_MESSAGES)
     answer = await said(stage, "pool allow", target=seed.MEMBER_ONE_ID, credits=0)
     assert answer == "member member-one, reads, 2 roles: 0 x 1.0, False"
 
 
 async def test_a_channels_rights_are_those_of_who_acts(stage: Stage) -> None:
-    stage.local.workshop.set_overwrite(seed.GENERAL_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
+    stage.local.admin.set_overwrite(seed.GENERAL_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
     assert await said(stage, "pool channels", channel=seed.GENERAL_ID) == "general, manages"
-    stage.local.workshop.delete_role(stage.local.guild_id, seed.MODERATOR_ROLE_ID)
+    stage.local.admin.delete_role(stage.local.guild_id, seed.MODERATOR_ROLE_ID)
     with pytest.raises(ClientError, match="permission"):
         await said(stage, "pool channels", channel=seed.GENERAL_ID)
 
@@ -63,7 +63,7 @@ async def test_only_channels_of_the_wanted_type_that_one_sees(stage: Stage) -> N
     videos = await stage.bot.fetch_channel(stage.videos)
     assert isinstance(videos, discord.TextChannel)
     thread = await videos.create_thread(name="t", type=discord.ChannelType.public_thread)
-    hidden = stage.local.workshop.add_channel(stage.local.guild_id, "hidden", private=True)
+    hidden = stage.local.admin.add_channel(stage.local.guild_id, "hidden", private=True)
     for channel_id in (thread.id, hidden.id):
         with pytest.raises(ClientError, match="valid channel"):
             await said(stage, "pool channels", channel=channel_id)
@@ -71,7 +71,7 @@ async def test_only_channels_of_the_wanted_type_that_one_sees(stage: Stage) -> N
 
 async def test_a_user_may_have_left(stage: Stage) -> None:
     assert await said(stage, "pool why", member=seed.MEMBER_TWO_ID) == "Member member-two"
-    stage.local.workshop.remove_member(stage.local.guild_id, seed.MEMBER_TWO_ID)
+    stage.local.admin.remove_member(stage.local.guild_id, seed.MEMBER_TWO_ID)
     assert await said(stage, "pool why", member=seed.MEMBER_TWO_ID) == "User member-two"
 
 
@@ -119,7 +119,7 @@ async def test_who_lacks_the_default_permissions_neither_finds_nor_uses_a_comman
     with pytest.raises(ClientError) as refused:
         await said(stage, "pool show", "member-one")
     assert refused.value.status == 403
-    stage.local.workshop.set_role_permissions(stage.local.guild_id, seed.CREATORS_ROLE_ID, permissions.MANAGE_GUILD)
+    stage.local.admin.set_role_permissions(stage.local.guild_id, seed.CREATORS_ROLE_ID, permissions.MANAGE_GUILD)
     assert await said(stage, "pool show", "member-one") == "1000 credits"
 
 

@@ -29,8 +29,8 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         await bot("POST", f"{MESSAGES}/{sent['id']}/threads", {"name": "t"})
         _, gone = await bot("POST", MESSAGES, {"content": "gone"})
         await bot("DELETE", f"{MESSAGES}/{gone['id']}")
-        first.workshop.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=permissions.EMBED_LINKS)
-        first.workshop.add_person("late-comer", first.guild_id)
+        first.admin.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=permissions.EMBED_LINKS)
+        first.admin.add_person("late-comer", first.guild_id)
         url = sent["attachments"][0]["url"].removeprefix(first.origin)
     second = LocalDiscord(data_dir=tmp_path, rate_limits=False)
     assert second.token == first.token

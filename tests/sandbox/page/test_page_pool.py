@@ -151,7 +151,7 @@ async def test_members_find_no_command_of_moderators(page: Page, server: LocalDi
     await page.get_by_test_id("composer").press_sequentially("/pool")
     await expect(page.get_by_test_id("command-list")).to_contain_text("No command fits")
     await page.get_by_test_id("composer").fill("")
-    server.workshop.set_role_permissions(seed.GUILD_ID, seed.CREATORS_ROLE_ID, permissions.MANAGE_GUILD)
+    server.admin.set_role_permissions(seed.GUILD_ID, seed.CREATORS_ROLE_ID, permissions.MANAGE_GUILD)
     await expect(page.get_by_text("acting as moderator")).to_be_visible()
     await page.get_by_test_id("composer").press_sequentially("/pool sh")
     await expect(page.get_by_test_id("command-option-pool-show")).to_be_visible()
@@ -169,13 +169,13 @@ async def test_a_list_in_private_is_turned_shared_and_decided_in_a_form(page: Pa
     await listing.get_by_role("button", name="Share").click()
     await expect(newest(page)).to_contain_text("@Moderator shares the list")
     await listing.get_by_role("button", name="Deny").click()
-    await page.get_by_test_id("modal-input-reason").fill("too dear")
+    await page.get_by_test_id("modal-input-reason").fill("too expensive")
     await page.get_by_test_id("modal-submit").click()
-    await expect(listing.get_by_test_id("content")).to_have_text("Denied: too dear (edited)")
+    await expect(listing.get_by_test_id("content")).to_have_text("Denied: too expensive (edited)")
     await expect(listing.get_by_test_id("button")).to_have_count(0)
     await act_as(page, "member-two")
     await expect(newest(page)).to_contain_text("shares the list")
-    await expect(page.get_by_text("too dear")).to_have_count(0)
+    await expect(page.get_by_text("too expensive")).to_have_count(0)
 
 
 async def test_a_file_in_private_is_downloaded(page: Page) -> None:
@@ -221,7 +221,7 @@ async def test_a_closed_thread_leaves_the_list_and_stays_behind_its_link(page: P
     await page.get_by_test_id("messages").get_by_test_id("thread-link").click()
     await expect(newest(page)).to_contain_text("pinned a message")
     (thread,) = server.threads(seed.VIDEOS_ID)
-    server.workshop.set_thread(thread.id, archived=True, locked=True)
+    server.admin.set_thread(thread.id, archived=True, locked=True)
     await expect(page.get_by_text("Closed: only moderators can write here")).to_be_visible()
     await expect(page.get_by_test_id("thread-Night of boats")).to_have_count(0)
     await page.get_by_test_id("thread-back").click()
@@ -254,13 +254,13 @@ async def test_what_waits_for_the_moderator_is_seen_by_who_acts_as_somebody_else
 async def test_what_is_taken_from_the_moderator_leaves_the_page(page: Page, server: LocalDiscord) -> None:
     await page.get_by_test_id("channel-moderators").click()
     await expect(page.get_by_test_id("channel-title")).to_have_text("moderators")
-    server.workshop.delete_role(seed.GUILD_ID, seed.MODERATOR_ROLE_ID)
+    server.admin.delete_role(seed.GUILD_ID, seed.MODERATOR_ROLE_ID)
     await expect(page.get_by_test_id("channel-title")).to_have_text("videos")
     await expect(page.get_by_test_id("channel-moderators")).to_have_count(0)
     await expect(page.get_by_text("acting as member")).to_be_visible()
-    server.workshop.delete_channel(seed.GENERAL_ID)
+    server.admin.delete_channel(seed.GENERAL_ID)
     await expect(page.get_by_test_id("channel-general")).to_have_count(0)
-    server.workshop.set_overwrite(seed.VIDEOS_ID, seed.GUILD_ID, deny=permissions.SEND_MESSAGES)
+    server.admin.set_overwrite(seed.VIDEOS_ID, seed.GUILD_ID, deny=permissions.SEND_MESSAGES)
     await expect(page.get_by_test_id("composer")).to_be_disabled()
 
 

@@ -42,13 +42,13 @@ async def test_everything_can_be_fetched(stage: Stage) -> None:
 
 async def test_changes_reach_the_bot(stage: Stage) -> None:
     guild = stage.bot.guilds[0]
-    workshop, local = stage.local.workshop, stage.local
-    workshop.edit_guild(guild.id, premium_tier=2)
+    admin, local = stage.local.admin, stage.local
+    admin.edit_guild(guild.id, premium_tier=2)
     await local.wait_for(lambda: guild.premium_tier == 2)
-    role = workshop.add_role(guild.id, "crew", permissions.MANAGE_MESSAGES)
-    workshop.add_member(guild.id, seed.BOT_ID, role_ids=(seed.BOT_ROLE_ID, role.id))
-    channel = workshop.add_channel(guild.id, "new")
-    workshop.set_overwrite(channel.id, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
+    role = admin.add_role(guild.id, "crew", permissions.MANAGE_MESSAGES)
+    admin.add_member(guild.id, seed.BOT_ID, role_ids=(seed.BOT_ROLE_ID, role.id))
+    channel = admin.add_channel(guild.id, "new")
+    admin.set_overwrite(channel.id, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
     await local.wait_for(lambda: (known := guild.get_channel(channel.id)) is not None and known.overwrites)
     known = guild.get_channel(channel.id)
     assert isinstance(known, discord.TextChannel)
@@ -64,7 +64,7 @@ async def test_channel_is_edited_with_the_right(stage: Stage) -> None:
     assert isinstance(channel, discord.TextChannel)
     with pytest.raises(discord.Forbidden):
         await channel.edit(topic="new")
-    stage.local.workshop.set_overwrite(channel.id, seed.BOT_ROLE_ID, allow=permissions.MANAGE_CHANNELS)
+    stage.local.admin.set_overwrite(channel.id, seed.BOT_ROLE_ID, allow=permissions.MANAGE_CHANNELS)
     await channel.edit(topic="new", name="talk")
     assert stage.local.world.channels[channel.id].topic == "new"
     await channel.delete()
@@ -75,7 +75,7 @@ async def test_bulk_delete(stage: Stage) -> None:
     channel = await stage.bot.fetch_channel(seed.GENERAL_ID)
     assert isinstance(channel, discord.TextChannel)
     sent = [await channel.send(str(number)) for number in range(3)]
-    stage.local.workshop.set_overwrite(channel.id, seed.BOT_ROLE_ID, allow=permissions.MANAGE_MESSAGES)
+    stage.local.admin.set_overwrite(channel.id, seed.BOT_ROLE_ID, allow=permissions.MANAGE_MESSAGES)
     await channel.delete_messages(sent[:2])
     assert [message.content for message in stage.local.messages(channel.id)] == ["2"]
 

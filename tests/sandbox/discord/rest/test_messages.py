@@ -146,8 +146,8 @@ async def test_mentions(bot: RawBot, allowed: object, pinged: list[int]) -> None
 
 
 async def test_mentionable_role_pings_its_members(bot: RawBot) -> None:
-    role = bot.local.workshop.add_role(bot.local.guild_id, "crew", mentionable=True)
-    bot.local.workshop.add_member(bot.local.guild_id, seed.MEMBER_TWO_ID, role_ids=(role.id,))
+    role = bot.local.admin.add_role(bot.local.guild_id, "crew", mentionable=True)
+    bot.local.admin.add_member(bot.local.guild_id, seed.MEMBER_TWO_ID, role_ids=(role.id,))
     answer = await post(bot, content=f"<@&{role.id}>")
     assert answer["mention_roles"] == [str(role.id)]
     assert bot.local.world.messages[int(answer["id"])].pinged_user_ids == [seed.MEMBER_TWO_ID]
@@ -201,7 +201,7 @@ async def test_edit_and_delete_of_others_messages(bot: RawBot) -> None:
     path = f"{MESSAGES}/{theirs.id}"
     assert (await bot("PATCH", path, {"content": "x"}))[1]["code"] == 50005
     assert (await bot("DELETE", path))[1]["code"] == 50013
-    bot.local.workshop.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, allow=permissions.MANAGE_MESSAGES)
+    bot.local.admin.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, allow=permissions.MANAGE_MESSAGES)
     assert (await bot("DELETE", path))[0] == 204
     assert (await bot("DELETE", path))[1]["code"] == 10008
 
@@ -258,7 +258,7 @@ async def test_tampered_address_is_refused(bot: RawBot) -> None:
 
 
 async def test_upload_limit_of_the_server(bot: RawBot) -> None:
-    bot.local.workshop.edit_guild(bot.local.guild_id, upload_limit_bytes=100)
+    bot.local.admin.edit_guild(bot.local.guild_id, upload_limit_bytes=100)
     status, answer = await bot("POST", MESSAGES, {}, [("big.mp4", b"x" * 101)])
     assert (status, answer["code"]) == (413, 40005)
     assert (await bot("POST", MESSAGES, {}, [("fits.mp4", b"x" * 100)]))[0] == 200
@@ -267,7 +267,7 @@ async def test_upload_limit_of_the_server(bot: RawBot) -> None:
 async def test_refreshed_attachment_urls(bot: RawBot) -> None:
     _, sent = await bot("POST", MESSAGES, {}, [("a.txt", b"text")])
     old = sent["attachments"][0]["url"]
-    bot.local.workshop.expire_attachment_urls()
+    bot.local.admin.expire_attachment_urls()
     _, answer = await bot("POST", "/attachments/refresh-urls", {"attachment_urls": [old]})
     fresh = answer["refreshed_urls"][0]["refreshed"]
     async with bot.session.get(old) as gone, bot.session.get(fresh) as found:
@@ -284,13 +284,13 @@ async def test_refreshed_attachment_urls(bot: RawBot) -> None:
     ],
 )
 async def test_missing_permission(bot: RawBot, denied: int, body: object, files: list[File] | None) -> None:
-    bot.local.workshop.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=denied)
+    bot.local.admin.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=denied)
     status, answer = await bot("POST", MESSAGES, body, files)
     assert (status, answer["code"]) == (403, 50013)
 
 
 async def test_hidden_channel(bot: RawBot) -> None:
-    hidden = bot.local.workshop.add_channel(bot.local.guild_id, "secret", private=True)
+    hidden = bot.local.admin.add_channel(bot.local.guild_id, "secret", private=True)
     status, answer = await bot("POST", f"/channels/{hidden.id}/messages", {"content": "x"})
     assert (status, answer["code"]) == (403, 50001)
 

@@ -75,7 +75,7 @@ async def test_pins_come_in_pages_the_last_pinned_first(bot: RawBot) -> None:
 async def test_managing_messages_is_not_enough(bot: RawBot) -> None:
     message = await post(bot)
     rights = permissions.BOT_ROLE & ~permissions.PIN_MESSAGES | permissions.MANAGE_MESSAGES
-    bot.local.workshop.set_role_permissions(bot.local.guild_id, seed.BOT_ROLE_ID, rights)
+    bot.local.admin.set_role_permissions(bot.local.guild_id, seed.BOT_ROLE_ID, rights)
     for method in ("PUT", "DELETE"):
         assert await code_of(bot, method, f"{PINS}/{message}") == 50013
 
@@ -97,7 +97,7 @@ async def test_nothing_is_pinned_in_an_archived_thread(bot: RawBot) -> None:
     _, thread = await bot("POST", VIDEOS + "/threads", {"name": "night", "type": 11})
     path = f"/channels/{thread['id']}/messages"
     _, card = await bot("POST", path, {"content": "card"})
-    bot.local.workshop.set_thread(int(thread["id"]), archived=True)
+    bot.local.admin.set_thread(int(thread["id"]), archived=True)
     assert await code_of(bot, "PUT", f"{path}/pins/{card['id']}") == 50083
 
 
@@ -135,7 +135,7 @@ async def test_real_client_has_a_thread_of_its_own(stage: Stage) -> None:
     assert (edited.name, edited.archived) == ("night, over", True)
     with pytest.raises(discord.Forbidden):
         await thread.edit(locked=True)
-    stage.local.workshop.set_role_permissions(
+    stage.local.admin.set_role_permissions(
         seed.GUILD_ID, seed.BOT_ROLE_ID, permissions.BOT_ROLE | permissions.MANAGE_THREADS
     )
     locked = await thread.edit(archived=True, locked=True)

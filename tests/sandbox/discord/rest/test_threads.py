@@ -46,12 +46,12 @@ async def test_invalid_thread(bot: RawBot, body: dict[str, object]) -> None:
 
 
 async def test_cap_of_active_threads(bot: RawBot) -> None:
-    bot.local.workshop.edit_guild(bot.local.guild_id, max_active_threads=1)
+    bot.local.admin.edit_guild(bot.local.guild_id, max_active_threads=1)
     thread = await start_thread(bot)
     _, message = await bot("POST", VIDEOS + "/messages", {"content": "x"})
     path = f"{VIDEOS}/messages/{message['id']}/threads"
     assert await code_of(bot, "POST", path, {"name": "b"}) == 160006
-    bot.local.workshop.set_thread(thread, archived=True)
+    bot.local.admin.set_thread(thread, archived=True)
     assert await code_of(bot, "POST", path, {"name": "b"}) == 0
     assert await code_of(bot, "PATCH", f"/channels/{thread}", {"archived": False}) == 160006
 
@@ -59,7 +59,7 @@ async def test_cap_of_active_threads(bot: RawBot) -> None:
 async def test_archived_thread(bot: RawBot) -> None:
     thread = await start_thread(bot)
     _, message = await bot("POST", f"/channels/{thread}/messages", {"content": "1"})
-    bot.local.workshop.set_thread(thread, archived=True)
+    bot.local.admin.set_thread(thread, archived=True)
     path = f"/channels/{thread}/messages/{message['id']}"
     assert await code_of(bot, "PATCH", path, {"content": "2"}) == 50083
     assert await code_of(bot, "PATCH", f"/channels/{thread}", {"name": "new"}) == 50083
@@ -70,10 +70,10 @@ async def test_archived_thread(bot: RawBot) -> None:
 async def test_posting_wakes_an_archived_thread_but_not_a_locked_one(bot: RawBot) -> None:
     thread = await start_thread(bot)
     path = f"/channels/{thread}/messages"
-    bot.local.workshop.set_thread(thread, archived=True)
+    bot.local.admin.set_thread(thread, archived=True)
     assert await code_of(bot, "POST", path, {"content": "1"}) == 0
     assert bot.local.world.active_thread_count(bot.local.guild_id) == 1
-    bot.local.workshop.set_thread(thread, archived=True, locked=True)
+    bot.local.admin.set_thread(thread, archived=True, locked=True)
     assert await code_of(bot, "POST", path, {"content": "2"}) == 160005
     assert await code_of(bot, "PATCH", f"/channels/{thread}", {"archived": False}) == 50013
 
@@ -81,7 +81,7 @@ async def test_posting_wakes_an_archived_thread_but_not_a_locked_one(bot: RawBot
 async def test_threads_need_rights_of_their_own(bot: RawBot) -> None:
     thread = await start_thread(bot)
     deny = permissions.SEND_MESSAGES_IN_THREADS | permissions.CREATE_PUBLIC_THREADS
-    bot.local.workshop.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=deny)
+    bot.local.admin.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=deny)
     assert await code_of(bot, "POST", f"/channels/{thread}/messages", {"content": "1"}) == 50013
     _, message = await bot("POST", VIDEOS + "/messages", {"content": "x"})
     assert await code_of(bot, "POST", f"{VIDEOS}/messages/{message['id']}/threads", {"name": "b"}) == 50013
@@ -89,7 +89,7 @@ async def test_threads_need_rights_of_their_own(bot: RawBot) -> None:
 
 async def test_sending_in_threads_without_sending_in_the_channel(bot: RawBot) -> None:
     thread = await start_thread(bot)
-    bot.local.workshop.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
+    bot.local.admin.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
     assert await code_of(bot, "POST", VIDEOS + "/messages", {"content": "x"}) == 50013
     status, _ = await bot("POST", f"/channels/{thread}/messages", {}, [("a.txt", b"x")])
     assert status == 200
@@ -99,7 +99,7 @@ async def test_thread_without_a_message_is_private_unless_told(bot: RawBot) -> N
     everyone = bot.local.guild_id
     _, private = await bot("POST", VIDEOS + "/threads", {"name": "p"})
     assert private["type"] == 12
-    bot.local.workshop.set_role_permissions(everyone, everyone, permissions.BOT_ROLE)
+    bot.local.admin.set_role_permissions(everyone, everyone, permissions.BOT_ROLE)
     assert await code_of(bot, "POST", VIDEOS + "/threads", {"name": "p"}) == 50013
     _, public = await bot("POST", VIDEOS + "/threads", {"name": "q", "type": 11})
     assert bot.local.messages(seed.VIDEOS_ID)[-1].type == 18
@@ -110,7 +110,7 @@ async def test_thread_without_a_message_is_private_unless_told(bot: RawBot) -> N
 
 async def test_lists_and_members(bot: RawBot) -> None:
     first, second = await start_thread(bot, "a"), await start_thread(bot, "b")
-    bot.local.workshop.set_thread(first, archived=True)
+    bot.local.admin.set_thread(first, archived=True)
     _, active = await bot("GET", f"/guilds/{bot.local.guild_id}/threads/active")
     assert [t["id"] for t in active["threads"]] == [str(second)]
     _, archived = await bot("GET", VIDEOS + "/threads/archived/public")
@@ -133,5 +133,5 @@ async def test_deleted_thread_and_starter(bot: RawBot) -> None:
     thread = await start_thread(bot)
     assert await code_of(bot, "DELETE", f"{VIDEOS}/messages/{thread}") == 0
     assert await code_of(bot, "POST", f"/channels/{thread}/messages", {"content": "still there"}) == 0
-    bot.local.workshop.delete_channel(thread)
+    bot.local.admin.delete_channel(thread)
     assert await code_of(bot, "POST", f"/channels/{thread}/messages", {"content": "gone"}) == 10003

@@ -69,7 +69,7 @@ class Case:
         return spoils[min(self.met, len(spoils)) - 1]
 
 
-class Director(FaultPlan):
+class Injector(FaultPlan):
     """The fault plan of both servers."""
 
     def __init__(self, local_discord: LocalDiscord, ulazai: LocalUlazAI) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sandbox.discord.services import Services
 
 
-class Workshop:
+class Admin:
     """Changes the world and publishes the changes."""
 
     def __init__(self, services: Services) -> None:

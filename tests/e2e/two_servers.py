@@ -34,7 +34,7 @@ Command = app_commands.Command[Any, ..., Any] | app_commands.ContextMenu
 
 
 @dataclass
-class Town:
+class TwoServers:
     """Both servers; the bot's operator is a plain member of the first."""
 
     stage: Stage
@@ -116,37 +116,37 @@ class Town:
 
 
 @asynccontextmanager
-async def town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
+async def servers_at(folder: Path, **changes: object) -> AsyncIterator[TwoServers]:
     """Set both servers up; videos of 100 credits or more wait for a moderator in the first."""
-    async with quiet_town_at(folder, **changes) as town, running_bot(town.stage):
-        await set_up(town)
-        yield town
+    async with quiet_servers_at(folder, **changes) as both, running_bot(both.stage):
+        await set_up(both)
+        yield both
 
 
 @asynccontextmanager
-async def quiet_town_at(folder: Path, **changes: object) -> AsyncIterator[Town]:
+async def quiet_servers_at(folder: Path, **changes: object) -> AsyncIterator[TwoServers]:
     """Set both servers up, without the bot."""
     defaults: dict[str, Any] = {"limit_active_jobs": 0, "limit_window_credits": 0, "pool_open_for_all_servers": True}
     async with servers(folder, rate_limits=False, **{**defaults, **changes}) as stage:
-        workshop, guild_id = stage.discord.workshop, stage.discord.guild_id
-        paymaster = workshop.add_person("paymaster", guild_id)
-        workshop.set_application_owner(paymaster.id)
-        workshop.give_role(guild_id, stage.discord.person("member-two").id, seed.POOL_MANAGER_ROLE_ID)
-        other = workshop.add_guild("Elsewhere", owner_id=workshop.add_person("outsider").id)
-        yield Town(stage, other.id, workshop.add_channel(other.id, "clips").id)
+        admin, guild_id = stage.discord.admin, stage.discord.guild_id
+        paymaster = admin.add_person("paymaster", guild_id)
+        admin.set_application_owner(paymaster.id)
+        admin.give_role(guild_id, stage.discord.person("member-two").id, seed.POOL_MANAGER_ROLE_ID)
+        other = admin.add_guild("Elsewhere", owner_id=admin.add_person("outsider").id)
+        yield TwoServers(stage, other.id, admin.add_channel(other.id, "clips").id)
 
 
-async def set_up(town: Town) -> None:
+async def set_up(both: TwoServers) -> None:
     """Give the first server rules and credits."""
-    manager, payer = town.person(BY_PERMISSION), town.person(OPERATOR)
-    videos = town.stage.videos
+    manager, payer = both.person(BY_PERMISSION), both.person(OPERATOR)
+    videos = both.stage.videos
     steps = (
         manager.slash(videos, "pool managers", files=None, add=seed.POOL_MANAGER_ROLE_ID),
         manager.slash(videos, "pool approvals", files=None, price=100),
         manager.slash(videos, "pool words add", files=None, words="zeppelins"),
         payer.slash(videos, "pool deposit", files=None, credits=DEPOSIT, reason="for the tests"),
         # Each pool is opened now, and not in the middle of a test.
-        town.outsider.slash(town.elsewhere_channel, "pool show", files=None),
+        both.outsider.slash(both.elsewhere_channel, "pool show", files=None),
     )
     for step in steps:
         record = await step

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.backlog import Span, Started, lay_backlog, plan_backlog
+from benchmarks.guilds import Guilds, found_town
 from benchmarks.meters import Call, CallCounter, ProcessMeter, commits
-from benchmarks.town import Town, found_town
 from benchmarks.witness import Witness
 from bot.config import MAX_CREDITS
 from sandbox.run import bot_environment
@@ -63,7 +63,7 @@ class Stage:
     folder: Path
     local_discord: LocalDiscord
     ulazai: LocalUlazAI
-    town: Town
+    guilds: Guilds
     witness: Witness
     to_discord: CallCounter
     to_provider: CallCounter
@@ -120,11 +120,11 @@ async def open_stage(folder: Path, span: Span, *, in_flight: int, backlog: bool 
     )
     to_discord, to_provider = CallCounter(), CallCounter()
     local_discord.faults, ulazai.faults = to_discord, to_provider
-    town = found_town(local_discord, in_flight)
-    stage = Stage(folder, local_discord, ulazai, town, Witness(local_discord), to_discord, to_provider)
+    guilds = found_town(local_discord, in_flight)
+    stage = Stage(folder, local_discord, ulazai, guilds, Witness(local_discord), to_discord, to_provider)
     async with AsyncExitStack() as stack:
         if backlog:
-            await _lay(stage, plan_backlog(town, in_flight, span, time.time()))
+            await _lay(stage, plan_backlog(guilds, in_flight, span, time.time()))
         await local_discord.start()
         stack.push_async_callback(local_discord.stop)
         await ulazai.start()

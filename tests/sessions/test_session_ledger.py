@@ -27,7 +27,7 @@ from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
 from tests.builders import FAILURE, GUILD, MEMBER, TEXT_REQUEST, UNLIMITED, members_side
 from tests.clock import FakeClock
 from tests.properties import STEPS
-from tests.sessions.session_books import DEPOSIT, MANAGER, SessionSetup, asker_in, plan
+from tests.sessions.session_setup import DEPOSIT, MANAGER, SessionSetup, asker_in, plan
 
 
 class Money(RuleBasedStateMachine):

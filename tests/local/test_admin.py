@@ -42,10 +42,10 @@ async def whoami(stage: Stage, username: str, channel_id: int) -> str:
 
 
 async def test_a_deleted_role_is_gone_from_members_channels_and_the_bot(stage: Stage) -> None:
-    workshop, local, guild_id = stage.local.workshop, stage.local, stage.local.guild_id
+    admin, local, guild_id = stage.local.admin, stage.local, stage.local.guild_id
     guild = stage.bot.guilds[0]
     assert await whoami(stage, "moderator", stage.videos) == "Reelpool Studio: moderator, Moderator, True"
-    workshop.delete_role(guild_id, seed.MODERATOR_ROLE_ID)
+    admin.delete_role(guild_id, seed.MODERATOR_ROLE_ID)
     await local.wait_for(lambda: guild.get_role(seed.MODERATOR_ROLE_ID) is None)
     assert await whoami(stage, "moderator", stage.videos) == "Reelpool Studio: moderator, , False"
     assert local.person("moderator").offered(stage.videos) == ["session", "who"]
@@ -55,18 +55,18 @@ async def test_a_deleted_role_is_gone_from_members_channels_and_the_bot(stage: S
     assert isinstance(known, discord.TextChannel)
     assert {role.id for role in known.overwrites if isinstance(role, discord.Role)} == {guild_id, seed.BOT_ROLE_ID}
     with pytest.raises(ValueError, match="@everyone"):
-        workshop.delete_role(guild_id, guild_id)
+        admin.delete_role(guild_id, guild_id)
 
 
 async def test_a_role_is_given_and_taken(stage: Stage) -> None:
-    workshop, guild_id = stage.local.workshop, stage.local.guild_id
-    workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
-    workshop.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
+    admin, guild_id = stage.local.admin, stage.local.guild_id
+    admin.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
+    admin.give_role(guild_id, seed.MEMBER_ONE_ID, seed.POOL_MANAGER_ROLE_ID)
     assert (
         await whoami(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Creators, Pool manager, False"
     )
-    workshop.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
-    workshop.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
+    admin.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
+    admin.take_role(guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
     assert await whoami(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Pool manager, False"
 
 
@@ -76,9 +76,9 @@ async def test_only_a_bot_that_may_receives_members() -> None:
         for socket, intents in ((few, GUILDS), (many, GUILDS | GUILD_MEMBERS)):
             await socket.send(2, identity(local, intents))
             await socket.receive_event("GUILD_CREATE")
-        local.workshop.take_role(local.guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
-        local.workshop.remove_member(local.guild_id, seed.MEMBER_TWO_ID)
-        local.workshop.delete_role(local.guild_id, seed.CREATORS_ROLE_ID)
+        local.admin.take_role(local.guild_id, seed.MEMBER_ONE_ID, seed.CREATORS_ROLE_ID)
+        local.admin.remove_member(local.guild_id, seed.MEMBER_TWO_ID)
+        local.admin.delete_role(local.guild_id, seed.CREATORS_ROLE_ID)
         changed, left = await many.receive(), await many.receive()
         assert (changed["t"], changed["d"]["roles"]) == ("GUILD_MEMBER_UPDATE", [])
         assert (left["t"], set(left["d"]), left["d"]["user"]["username"]) == (
@@ -92,34 +92,34 @@ async def test_only_a_bot_that_may_receives_members() -> None:
 
 
 async def test_who_left_can_do_nothing(stage: Stage) -> None:
-    stage.local.workshop.remove_member(stage.local.guild_id, seed.MEMBER_ONE_ID)
+    stage.local.admin.remove_member(stage.local.guild_id, seed.MEMBER_ONE_ID)
     with pytest.raises(ClientError, match="access"):
         await whoami(stage, "member-one", stage.videos)
 
 
 async def test_the_bot_can_neither_post_nor_find_what_was_taken(stage: Stage) -> None:
     channel = stage.bot.get_partial_messageable(seed.MODERATORS_ID)
-    stage.local.workshop.set_overwrite(seed.MODERATORS_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
+    stage.local.admin.set_overwrite(seed.MODERATORS_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
     with pytest.raises(discord.Forbidden) as hidden:
         await channel.send("card")
     assert hidden.value.code == 50001  # the overwrite that showed it the channel is replaced as well
     allow, deny = permissions.VIEW_CHANNEL, permissions.SEND_MESSAGES
-    stage.local.workshop.set_overwrite(seed.MODERATORS_ID, seed.BOT_ROLE_ID, allow=allow, deny=deny)
+    stage.local.admin.set_overwrite(seed.MODERATORS_ID, seed.BOT_ROLE_ID, allow=allow, deny=deny)
     with pytest.raises(discord.Forbidden) as refused:
         await channel.send("card")
     assert refused.value.code == 50013
-    stage.local.workshop.delete_channel(seed.MODERATORS_ID)
+    stage.local.admin.delete_channel(seed.MODERATORS_ID)
     with pytest.raises(discord.NotFound):
         await channel.send("card")
 
 
 async def test_a_second_server_has_its_own_people_roles_and_rights(stage: Stage) -> None:
-    workshop, local = stage.local.workshop, stage.local
-    other = workshop.add_guild("Other studio")
-    channel = workshop.add_channel(other.id, "talk")
-    manager = workshop.add_role(other.id, "Owner", permissions.MANAGE_GUILD)
-    workshop.add_person("guest", other.id)
-    workshop.add_person("host", other.id, role_ids=(manager.id,))
+    admin, local = stage.local.admin, stage.local
+    other = admin.add_guild("Other studio")
+    channel = admin.add_channel(other.id, "talk")
+    manager = admin.add_role(other.id, "Owner", permissions.MANAGE_GUILD)
+    admin.add_person("guest", other.id)
+    admin.add_person("host", other.id, role_ids=(manager.id,))
     await local.wait_for(lambda: len(stage.bot.guilds) == 2)
     assert await whoami(stage, "host", channel.id) == "Other studio: host, Owner, True"
     assert await whoami(stage, "guest", channel.id) == "Other studio: guest, , False"
@@ -133,17 +133,17 @@ async def test_a_second_server_has_its_own_people_roles_and_rights(stage: Stage)
 
 
 async def test_a_servers_own_rules_for_a_command_come_before_its_default(stage: Stage) -> None:
-    workshop, guild_id = stage.local.workshop, stage.local.guild_id
+    admin, guild_id = stage.local.admin, stage.local.guild_id
     member, other = stage.local.person("member-one"), stage.local.person("member-two")
-    workshop.set_command_rule(guild_id, "pool", guild_id, allowed=True)
+    admin.set_command_rule(guild_id, "pool", guild_id, allowed=True)
     assert "pool" in member.offered(stage.videos)
     record = await (await member.slash(stage.videos, "pool show")).answered()
     assert record.message.content == "1000 credits"
-    workshop.set_command_rule(guild_id, "pool", seed.CREATORS_ROLE_ID, allowed=False)
+    admin.set_command_rule(guild_id, "pool", seed.CREATORS_ROLE_ID, allowed=False)
     assert "pool" not in member.offered(stage.videos)
-    workshop.set_command_rule(guild_id, "pool", other.id, allowed=True)
+    admin.set_command_rule(guild_id, "pool", other.id, allowed=True)
     assert ("pool" in other.offered(stage.videos), "pool" in member.offered(stage.videos)) == (True, False)
-    workshop.set_command_rule(guild_id, "pool", seed.OWNER_ID, allowed=False)
+    admin.set_command_rule(guild_id, "pool", seed.OWNER_ID, allowed=False)
     assert "pool" in stage.local.person("operator").offered(stage.videos)
     (pool,) = [command for command in await stage.bot.tree.fetch_commands() if command.name == "pool"]
     rules = await pool.fetch_permissions(stage.bot.guilds[0])
@@ -154,14 +154,14 @@ async def test_a_servers_own_rules_for_a_command_come_before_its_default(stage: 
         (seed.OWNER_ID, "user", False),
     }
     with pytest.raises(KeyError):
-        workshop.set_command_rule(guild_id, "nothing", guild_id, allowed=True)
+        admin.set_command_rule(guild_id, "nothing", guild_id, allowed=True)
 
 
 async def test_the_application_belongs_to_a_person_or_a_team(stage: Stage) -> None:
     found = await stage.bot.application_info()
     assert (found.owner.id, found.owner.name, found.team) == (seed.OWNER_ID, "operator", None)
     team = (seed.MEMBER_ONE_ID, seed.MEMBER_TWO_ID)
-    stage.local.workshop.set_application_owner(seed.MEMBER_ONE_ID, team_ids=team)
+    stage.local.admin.set_application_owner(seed.MEMBER_ONE_ID, team_ids=team)
     found = await stage.bot.application_info()
     assert found.team is not None
     assert found.team.owner is not None

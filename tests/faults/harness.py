@@ -10,8 +10,8 @@ from pathlib import Path
 from tests.chaos.audit import Evidence, Verdict, gather, judge
 from tests.chaos.killer import rows as count_rows
 from tests.e2e.stage import Stage, running_bot, settings_for
-from tests.faults.director import Case, Director
 from tests.faults.hurry import FastClock, hurried_bot
+from tests.faults.injector import Case, Injector
 from tests.faults.table import End, Row
 from tests.local.servers import LocalDiscord, LocalUlazAI
 
@@ -45,12 +45,12 @@ class Played:
 
 
 @asynccontextmanager
-async def theatre(folder: Path) -> AsyncIterator[Stage]:
+async def harness(folder: Path) -> AsyncIterator[Stage]:
     """Start both servers, and make the bot that will run here quick."""
     clock = FastClock()
     local_discord = LocalDiscord(rate_limits=False)
     ulazai = LocalUlazAI(speed=2, seed=1, render=False, starting_credits=10**6, now=clock.seconds)
-    local_discord.faults = ulazai.faults = Director(local_discord, ulazai)
+    local_discord.faults = ulazai.faults = Injector(local_discord, ulazai)
     await local_discord.start()
     await ulazai.start()
     try:
@@ -111,9 +111,9 @@ async def play_with_restarts(stage: Stage, rows: Iterable[Row]) -> Played:
 
 def _cast(stage: Stage, rows: Iterable[Row]) -> list[Case]:
     cases = [_case(stage, number, row) for number, row in enumerate(rows)]
-    director = stage.discord.faults
-    assert isinstance(director, Director)
-    director.take(cases)
+    injector = stage.discord.faults
+    assert isinstance(injector, Injector)
+    injector.take(cases)
     return cases
 
 
@@ -124,9 +124,9 @@ def _played(stage: Stage, cases: Sequence[Case]) -> Played:
 
 
 def _case(stage: Stage, number: int, row: Row) -> Case:
-    workshop, guild_id = stage.discord.workshop, stage.discord.guild_id
-    workshop.add_person(f"member-{number}", guild_id)
-    channel = workshop.add_channel(guild_id, f"row-{number}")
+    admin, guild_id = stage.discord.admin, stage.discord.guild_id
+    admin.add_person(f"member-{number}", guild_id)
+    channel = admin.add_channel(guild_id, f"row-{number}")
     return Case(row, f"row {number}: {row}", stage.discord.person(f"member-{number}"), channel.id)
 
 

@@ -26,7 +26,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Town:
+class Guilds:
     """Where the members are, and who asks next.
 
     Attributes:
@@ -61,21 +61,21 @@ class Town:
             await self.ask()
 
 
-def found_town(local_discord: LocalDiscord, in_flight: int) -> Town:
+def found_town(local_discord: LocalDiscord, in_flight: int) -> Guilds:
     """Add servers, channels and members for so many jobs in flight: three a member, as the default limit allows."""
     guild_count = max(_FEWEST_GUILDS, -(-in_flight // _JOBS_PER_GUILD))
     members = max(_CHANNELS_PER_GUILD, -(-in_flight // (guild_count * _JOBS_PER_MEMBER)))
     places = [place for number in range(guild_count) for place in _found_guild(local_discord, number, members)]
     # In a row, members of one channel would ask one after the other.
     random.Random(1).shuffle(places)  # noqa: S311 - must be repeatable
-    return Town(places)
+    return Guilds(places)
 
 
 def _found_guild(local_discord: LocalDiscord, number: int, members: int) -> list[Place]:
-    workshop = local_discord.workshop
-    guild = workshop.add_guild(f"Server {number}")
-    channels = [workshop.add_channel(guild.id, f"videos-{n}").id for n in range(_CHANNELS_PER_GUILD)]
-    users: list[User] = [workshop.add_person(f"member-{number}-{n}", guild.id) for n in range(members)]
+    admin = local_discord.admin
+    guild = admin.add_guild(f"Server {number}")
+    channels = [admin.add_channel(guild.id, f"videos-{n}").id for n in range(_CHANNELS_PER_GUILD)]
+    users: list[User] = [admin.add_person(f"member-{number}-{n}", guild.id) for n in range(members)]
     services = local_discord.services
     return [
         Place(guild.id, channel_id, Person(services, user))
