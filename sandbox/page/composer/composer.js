@@ -49,6 +49,8 @@ export function startComposer() {
   subscribe((topics) => {
     if (topics.has("current") || topics.has("channels") || topics.has("users")) showAccess();
     if (topics.has("current")) changeChannel();
+    // What is typed may fit other commands now: another person acts, or the app has registered new ones.
+    if (topics.has("commands") && !form && document.activeElement === input) suggestCommands();
   });
 }
 
