@@ -39,7 +39,7 @@ from cogs.interactions.responses import CommandTree, answer_lost_form
 from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.session_messages import SessionMessages
 from cogs.messages.status_cards import StatusCards
-from cogs.messages.video_files import VideoFiles
+from cogs.messages.video_files import UploadLimits, VideoFiles
 from cogs.moderation.decisions import Moderation
 from cogs.pool.credits import Pools
 from cogs.pool.group import pool_group
@@ -102,10 +102,10 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
     moderation = DecisionService(decisions, opened.provider, approval_after=worker_settings.approval_after)
 
     cards = StatusCards(bot, clock, moderation.deadline)
-    videos = VideoFiles(opened.downloader, opened.archive)
+    videos = VideoFiles(opened.downloader, opened.archive, UploadLimits(bot, clock), clock)
     approval_cards = ApprovalCards(bot, jobs, pools, decisions, moderation.deadline)
     outbox = ModerationOutbox(decisions, LowBalanceRepository(database), clock, approval_cards)
-    delivery = Delivery(bot, jobs, decisions, outbox, cards=cards, videos=videos, approvals=approval_cards)
+    delivery = Delivery(bot, jobs, decisions, outbox, clock, cards=cards, videos=videos, approvals=approval_cards)
     worker = Worker(repository, decisions, opened.provider, clock, delivery, worker_settings)
     session_worker = SessionWorker(sessions, clock, SessionMessages(bot), worker.track)
     opened.stack.push_async_callback(videos.stop)
@@ -136,6 +136,7 @@ def _build(bot: VideoBot, settings: Settings, opened: Opened) -> Parts:
             Why(),
         ),
         commands=(pool_group(),),
+        once=(delivery.resume_files,),
         loops={"jobs": worker.run, "cards": cards.run_once, "moderation": outbox.run, "sessions": session_worker.run},
     )
 

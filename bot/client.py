@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,9 @@ A `RuntimeError` is what aiohttp says of a session that is closed, as it is once
 """
 
 _INTERACTIONS_REMEMBERED = 10_000
+# Discord sends a bot's servers within seconds of its connection.
+_GUILDS_SECONDS = 10.0
+_GUILD_CHECK_SECONDS = 0.05
 
 PERMISSIONS = discord.Permissions(
     view_channel=True,
@@ -88,12 +91,14 @@ class Parts:
 
     Attributes:
         commands: what no cog registers.
+        once: what is done once, in the background, when the bot is ready.
         loops: the steps that run again and again from the login on, each by its name.
     """
 
     services: Services
     cogs: Sequence[commands.Cog]
     commands: Sequence[app_commands.Group]
+    once: Sequence[Callable[[], Coroutine[None, None, None]]]
     loops: Mapping[str, Callable[[], Awaitable[None]]]
 
 
@@ -133,6 +138,7 @@ class VideoBot(commands.AutoShardedBot):
         # Forms live in memory: by their ids those of this process differ from those of an earlier one.
         self.form_prefix = f"{secrets.token_hex(4)}:"
         self._was_ready = False
+        self._guilds_until = 0.0
         self._stopping = False
         self._underway: set[asyncio.Task[Any]] = set()
         # In the order in which they came; the values are not used.
@@ -144,6 +150,7 @@ class VideoBot(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         """Run between login and the gateway: recover the open jobs, start the loops, register the commands."""
         await self._find_gateway()
+        self._guilds_until = self.services.clock.monotonic() + _GUILDS_SECONDS
         for cog in self._parts.cogs:
             await self.add_cog(cog)
         for command in self._parts.commands:
@@ -176,7 +183,16 @@ class VideoBot(commands.AutoShardedBot):
         if self._was_ready:
             return
         self._was_ready = True
+        self._running.extend(asyncio.create_task(work()) for work in self._parts.once)
         _log.info("ready", user=str(self.user), servers=len(self.guilds), jobs=len(self.services.worker))
+
+    async def wait_for_guild(self, guild_id: int) -> None:
+        """Wait until Discord has sent a server; not for long, and only in the first seconds of the process."""
+        while not self._was_ready and self.services.clock.monotonic() < self._guilds_until:
+            guild = self.get_guild(guild_id)
+            if guild and not guild.unavailable:
+                return
+            await asyncio.sleep(_GUILD_CHECK_SECONDS)
 
     def begin(self, interaction_id: int) -> None:
         """Begin to handle an interaction in the task that calls this; `finish` waits for that task.

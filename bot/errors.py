@@ -18,7 +18,8 @@
     │   │   ├── ProviderBusyError          429
     │   │   └── ProviderUnreachableError   the connection was never made
     │   └── ProviderUnclearError anything else: it may have been started and charged
-    ├── DownloadError            a file could not be downloaded, or is not one that may be
+    ├── DownloadError            a file could not be downloaded now
+    │   └── DownloadRefusedError it never will be: it is too large, or its address is not allowed
     └── DeliveryError
         ├── PlaceRefusedError    Discord does not accept this message in this place
         └── DeliveryDelayedError Discord is away or busy: the same place, later
@@ -140,6 +141,10 @@ class ProviderUnclearError(ProviderError):
 
 class DownloadError(ReelpoolError):
     """A file could not be fetched, or is not one that we fetch."""
+
+
+class DownloadRefusedError(DownloadError):
+    """A file that no later try will get: it is too large, or its address is not one to fetch from."""
 
 
 class DeliveryError(ReelpoolError):

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from io import BufferedIOBase
 from typing import Any
 
 import discord
 import structlog
 
 from bot.client import VideoBot
-from bot.errors import DeliveryError, PlaceRefusedError, StorageError
-from bot.jobs.models import Approval, ChargeHint, Job, JobState
+from bot.clock import Clock
+from bot.errors import DeliveryDelayedError, DeliveryError, PlaceRefusedError, StorageError
+from bot.jobs.models import Approval, ChargeHint, Job, JobState, MemberUsage
 from bot.jobs.moderation.decisions import DecisionRepository
 from bot.jobs.moderation.outbox import ModerationOutbox
 from bot.jobs.ports import DeliveryTarget, JobStatus, Posted
@@ -21,7 +21,7 @@ from bot.jobs.worker.deliver import delivery_targets
 from cogs.messages.api_errors import THREAD_ARCHIVED, code_of, discord_errors, make_thread, unarchive
 from cogs.messages.approval_cards import ApprovalCards
 from cogs.messages.status_cards import StatusCards
-from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
+from cogs.messages.video_files import VideoFile, VideoFiles, attachment, is_too_large, size_of
 from cogs.moderation.decisions import unconfirmed_buttons
 from cogs.rendering import approvals as _approval_render
 from cogs.rendering import jobs as _render
@@ -32,6 +32,9 @@ _log = structlog.get_logger(__name__)
 # Discord dates messages by its own clock.
 _CLOCK_MARGIN = timedelta(minutes=5)
 _MEMBERS_NAMED = 3
+# After a restart: which videos may still lack their file, or their copy in the archive.
+_FILE_SOUGHT = timedelta(minutes=15)
+_COPY_SOUGHT = timedelta(hours=24)
 
 
 class Delivery:
@@ -43,6 +46,7 @@ class Delivery:
         jobs: JobService,
         decisions: DecisionRepository,
         outbox: ModerationOutbox,
+        clock: Clock,
         *,
         cards: StatusCards,
         videos: VideoFiles,
@@ -55,6 +59,7 @@ class Delivery:
             jobs: for members' limits and usage.
             decisions: for hints on unconfirmed jobs.
             outbox: closes moderators' cards, and announces low balances.
+            clock: the time.
             cards: the status cards.
             videos: the files of finished videos.
             approvals: the approval cards.
@@ -63,6 +68,7 @@ class Delivery:
         self._jobs = jobs
         self._decisions = decisions
         self._outbox = outbox
+        self._clock = clock
         self._cards = cards
         self._videos = videos
         self._approvals = approvals
@@ -111,6 +117,25 @@ class Delivery:
     def show(self, status: JobStatus) -> None:
         """See `JobNotifier.show`."""
         self._cards.show(status)
+        if not status.job.is_open and not status.job.awaits_delivery:
+            self._videos.release(status.job)
+
+    async def prepare_outcome(self, job: Job) -> None:
+        """See `JobNotifier.prepare_outcome`."""
+        await self._bot.wait_for_guild(job.requester.guild_id)
+        await self._videos.prepare(job)
+
+    async def resume_files(self) -> None:
+        """Attach the files, and archive the copies, that an earlier process did not get to. Never raises."""
+        try:
+            jobs = await self._jobs.recent_videos(self._clock.now() - _COPY_SOUGHT)
+            for job in jobs:
+                if self._clock.now() - (job.delivered_at or job.created_at) < _FILE_SOUGHT:
+                    await self._attach_missing(job)
+                else:
+                    await self._videos.archive_missing(job)
+        except (StorageError, DeliveryError) as error:
+            _log.warning("missing files are not attached", error=str(error))
 
     async def fresh_picture(self, job: Job) -> str:
         """See `JobNotifier.fresh_picture`. Source: Discord's documentation, "Refresh Attachment URLs".
@@ -133,13 +158,9 @@ class Delivery:
         # Moderators' cards of jobs that expired are closed as well.
         if job.state is not JobState.SUCCEEDED:
             self.close_case(job.id)
-        try:
-            posted = await self._post(job, await self._target(job, place))
-            if place is DeliveryTarget.THREAD:
-                posted = replace(posted, thread_id=posted.channel_id)
-        finally:
-            # Also what was too large to attach, or could not be downloaded just now.
-            self._videos.archive_later(job)
+        posted = await self._post(job, await self._target(job, place))
+        if place is DeliveryTarget.THREAD:
+            posted = replace(posted, thread_id=posted.channel_id)
         if job.state is JobState.UNCONFIRMED:
             # Optional: `/unconfirmed` lists it in any case.
             with suppress(DeliveryError, StorageError):
@@ -155,7 +176,10 @@ class Delivery:
                 async with discord_errors():
                     async for message in target.history(limit=100, after=since, oldest_first=True):
                         if self._is_outcome(message, job):
-                            return Posted(message.channel.id, message.id)
+                            posted = Posted(message.channel.id, message.id)
+                            if not message.attachments:
+                                await self._attach_later(job, posted)
+                            return posted
         return None
 
     async def show_hint(self, job: Job) -> None:
@@ -176,6 +200,15 @@ class Delivery:
         own = self._bot.user is not None and message.author.id == self._bot.user.id
         return own and _render.has_job_mark(message.content, job)
 
+    async def _attach_missing(self, job: Job) -> None:
+        if not job.result_channel_id or not job.result_message_id:
+            return
+        with suppress(PlaceRefusedError):
+            async with discord_errors():
+                message = await self._bot.http.get_message(job.result_channel_id, job.result_message_id)
+            if not message.get("attachments"):
+                await self._attach_later(job, Posted(job.result_channel_id, job.result_message_id))
+
     async def _post(self, job: Job, target: discord.abc.Messageable) -> Posted:
         try:
             return await self._post_video_or_link(job, target)
@@ -186,17 +219,41 @@ class Delivery:
         return await self._post_video_or_link(job, target)
 
     async def _post_video_or_link(self, job: Job, target: discord.abc.Messageable) -> Posted:
-        video = await self._videos.fetch(job, upload_limit(self._bot, job.requester.guild_id))
-        if video is None:
-            return await self._send(job, target, None)
-        with video:
+        overview, failures = await self._jobs.overview_after(job), 0
+        if file := self._videos.ready(job):
             try:
-                return await self._send(job, target, video)
+                return await self._send(job, target, overview, file)
             except PlaceRefusedError as error:
-                # The upload limit may have changed: then the link alone, in the same place.
-                if not _is_too_large(error):
+                # Where it is not the file's fault, the link is refused as well.
+                if is_too_large(error):
+                    self._videos.limits.record_refusal(job.requester.guild_id, size_of(file))
+                _log.info("posting the link alone", job_id=job.id, error=str(error))
+            except DeliveryDelayedError as error:
+                if not isinstance(error.__cause__, discord.DiscordServerError):
                     raise
-        return await self._send(job, target, None)
+                # Where Discord is not away but fails for the file, the link must not wait for it.
+                failures = 1
+                _log.warning("posting the link alone, the file follows", job_id=job.id, error=str(error))
+        posted = await self._send(job, target, overview, None)
+        await self._attach_later(job, posted, overview, failures=failures)
+        return posted
+
+    async def _attach_later(
+        self, job: Job, posted: Posted, overview: MemberUsage | None = None, *, failures: int = 0
+    ) -> None:
+        """Attach a job's video, once it is here, to the post that has its link alone."""
+        if job.state is not JobState.SUCCEEDED:
+            return
+        text = _render.outcome(job, overview or await self._jobs.overview_after(job), attached=True)
+        channel = self._bot.get_partial_messageable(posted.channel_id)
+
+        async def attach(file: VideoFile) -> None:
+            async with discord_errors():
+                self._cards.reserve_request()
+                message = channel.get_partial_message(posted.message_id)
+                await message.edit(content=text, attachments=[attachment(job, file)])
+
+        self._videos.attach_later(job, attach, failures=failures)
 
     async def _target(self, job: Job, place: DeliveryTarget) -> discord.abc.Messageable:
         requester = job.requester
@@ -208,8 +265,9 @@ class Delivery:
         thread_id = await self.open_thread(job)
         return self._bot.get_partial_messageable(thread_id, guild_id=requester.guild_id)
 
-    async def _send(self, job: Job, target: discord.abc.Messageable, video: BufferedIOBase | None) -> Posted:
-        overview = await self._jobs.overview_after(job)
+    async def _send(
+        self, job: Job, target: discord.abc.Messageable, overview: MemberUsage, video: VideoFile | None
+    ) -> Posted:
         text = _render.outcome(job, overview, attached=video is not None)
         member = discord.Object(job.requester.member_id)
         async with discord_errors():
@@ -234,8 +292,3 @@ async def _names(guild: discord.Guild | None, member_ids: Iterable[int]) -> dict
             async with discord_errors():
                 names[member_id] = (await guild.fetch_member(member_id)).display_name
     return names
-
-
-def _is_too_large(error: PlaceRefusedError) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, discord.HTTPException) and is_too_large(cause)

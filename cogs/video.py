@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 from dataclasses import replace
-from io import BufferedIOBase
 from typing import Any, Self
 
 import discord
@@ -35,7 +34,7 @@ from cogs.interactions.permissions import check_place, require_guild, role_ids
 from cogs.interactions.refused_requests import RefusedRequests
 from cogs.interactions.responses import answer_privately, deferred_when_slow, report_error, send_or_edit
 from cogs.messages.status_cards import StatusCards
-from cogs.messages.video_files import VideoFiles, attachment, is_too_large, upload_limit
+from cogs.messages.video_files import VideoFile, VideoFiles, attachment, is_too_large, size_of
 from cogs.rendering import jobs as _render
 from cogs.rendering import labels
 from cogs.rendering.refusals import sentence_of
@@ -191,9 +190,16 @@ class Video(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         guild_id = require_guild(interaction)
         job = await self.bot.services.jobs.video(job_id, guild_id, interaction.user.id)
-        file = await self.videos.archived(job, upload_limit(self.bot, guild_id))
-        if file is None or not await _answer_with_file(interaction, job, file):
-            await interaction.edit_original_response(content=_render.video_link(job), embed=_render.video(job))
+        copy_bytes = None
+        if file := await self.videos.copy(job):
+            with file:
+                copy_bytes = size_of(file)
+                if self.videos.limits.may_fit(guild_id, copy_bytes):
+                    if await _answer_with_file(interaction, job, file):
+                        return
+                    self.videos.limits.record_refusal(guild_id, copy_bytes)
+        text = _render.video_link(job, copy_bytes)
+        await interaction.edit_original_response(content=text, embed=_render.video(job))
 
     @app_commands.command(description="Cancel a video of yours that UlazAI has not started yet")
     @app_commands.describe(job="Which one, if there are several")
@@ -347,8 +353,10 @@ class Video(commands.Cog):
 
     async def _check_header(self, url: str) -> None:
         try:
-            await self.bot.services.downloader.picture_header(
-                url, lambda header, complete: check_picture_header(header, complete=complete), PICTURE_HEADER_BYTES
+            await self.bot.services.downloader.picture(
+                url,
+                lambda data, size: check_picture_header(data, complete=size is not None and len(data) >= size),
+                PICTURE_HEADER_BYTES,
             )
         except DownloadError as error:
             _log.info("picture header can't be read", reason=str(error))
@@ -381,17 +389,16 @@ class AskButton(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"ask:(
             await report_error(interaction, error)
 
 
-async def _answer_with_file(interaction: _Interaction, job: Job, file: BufferedIOBase) -> bool:
-    """Fill in the answer with a video, and close the file; return whether Discord accepts its size.
+async def _answer_with_file(interaction: _Interaction, job: Job, file: VideoFile) -> bool:
+    """Fill in the answer with a video; return whether Discord accepts its size.
 
     Raises:
         HTTPException: Discord refused the answer for another reason than its size.
     """
-    with file:
-        try:
-            await interaction.edit_original_response(embed=_render.video(job), attachments=[attachment(job, file)])
-        except discord.HTTPException as error:
-            if not is_too_large(error):
-                raise
-            return False
+    try:
+        await interaction.edit_original_response(embed=_render.video(job), attachments=[attachment(job, file)])
+    except discord.HTTPException as error:
+        if not is_too_large(error):
+            raise
+        return False
     return True

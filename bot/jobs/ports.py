@@ -76,6 +76,10 @@ class JobNotifier(Protocol):
         """
         ...
 
+    async def prepare_outcome(self, job: Job) -> None:
+        """Begin to get what the post of an outcome needs, and wait a few seconds for it at most. Never raises."""
+        ...
+
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         """Post how a job ended, under `job.nonce`.
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Select, Text, bindparam, literal, select, update
+from sqlalchemy import Select, Text, bindparam, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
@@ -34,6 +34,7 @@ from bot.provider.models import GenerationRequest
 from bot.storage.database import Database
 from bot.storage.schema import jobs
 
+_NEWEST_JOBS = 1000
 # Built once: to build and compile a statement costs more than to run it.
 _OF_MEMBER = select(jobs).where(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
 _UNDELIVERABLE = _OF_MEMBER.where(jobs.c.kept_at.is_not(None), jobs.c.delivered_at.is_(None)).order_by(jobs.c.id)
@@ -181,6 +182,13 @@ class JobService:
         has_text = label.icontains(typed, autoescape=True)
         query = _NEWEST_FIRST.where(jobs.c.state == JobState.SUCCEEDED.value, has_text).limit(limit)
         return await self._of_member(query, guild_id, member_id)
+
+    async def recent_videos(self, since: datetime) -> list[Job]:
+        """Return the finished videos of all servers that were posted since then, among the newest thousand jobs."""
+        newest = jobs.c.id > select(func.max(jobs.c.id) - _NEWEST_JOBS).scalar_subquery()
+        query = select(jobs).where(newest, jobs.c.state == JobState.SUCCEEDED.value, jobs.c.delivered_at >= since)
+        async with self._database.reading() as connection:
+            return [job_of(row) for row in (await connection.execute(query)).mappings()]
 
     async def video(self, job_id: int, guild_id: int, member_id: int) -> Job:
         """Return a finished video of this member's.

@@ -20,14 +20,13 @@ from typing import ParamSpec, Self, TypeVar
 import aiohttp
 import stamina
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.resolver import AsyncResolver
 from yarl import URL
 
-from bot.errors import DownloadError
+from bot.errors import DownloadError, DownloadRefusedError
 
 # How long the whole of a download may take is the caller's to say, and includes every try.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=20)
-_PICTURE_SECONDS = 30.0
 _VIDEO_SECONDS = 120.0
 _CHUNK_BYTES = 256 * 1024
 _MAX_REDIRECTS = 3
@@ -63,10 +62,13 @@ class _NotPublicError(OSError):
 
 
 class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only."""
+    """Resolves names to public addresses only.
+
+    No thread waits for an answer: the loop has few, and a name server that is slow would hold up whoever needs one.
+    """
 
     def __init__(self) -> None:
-        self._resolver = ThreadedResolver()
+        self._resolver = AsyncResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -139,34 +141,46 @@ class Downloader:
     def __init__(self, trusted_hosts: Iterable[str], picture_hosts: Iterable[str]) -> None:
         self._trusted_hosts = frozenset(trusted_hosts)
         self._picture_hosts = frozenset(picture_hosts)
-        self._trusting = _session(aiohttp.TCPConnector())
-        self._wary = _session(aiohttp.TCPConnector(resolver=PublicResolver(), socket_factory=_public_socket))
+        self._resolvers: tuple[AbstractResolver, ...] = (AsyncResolver(), PublicResolver())
+        named, public = self._resolvers
+        # Connections of their own for pictures: a member waits for those, and videos may take minutes.
+        self._pictures = _session(aiohttp.TCPConnector(resolver=named))
+        self._trusting = _session(aiohttp.TCPConnector(resolver=named))
+        self._wary = _session(aiohttp.TCPConnector(resolver=public, socket_factory=_public_socket))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._trusting.close()
-        await self._wary.close()
+        for session in (self._pictures, self._trusting, self._wary):
+            await session.close()
+        for resolver in self._resolvers:
+            await resolver.close()
 
-    async def picture_header(self, url: str, is_enough: Callable[[bytes, bool], bool], max_bytes: int) -> None:
-        """Show the first bytes of a picture to `is_enough`, more and more of them, until it is satisfied.
+    async def picture(
+        self, url: str, is_enough: Callable[[bytes, int | None], bool], max_bytes: int, *, max_seconds: float = 30.0
+    ) -> bytes:
+        """Read a picture for as long as `is_enough` is not satisfied, and return what was read.
 
         Args:
             url: of the picture; only Discord's hosts are asked.
-            is_enough: gets the bytes so far, and whether they are all; its exceptions come through.
-            max_bytes: after so many, they count as all.
+            is_enough: gets the bytes so far, and the size of the whole file where it is known; its exceptions come
+                through. Once it has all bytes, what it returns makes no difference.
+            max_bytes: more are not read; then what was read counts as the whole.
+            max_seconds: how long it may take in all, with every try.
 
         Raises:
-            DownloadError: it can't be fetched.
+            DownloadRefusedError: it is not on one of Discord's hosts.
+            DownloadError: it can't be fetched now.
         """
         target = _parse(url)
         if target.host not in self._picture_hosts:
-            raise DownloadError("pictures are fetched from Discord only")
-        async with _deadline(_PICTURE_SECONDS):
+            raise DownloadRefusedError("pictures are fetched from Discord only")
+        async with _deadline(max_seconds):
             async for attempt in _tries():
                 with attempt:
-                    await self._show_header(target, is_enough, max_bytes)
+                    return await self._read_picture(target, is_enough, max_bytes)
+        raise DownloadError("no try was made")
 
     async def video(
         self, url: str, max_bytes: int, *, max_seconds: float = _VIDEO_SECONDS, folder: Path | None = None
@@ -180,7 +194,8 @@ class Downloader:
             folder: on whose disk the temporary file is; it has no name there. None: the system's place for them.
 
         Raises:
-            DownloadError: it can't be fetched, is no MP4 or WebM, or has more than `max_bytes`.
+            DownloadRefusedError: it has more than `max_bytes`, or its address may not be fetched from.
+            DownloadError: it can't be fetched now, or what came is no MP4 or WebM.
         """
         target = _parse(url)
         async with _deadline(max_seconds):
@@ -189,19 +204,24 @@ class Downloader:
                     return await self._fetch_video(target, max_bytes, folder)
         raise DownloadError("no try was made")
 
-    async def _show_header(self, url: URL, is_enough: Callable[[bytes, bool], bool], max_bytes: int) -> None:
-        header = bytearray()
-        async with self._open(url, {_host(url)}, max_redirects=0) as response:
+    async def _read_picture(self, url: URL, is_enough: Callable[[bytes, int | None], bool], max_bytes: int) -> bytes:
+        data = bytearray()
+        async with self._request(url, self._pictures) as response:
+            _check_answer(response)
+            size = response.content_length
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-                header += chunk
-                if is_enough(bytes(header), len(header) >= max_bytes) or len(header) >= max_bytes:
-                    return
-        is_enough(bytes(header), True)
+                data += chunk
+                if is_enough(bytes(data), size):
+                    return bytes(data)
+                if len(data) >= max_bytes:
+                    break
+        is_enough(bytes(data), len(data))
+        return bytes(data)
 
     async def _fetch_video(self, url: URL, max_bytes: int, folder: Path | None) -> BufferedRandom:
         async with self._open(url, self._trusted_hosts, max_redirects=_MAX_REDIRECTS) as response:
             if (response.content_length or 0) > max_bytes:
-                raise DownloadError(f"the video has {response.content_length} bytes")
+                raise DownloadRefusedError(f"the video has {response.content_length} bytes")
             file = await _on_disk(_temporary_file, folder)
             try:
                 await _copy(response, file, max_bytes)
@@ -220,7 +240,9 @@ class Downloader:
         for _ in range(max_redirects + 1):
             # After a redirect by another host, even a trusted host is checked like any other.
             is_trusted = is_trusted and _host(url) in trusted_hosts
-            async with self._request(url, is_trusted=is_trusted) as response:
+            if not is_trusted and (url.port or 0) not in _WEB_PORTS and (url.port or 0) < _FIRST_FREE_PORT:
+                raise DownloadRefusedError(f"port {url.port} is not of the web")
+            async with self._request(url, self._trusting if is_trusted else self._wary) as response:
                 if not max_redirects or response.status not in _REDIRECTS:
                     _check_answer(response)
                     yield response
@@ -229,18 +251,15 @@ class Downloader:
         raise DownloadError(f"more than {max_redirects} redirects")
 
     @asynccontextmanager
-    async def _request(self, url: URL, *, is_trusted: bool) -> AsyncIterator[aiohttp.ClientResponse]:
-        if not is_trusted and (url.port or 0) not in _WEB_PORTS and (url.port or 0) < _FIRST_FREE_PORT:
-            raise DownloadError(f"port {url.port} is not of the web")
-        session = self._trusting if is_trusted else self._wary
+    async def _request(self, url: URL, session: aiohttp.ClientSession) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             async with session.get(url, allow_redirects=False) as response:
                 yield response
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise DownloadError("not an address to fetch from") from error
+            raise DownloadRefusedError("not an address to fetch from") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if isinstance(getattr(error, "os_error", None), _NotPublicError):
-                raise DownloadError("an address of this machine or network") from error
+                raise DownloadRefusedError("an address of this machine or network") from error
             raise _TemporaryTroubleError(f"no answer ({type(error).__name__})") from error
 
 
@@ -255,7 +274,9 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 
 
 def _tries() -> AsyncIterator[stamina.Attempt]:
-    return stamina.retry_context(on=_TemporaryTroubleError, attempts=3, wait_initial=0.2, timeout=60).__aiter__()
+    return stamina.retry_context(
+        on=_TemporaryTroubleError, attempts=3, wait_initial=0.2, wait_jitter=0.2, timeout=60
+    ).__aiter__()
 
 
 @asynccontextmanager
@@ -289,7 +310,7 @@ async def _copy(response: aiohttp.ClientResponse, file: BufferedRandom, max_byte
             _check_start(start)
         size += len(chunk)
         if size > max_bytes:
-            raise DownloadError(f"the video has more than {max_bytes} bytes")
+            raise DownloadRefusedError(f"the video has more than {max_bytes} bytes")
         await _on_disk(file.write, chunk)
     if len(start) < _MAGIC_BYTES:
         raise DownloadError("that is no MP4 or WebM")
@@ -321,7 +342,7 @@ def host_of(url: str) -> str:
     """Return the host of an address, with its port where that is not the usual one of http or https.
 
     Raises:
-        DownloadError: it is not one of http or https, or has a password in it.
+        DownloadRefusedError: it is not one of http or https, or has a password in it.
     """
     return _host(_parse(url))
 
@@ -330,7 +351,7 @@ def name_of(url: str) -> str:
     """Return the name of an address's host, without its port.
 
     Raises:
-        DownloadError: it is not one of http or https, or has a password in it.
+        DownloadRefusedError: it is not one of http or https, or has a password in it.
     """
     return _parse(url).host or ""
 
@@ -339,16 +360,16 @@ def _parse(url: str) -> URL:
     """Read an address as the HTTP client does: two readers could see two hosts in it.
 
     Raises:
-        DownloadError: it is not one of http or https, or has a password in it.
+        DownloadRefusedError: it is not one of http or https, or has a password in it.
     """
     try:
         parsed = URL(url)
     except ValueError as error:
-        raise DownloadError("not an address") from error
+        raise DownloadRefusedError("not an address") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise DownloadError("not an address to fetch from")
+        raise DownloadRefusedError("not an address to fetch from")
     if parsed.user is not None or parsed.password is not None:
-        raise DownloadError("an address with a password in it")
+        raise DownloadRefusedError("an address with a password in it")
     return parsed
 
 
@@ -356,9 +377,9 @@ def _redirected(url: URL, location: str) -> URL:
     try:
         target = _parse(str(url.join(URL(location))))
     except ValueError as error:
-        raise DownloadError("a redirect to no address") from error
+        raise DownloadRefusedError("a redirect to no address") from error
     if url.scheme == "https" and target.scheme != "https":
-        raise DownloadError("a redirect from https to http")
+        raise DownloadRefusedError("a redirect from https to http")
     return target
 
 

@@ -38,6 +38,8 @@ _EDITS_PER_ROUND = 12
 _COUNTED_PER_SECOND = 45.0
 _EDIT_SECONDS = 15.0
 _MAX_FAILURES = 5
+# A video that takes longer to be posted is shown as being posted.
+_POSTING_SECONDS = 6.0
 
 
 @dataclass(slots=True)
@@ -123,8 +125,10 @@ class StatusCards:
         card.status = status
         now = self._clock.monotonic()
         if self._is_worth_it(card, now) and (is_new_state or not job.is_open or job.id not in self._timers):
-            # The outcome is shown once, together with the thread that may be created for it now.
-            soonest = now + (0.0 if job.is_open else _BETWEEN_EDITS_SECONDS / 3)
+            # The outcome is shown once, when it is posted, with the thread that may be created for it now.
+            soonest = now
+            if job.awaits_delivery:
+                soonest += _POSTING_SECONDS if job.state is JobState.SUCCEEDED else _BETWEEN_EDITS_SECONDS / 3
             self._timers.put(job.id, max(card.not_before, soonest))
 
     def set_private(self, job_id: int, message_id: int) -> None:
@@ -187,7 +191,8 @@ class StatusCards:
             card.not_before = now + _BETWEEN_EDITS_SECONDS
             card.failures = 0 if await self._send(card, embed, now) else card.failures + 1
         card.shown = content if card.failures == 0 else ""
-        if status is card.status and not job.is_open and not 0 < card.failures < _MAX_FAILURES:
+        is_final = not job.is_open and not (job.awaits_delivery and job.state is JobState.SUCCEEDED)
+        if status is card.status and is_final and not 0 < card.failures < _MAX_FAILURES:
             self._cards.pop(job.id, None)
             return
         # While it awaits approval nothing changes on the card.

@@ -116,7 +116,7 @@ async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MA
     await interaction.response.defer(ephemeral=True, thinking=True)
     services = interaction.client.services
     since = services.clock.now() - timedelta(days=days) if days else None
-    limit = upload_limit(interaction.client, guild_id)
+    limit = upload_limit(interaction)
     async with exported(services.pools.entries(guild_id, since), limit) as found:
         file = discord.File(found.file, f"ledger-{guild_id}.{found.suffix}")
         try:

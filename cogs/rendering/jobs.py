@@ -97,6 +97,8 @@ def state_line(status: JobStatus, now: float) -> str:
     word = f"**{_WORDS[job.state]}**"
     if job.state is JobState.PROCESSING and status.poll_state:
         return f"{bar(progress_now(status.poll_state, now))}\n{word}"
+    if job.state is JobState.SUCCEEDED and job.awaits_delivery:
+        return f"{bar(1.0)}\n**Posting**"
     if job.state is JobState.SUCCEEDED and job.thread_id and not job.requester.in_thread:
         return f"{word} in <#{job.thread_id}>"
     return ": ".join(filter(None, (word, _explanation(status))))
@@ -288,9 +290,17 @@ def video(job: Job) -> discord.Embed:
     return embed.set_footer(text=f"#{job.id}")
 
 
-def video_link(job: Job) -> str:
-    """Return the link of a finished video that is not in the archive, or is too large to attach."""
-    return f"{link(job.video_url or '')}\nI can't attach this video. The link is UlazAI's own and may have expired."
+def video_link(job: Job, copy_bytes: int | None) -> str:
+    """Return the link of a finished video that can't be attached.
+
+    Args:
+        job: with the video.
+        copy_bytes: the size of the archive's copy, which is too large for this server; None: there is no copy.
+    """
+    why = "I have no copy of this video."
+    if copy_bytes is not None:
+        why = f"My copy of this video has {copy_bytes / 1024**2:.0f} MB, which is more than this server takes."
+    return f"{link(job.video_url or '')}\n{why} The link is UlazAI's own and may have expired."
 
 
 def undeliverable(jobs: Sequence[Job]) -> str:

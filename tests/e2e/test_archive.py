@@ -113,7 +113,6 @@ async def test_what_is_too_large_to_attach_is_kept_after_the_link_is_posted(kept
 
 async def test_stop_does_not_wait_for_a_copy_and_leaves_nothing_half_done(tmp_path: Path) -> None:
     async with servers(tmp_path, archive_dir=tmp_path / "archive") as stage:
-        stage.ulazai.faults.add("GET", VIDEO, Fault(repeat_body_to=11 * MEBIBYTE))
         slow = stage.ulazai.faults.add("GET", VIDEO, Fault(repeat_body_to=11 * MEBIBYTE, drip_seconds=0.05))
         async with running_bot(stage):
             await stage.ask()

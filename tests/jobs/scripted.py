@@ -81,6 +81,9 @@ class ScriptedNotifier:
     async def open_thread(self, job: Job) -> int:
         raise PlaceRefusedError(f"job {job.id} has no thread here")
 
+    async def prepare_outcome(self, job: Job) -> None:
+        assert job.awaits_delivery
+
     async def post_outcome(self, job: Job, place: DeliveryTarget) -> Posted:
         self.tried.append(place)
         if refusal := self.refusals.get(place):

@@ -99,20 +99,20 @@ async def test_pictures_are_fetched_from_discord_only(server: FileServer) -> Non
     async with Downloader({server.host}, {"cdn.discordapp.com"}) as downloader:
         for url in (server.url("/a.png"), "https://cdn.discordapp.com.evil.example/a.png", "https://evil.example/"):
             with pytest.raises(DownloadError, match="from Discord only"):
-                await downloader.picture_header(url, lambda _header, _complete: True, 100)
+                await downloader.picture(url, lambda _data, _size: True, 100)
     assert server.asked == []
 
 
 async def test_a_picture_is_read_until_it_is_enough(server: FileServer, trusting: Downloader) -> None:
     seen: list[int] = []
 
-    def enough(header: bytes, complete: bool) -> bool:
-        assert header == PICTURE[: len(header)]
-        assert not complete
-        seen.append(len(header))
+    def enough(data: bytes, size: int | None) -> bool:
+        assert data == PICTURE[: len(data)]
+        assert size == len(PICTURE)
+        seen.append(len(data))
         return True
 
-    await trusting.picture_header(server.url("/a.png"), enough, MANY_BYTES)
+    await trusting.picture(server.url("/a.png"), enough, MANY_BYTES)
     assert len(seen) == 1
     assert seen[0] < len(PICTURE)
 
@@ -121,31 +121,31 @@ async def test_a_picture_is_read_until_it_is_enough(server: FileServer, trusting
 async def test_the_last_look_at_a_picture_says_that_it_is(
     server: FileServer, trusting: Downloader, max_bytes: int
 ) -> None:
-    verdicts: list[bool] = []
+    seen: list[tuple[int, int | None]] = []
 
-    def never(_header: bytes, complete: bool) -> bool:
-        verdicts.append(complete)
+    def never(data: bytes, size: int | None) -> bool:
+        seen.append((len(data), size))
         return False
 
-    await trusting.picture_header(server.url("/a.png"), never, max_bytes)
-    assert verdicts[-1]
-    assert not any(verdicts[:-1])
+    assert await trusting.picture(server.url("/a.png"), never, max_bytes) == PICTURE[: seen[-1][0]]
+    assert seen[-1][0] == seen[-1][1]
+    assert seen[-1][0] >= min(max_bytes, len(PICTURE))
 
 
 async def test_what_the_judge_says_comes_through_and_is_not_tried_again(
     server: FileServer, trusting: Downloader
 ) -> None:
-    def refuse(_header: bytes, _complete: bool) -> bool:
+    def refuse(_data: bytes, _size: int | None) -> bool:
         raise RefusedError(Refusal.IMAGE_UNREADABLE)
 
     with refused(Refusal.IMAGE_UNREADABLE):
-        await trusting.picture_header(server.url("/a.png"), refuse, MANY_BYTES)
+        await trusting.picture(server.url("/a.png"), refuse, MANY_BYTES)
     assert len(server.asked) == 1
 
 
 async def test_a_picture_is_tried_again(server: FileServer, trusting: Downloader) -> None:
     server.faults.add("GET", "/a.png", Fault(status=503), times=2)
-    await trusting.picture_header(server.url("/a.png"), lambda _header, _complete: True, 100)
+    await trusting.picture(server.url("/a.png"), lambda _data, _size: True, 100)
     assert server.faults.hits == 2
 
 

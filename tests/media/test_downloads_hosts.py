@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.abc import ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.resolver import AsyncResolver
 from yarl import URL
 
 from bot.errors import DownloadError
@@ -214,7 +214,7 @@ async def test_only_the_public_ones_of_a_names_addresses_are_used(
     server: Server, trusting: Downloader, second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del second_is_public
-    resolving_to(monkeypatch, ThreadedResolver, "127.0.0.3", "127.0.0.2", "127.0.0.4")
+    resolving_to(monkeypatch, AsyncResolver, "127.0.0.3", "127.0.0.2", "127.0.0.4")
     await fetch(trusting, server.url(host="video.example"))
     assert server.reached == ["127.0.0.2"]
 
@@ -222,7 +222,7 @@ async def test_only_the_public_ones_of_a_names_addresses_are_used(
 async def test_name_without_a_public_address_is_refused_at_once(
     server: Server, trusting: Downloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = resolving_to(monkeypatch, ThreadedResolver, "127.0.0.1", "10.0.0.1")
+    asked = resolving_to(monkeypatch, AsyncResolver, "127.0.0.1", "10.0.0.1")
     with pytest.raises(DownloadError, match="this machine"):
         await fetch(trusting, server.url(host="video.example"))
     assert (len(asked), server.requests) == (1, [])
@@ -325,7 +325,7 @@ def test_redirect_gives_up_no_encryption() -> None:
 
 
 async def look(downloader: Downloader, url: str) -> None:
-    await downloader.picture_header(url, lambda header, complete: len(header) > 3 or complete, 100)
+    await downloader.picture(url, lambda data, size: len(data) > 3 or size is not None, 100)
 
 
 async def test_pictures_come_from_discord_only_and_are_not_redirected(server: Server, trusting: Downloader) -> None:

@@ -285,6 +285,9 @@ class Worker:
         self._timers.put(job.id, due)
 
     async def _step(self, tracked: TrackedJob) -> None:
+        if tracked.job.awaits_delivery and tracked.unwritten is None:
+            # Not under the semaphore: videos of a slow host must not delay the posts of others.
+            await self._notifier.prepare_outcome(tracked.job)
         async with self._semaphore_of(tracked.job):
             try:
                 due = await self._advance(tracked)
