@@ -224,6 +224,8 @@ class Delivery:
             try:
                 return await self._send(job, target, overview, file)
             except PlaceRefusedError as error:
+                if code_of(error) == THREAD_ARCHIVED:
+                    raise
                 # Where it is not the file's fault, the link is refused as well.
                 if is_too_large(error):
                     self._videos.limits.record_refusal(job.requester.guild_id, size_of(file))

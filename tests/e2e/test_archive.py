@@ -104,7 +104,9 @@ async def test_what_is_too_large_to_attach_is_kept_after_the_link_is_posted(kept
     await kept.until(lambda: [path.stat().st_size for path in copies(kept)] == [11 * MEBIBYTE])
     kept.ulazai.faults.clear()
     kill_link(kept)
-    assert_is_link(kept, await again(kept))
+    message = await again(kept)
+    assert_is_link(kept, message)
+    assert "My copy of this video has 11 MB" in message.content
     kept.discord.admin.edit_guild(kept.discord.guild_id, premium_tier=2)
     await kept.until(lambda: kept.guild.premium_tier == 2)
     message = await again(kept)
@@ -133,6 +135,18 @@ async def test_what_could_not_be_had_at_first_is_kept_later(kept: Stage) -> None
     assert_plays(file_of(kept, await again(kept)))
 
 
+async def test_copy_that_is_missing_is_made_after_a_restart(tmp_path: Path) -> None:
+    async with servers(tmp_path, archive_dir=tmp_path / "archive") as stage:
+        kill_link(stage)
+        async with running_bot(stage):
+            await stage.ask()
+            await stage.delivered()
+        stage.ulazai.faults.clear()
+        assert copies(stage) == []
+        async with running_bot(stage):
+            await stage.until(lambda: len(copies(stage)) == 1)
+
+
 async def test_file_names_tell_nothing(kept: Stage) -> None:
     await kept.ask("a secret wish")
     await kept.delivered()
@@ -144,7 +158,9 @@ async def test_file_names_tell_nothing(kept: Stage) -> None:
 async def test_without_an_archive_it_is_the_link(stage: Stage) -> None:
     await stage.ask()
     await stage.delivered()
-    assert_is_link(stage, await again(stage))
+    message = await again(stage)
+    assert_is_link(stage, message)
+    assert "no copy" in message.content
 
 
 async def test_archive_that_cannot_be_written_costs_nothing_but_the_copy(tmp_path: Path) -> None:

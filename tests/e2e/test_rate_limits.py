@@ -34,7 +34,7 @@ async def one_result(stage: Stage) -> None:
     result = await stage.outcome(card)
     await stage.delivered()
     assert result.pinged_user_ids == [stage.member.id]
-    assert len(result.attachments) == 1
+    await stage.seen(lambda: result.attachments or None)
     assert [thread.id for thread in stage.discord.threads(stage.videos)] == [card.message.id]
     assert stage.public_messages(card.message.id) == [result]
     assert (stage.states, stage.balance) == (["succeeded"], (0, 55))

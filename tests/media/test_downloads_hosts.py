@@ -210,6 +210,20 @@ def resolving_to(monkeypatch: pytest.MonkeyPatch, resolver: type, *addresses: st
     return asked
 
 
+async def test_look_ups_take_none_of_the_loops_threads(
+    server: Server, trusting: Downloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_args: object, **_kwargs: object) -> list[object]:
+        raise AssertionError("a thread of the loop's would wait for this")
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    with pytest.raises(DownloadError, match="this machine"):
+        await fetch(trusting, server.url(host="localhost"))
+    async with Downloader({f"localhost:{server.port}"}, {"localhost"}) as downloader:
+        assert await fetch(downloader, server.url(host="localhost")) == MP4
+        await look(downloader, server.url(host="localhost"))
+
+
 async def test_only_the_public_ones_of_a_names_addresses_are_used(
     server: Server, trusting: Downloader, second_is_public: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

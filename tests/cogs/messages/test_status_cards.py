@@ -48,7 +48,9 @@ def board(channels: Channels, clock: FakeClock) -> StatusCards:
 
 def ended(clock: FakeClock, job_id: int) -> Job:
     job = Job(job_id, requester(), TEXT_REQUEST, JobState.SUCCEEDED, 55, clock.now(), charged_credits=55)
-    return replace(job, card_message_id=5000 + job_id, finished_at=clock.now(), thread_id=5000 + job_id)
+    return replace(
+        job, card_message_id=5000 + job_id, finished_at=clock.now(), delivered_at=clock.now(), thread_id=5000 + job_id
+    )
 
 
 async def edits_in_each_second(board: StatusCards, clock: FakeClock, channels: Channels, seconds: int) -> list[int]:
@@ -89,9 +91,11 @@ async def test_how_a_job_ended_is_shown_once_with_the_thread_that_is_made_for_it
     board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     job = ended(clock, 1)
-    board.show(JobStatus(replace(job, thread_id=None)))
+    board.show(JobStatus(replace(job, thread_id=None, delivered_at=None)))
     await board.refresh()
+    assert channels.edits == []
     board.set_location(job)
+    board.show(JobStatus(job))
     await edits_in_each_second(board, clock, channels, 5)
     assert len(channels.edits) == 1
     assert f"<#{job.thread_id}>" in channels.edits[0]
