@@ -16,7 +16,7 @@ import structlog
 
 from bot.client import Parts, Services, VideoBot
 from bot.clock import SystemClock
-from bot.config import Settings
+from bot.config import Settings, proxy_for
 from bot.errors import DiscordUnavailableError
 from bot.jobs.moderation.decisions import DecisionRepository, DecisionService
 from bot.jobs.moderation.outbox import ModerationOutbox
@@ -67,7 +67,10 @@ async def open_bot(settings: Settings) -> AsyncIterator[VideoBot]:
         stack.enter_context(only_bot_on(settings.database_path))
         database = await stack.enter_async_context(Database.open(settings.database_url))
         _log.info("database opened", path=str(Path.cwd() / settings.database_path))
-        provider = await stack.enter_async_context(UlazaiProvider(settings.ulazai_base_url, settings.ulazai_api_key))
+        base_url = settings.ulazai_base_url
+        provider = await stack.enter_async_context(
+            UlazaiProvider(base_url, settings.ulazai_api_key, proxy=proxy_for(base_url))
+        )
         discord_host, provider_host = name_of(settings.discord_api_url), host_of(settings.ulazai_base_url)
         downloader = await stack.enter_async_context(Downloader({provider_host}, {discord_host, *DISCORD_FILE_HOSTS}))
         archive = Archive(settings.archive_dir, settings.archive_max_mb * _BYTES_PER_MB)

@@ -190,7 +190,7 @@ class Settings(DatabaseSettings):
 def proxy_for(url: str) -> str | None:
     """Return the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY` …) names for an address, if any.
 
-    For discord.py, which takes a proxy only as an argument.
+    Ask once for each address: aiohttp's own `trust_env` reads the environment, and `.netrc`, for every request.
     """
     address = urlsplit(url)
     if proxy_bypass(address.hostname or ""):

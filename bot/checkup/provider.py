@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from bot.checkup.clock import ClockReadings
 from bot.checkup.findings import Finding, ok, warning, wrong
-from bot.config import Settings
+from bot.config import Settings, proxy_for
 from bot.errors import (
     ProviderBusyError,
     ProviderError,
@@ -33,7 +33,7 @@ async def check_key(settings: Settings, readings: ClockReadings) -> Finding:
 
 
 async def _answer(base_url: str, key: SecretStr, readings: ClockReadings) -> ProviderError | None:
-    async with UlazaiProvider(base_url, key, trace=readings.trace()) as provider:
+    async with UlazaiProvider(base_url, key, proxy=proxy_for(base_url), trace=readings.trace()) as provider:
         try:
             await provider.status(str(uuid.uuid4()))
         except ProviderError as error:

@@ -46,20 +46,26 @@ class UlazaiProvider:
     Args:
         base_url: where the API is, without a slash at the end.
         api_key: the account's.
+        proxy: of the way there; None: there is none.
         trace: of the status requests.
     """
 
-    def __init__(self, base_url: str, api_key: SecretStr, *, trace: aiohttp.TraceConfig | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: SecretStr,
+        *,
+        proxy: str | None = None,
+        trace: aiohttp.TraceConfig | None = None,
+    ) -> None:
         headers = {"Authorization": f"Bearer {api_key.get_secret_value()}", "Accept": "application/json"}
         # A kept connection may be closed by the server just as a request is written on it, and nobody
         # knows whether that request was executed: each submission uses a new connection.
         self._payments = aiohttp.ClientSession(
-            headers=headers, timeout=_SUBMIT_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True), trust_env=True
+            headers=headers, timeout=_SUBMIT_TIMEOUT, connector=aiohttp.TCPConnector(force_close=True), proxy=proxy
         )
         traces = [trace] if trace else None
-        self._polls = aiohttp.ClientSession(
-            headers=headers, timeout=_STATUS_TIMEOUT, trace_configs=traces, trust_env=True
-        )
+        self._polls = aiohttp.ClientSession(headers=headers, timeout=_STATUS_TIMEOUT, trace_configs=traces, proxy=proxy)
         self._base_url = base_url
 
     async def __aenter__(self) -> Self:

@@ -5,6 +5,7 @@ import socket
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -187,6 +188,17 @@ async def test_an_answer_that_takes_too_long_is_unclear(
 async def test_no_connection_means_nothing_was_sent(provider: UlazaiProvider, local: LocalUlazAI) -> None:
     await local.stop()
     await fails(provider, ProviderUnreachableError)
+
+
+async def test_a_proxy_gets_the_requests_and_netrc_is_not_read(
+    local: LocalUlazAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine ulazai.example login somebody password else", encoding="utf-8")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with UlazaiProvider("http://ulazai.example", SecretStr(KEY), proxy=local.base_url) as provider:
+        submission = await provider.submit(REQUEST)
+        assert (await provider.status(submission.task_id)).state is not TaskState.FAILED
 
 
 async def test_a_host_that_is_not_there() -> None:
