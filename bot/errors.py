@@ -8,6 +8,7 @@
     ├── RefusedError             a request is not accepted; nothing was spent
     │   └── PromptRefusedError   the prompt contains a listed word; a moderator can be asked
     ├── DuplicateInteractionError  Discord delivered an interaction that was handled before
+    ├── HeldByRulesError         a rule of the moderators' keeps a queued job from being submitted
     ├── TransitionError          a job was not in a state from which it could be moved
     ├── ProviderError
     │   ├── NotStartedError      it is certain that nothing was started or spent
@@ -28,8 +29,9 @@ Each carries its data; `cogs/rendering/refusals.py` says what a member is shown.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from bot.codes import Reason, Refusal, Value
+from bot.codes import Reason, Refusal, Value, WaitReason
 
 
 class ReelpoolError(Exception):
@@ -77,6 +79,19 @@ class PromptRefusedError(RefusedError):
 
 class DuplicateInteractionError(ReelpoolError):
     """Discord delivered an interaction that this process has handled before, or is handling; it is not answered."""
+
+
+class HeldByRulesError(ReelpoolError):
+    """A pause or a block keeps a queued job from being submitted; it stays queued.
+
+    Attributes:
+        reason: which of them.
+        until: when it ends by itself; None: it does not.
+    """
+
+    def __init__(self, reason: WaitReason, until: datetime | None = None) -> None:
+        super().__init__(reason.value)
+        self.reason, self.until = reason, until
 
 
 class TransitionError(ReelpoolError):

@@ -216,15 +216,16 @@ class JobService:
             for job in notified:
                 await set_values(connection, job.id, delivered_at=self._clock.now())
 
-    async def queued(self, guild_id: int, typed: str, limit: int = 25) -> list[Job]:
-        """Return a server's queued jobs with a text in their number or prompt, oldest first.
+    async def in_states(self, guild_id: int, states: Collection[JobState], typed: str, limit: int = 25) -> list[Job]:
+        """Return a server's jobs in some states, with a text in their number or prompt, oldest first.
 
         Args:
             guild_id: of the server.
+            states: the states.
             typed: the text.
             limit: at most so many.
         """
-        query = select(jobs).where(jobs.c.guild_id == guild_id, jobs.c.state == JobState.QUEUED.value)
+        query = select(jobs).where(jobs.c.guild_id == guild_id, jobs.c.state.in_([state.value for state in states]))
         async with self._database.reading() as connection:
             found = [job_of(row) for row in (await connection.execute(query.order_by(jobs.c.id))).mappings()]
         return [job for job in found if typed.casefold() in f"#{job.id}: {job.request.prompt}".casefold()][:limit]

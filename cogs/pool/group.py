@@ -2,7 +2,7 @@
 
 from discord import app_commands
 
-from cogs.pool import approvals, member_rules, prioritize, server_rules, why, word_list
+from cogs.pool import approvals, member_rules, queue, server_rules, why, word_list
 from cogs.pool.credits import POOL_COMMANDS as CREDIT_COMMANDS
 
 _COMMANDS = (
@@ -11,7 +11,7 @@ _COMMANDS = (
     *member_rules.POOL_COMMANDS,
     *word_list.POOL_COMMANDS,
     *why.POOL_COMMANDS,
-    *prioritize.POOL_COMMANDS,
+    *queue.POOL_COMMANDS,
     *approvals.POOL_COMMANDS,
 )
 

@@ -112,7 +112,9 @@ def _explanation(status: JobStatus) -> str:
             until = f"expires {relative(status.expires_at)}. " if status.expires_at else ""
             return f"{until}`/cancel` cancels it."
         case JobState.QUEUED if status.waiting:
-            return f"{', '.join(_position(status))}. {ended(wait_reason(status.waiting))} `/cancel` cancels it."
+            position = ", ".join(_position(status))
+            parts = (f"{position}." if position else "", ended(wait_reason(status.waiting)), "`/cancel` cancels it.")
+            return " ".join(filter(None, parts))
         case JobState.FAILED:
             return f"{failure(job.failure)} {_money_back(job)}"
         case JobState.UNCONFIRMED:

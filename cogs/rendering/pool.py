@@ -172,6 +172,12 @@ def prioritized(job: Job) -> discord.Embed:
     return answer(f"{text}\n{quoted(job.request.prompt, 200)}")
 
 
+def cancelled(job: Job) -> discord.Embed:
+    """Return the answer to `/pool cancel`."""
+    text = f"#{job.id} of <@{job.requester.member_id}> is cancelled, and {job.held_credits} credits came back."
+    return answer(f"{text}\n{quoted(job.request.prompt, 200)}")
+
+
 def exported(entries: int) -> str:
     """Return the text beside the file of `/pool export`."""
     return f"{entries:,} entries of the ledger, the oldest first; times are UTC."

@@ -81,6 +81,7 @@ COMMANDS = {
     "pool pause": Row(MANAGERS, {"reason": "a break"}),
     "pool resume": Row(MANAGERS),
     "pool prioritize": Row(MANAGERS, of={"job": "job"}),
+    "pool cancel": Row(MANAGERS, {"reason": "not here"}, of={"job": "job"}),
     "unconfirmed": Row(DECIDERS),
     "session start": Row(MANAGERS, {"budget": 100}),
     "session end": Row(MANAGERS, of={"session": "session"}),

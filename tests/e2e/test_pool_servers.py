@@ -1,6 +1,7 @@
 """Which servers have a pool with starting credits, which come once, whatever happens; and the queue in it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,70 @@ async def test_every_server_is_let_in_only_where_the_settings_say_so(tmp_path: P
             await stage.until(lambda: own in deposits(stage))
             assert ("who runs this bot" in await shown(stage)) is not is_open
             assert (stage.discord.guild_id in deposits(stage)) is is_open
+
+
+@pytest.mark.parametrize(
+    ("hold", "end", "words"),
+    [
+        (("pool pause", {"reason": "a break"}), ("pool resume", {}), "paused videos here"),
+        (("pool block", {"member": MEMBER}), ("pool unblock", {"member": MEMBER}), "blocked"),
+    ],
+    ids=["pause", "block"],
+)
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_a_pause_or_a_block_holds_what_is_queued_until_it_ends(
+    tmp_path: Path,
+    hold: tuple[str, dict[str, Any]],
+    end: tuple[str, dict[str, Any]],
+    words: str,
+    is_restarted: bool,
+) -> None:
+    async with servers(tmp_path, provider_max_active_jobs=1) as stage:
+        finish = hold_finish(stage)
+
+        def options(given: dict[str, Any]) -> dict[str, Any]:
+            return {name: id_of(stage, value) if name == "member" else value for name, value in given.items()}
+
+        async with running_bot(stage):
+            await stage.ask("first")
+            await stage.until(lambda: len(stage.ulazai.tasks) == 1)
+            queued = await stage.ask("second")
+            await use(stage, hold[0], **options(hold[1]))
+            if not is_restarted:
+                finish.release()
+                await stage.delivered()
+                await stage.card_says(queued, words)
+        async with running_bot(stage):
+            finish.release()
+            await stage.delivered()
+            await stage.card_says(queued, words)
+            assert stage.states == ["succeeded", "queued"]
+            assert len(stage.ulazai.tasks) == 1
+            await use(stage, end[0], **options(end[1]))
+            await stage.delivered(2)
+            assert stage.states == ["succeeded", "succeeded"]
+
+
+async def test_a_moderator_cancels_what_is_not_submitted_yet(tmp_path: Path) -> None:
+    async with staged(tmp_path, provider_max_active_jobs=1) as stage:
+        moderator = stage.discord.person(MODERATOR)
+        finish = hold_finish(stage)
+        await stage.ask("first")
+        await stage.until(lambda: len(stage.ulazai.tasks) == 1)
+        queued = await stage.ask("second")
+        typed = await (await moderator.autocomplete(stage.videos, "pool cancel", "job", "")).answered()
+        assert [choice["name"] for choice in typed.choices] == ["#2: second"]
+        assert "can't be cancelled" in await use(stage, "pool cancel", job=1, reason="too late")
+        assert "Only moderators" in await use(stage, "pool cancel", MEMBER, job=2, reason="mine")
+        answer = await use(stage, "pool cancel", job=2, reason="not *here*")
+        assert f"#2 of {mention(stage, MEMBER)} is cancelled, and 55 credits came back." in answer
+        assert r"not \*here\*" in (await stage.outcome(queued)).content
+        assert "Cancelled" in await stage.card_says(queued, "Cancelled")
+        assert [action for _, action, _ in audit(stage)] == ["cancel"]
+        assert "can't be cancelled" in await use(stage, "pool cancel", job=2, reason="again")
+        finish.release()
+        await stage.delivered(2)
+        assert len(stage.ulazai.tasks) == 1
 
 
 async def test_a_moderator_prioritizes_a_queued_video(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """Jobs in SQL: one method for each guarded transition, with its ledger entries in the same transaction."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
 
 from bot.clock import Clock
-from bot.codes import Reason
-from bot.errors import TransitionError
+from bot.codes import Reason, WaitReason
+from bot.errors import HeldByRulesError, TransitionError
 from bot.jobs.models import OPEN_STATES, Job, JobState, UnconfirmedDecision
 from bot.jobs.polling import MEMORY, VideoKind
 from bot.jobs.ports import Posted
@@ -24,6 +24,8 @@ from bot.jobs.store.queries import (
     values_of,
 )
 from bot.pools.ledger import entries as ledger
+from bot.pools.policy import Policy
+from bot.pools.queries import read_pool
 from bot.provider.models import GenerationMode, Submission
 from bot.storage.database import Database
 from bot.storage.schema import jobs
@@ -40,16 +42,28 @@ class JobRepository:
         self._database = database
         self._clock = clock
 
+    def on_pool_change(self, listener: Callable[[int], None]) -> None:
+        """See `Database.on_pool_change`."""
+        self._database.on_pool_change(listener)
+
     async def begin_submission(self, job_id: int) -> Job:
         """`queued -> submitting`, committed before the request to the provider.
 
         Raises:
+            HeldByRulesError: the server's videos are paused, or the member is blocked.
             TransitionError: it is in another state.
         """
+        now = self._clock.now()
         async with self._database.transaction() as connection:
-            return await move(
-                connection, job_id, {JobState.QUEUED}, JobState.SUBMITTING, submitted_at=self._clock.now()
-            )
+            job = await move(connection, job_id, {JobState.QUEUED}, JobState.SUBMITTING, submitted_at=now)
+            pool = await read_pool(connection, job.requester.guild_id)
+            policy = pool.policy if pool else Policy()
+            if policy.paused is not None:
+                raise HeldByRulesError(WaitReason.PAUSED)
+            block = policy.blocks.get(job.requester.member_id)
+            if block is not None and block.holds(now):
+                raise HeldByRulesError(WaitReason.BLOCKED, block.until)
+            return job
 
     async def requeue(self, job_id: int) -> Job:
         """`submitting -> queued`, where it is certain that nothing was started.

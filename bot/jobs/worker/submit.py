@@ -11,6 +11,7 @@ import structlog
 from bot.clock import Clock
 from bot.codes import Failure, Reason, WaitReason
 from bot.errors import (
+    HeldByRulesError,
     NotStartedError,
     PlaceRefusedError,
     ProviderBusyError,
@@ -30,6 +31,8 @@ from bot.provider.ports import VideoProvider
 
 _log = structlog.get_logger(__name__)
 
+# A change of the rules ends a hold at once; this is for what no change ends, such as a clock that was set.
+_HELD_RETRY_SECONDS = 300.0
 # A picture's address that expires sooner is refreshed before the job is submitted.
 _PICTURE_MARGIN = timedelta(hours=1)
 
@@ -97,8 +100,19 @@ class Submitter:
             tracked.update(await repository.begin_submission(job_id))
             self._notifier.show(JobStatus(tracked.job))
             return await self._submit(tracked)
+        except HeldByRulesError as held:
+            return self._hold(tracked, held)
         finally:
             self._breaker.release()
+
+    def _hold(self, tracked: TrackedJob, held: HeldByRulesError) -> float:
+        """Leave a job queued that the rules hold; return when to try it again, unless they change before."""
+        tracked.is_held = True
+        self._notifier.show(JobStatus(tracked.job, waiting=held.reason, retry_at=held.until))
+        pause = _HELD_RETRY_SECONDS
+        if held.until is not None:
+            pause = min(pause, max(1.0, (held.until - self._clock.now()).total_seconds()))
+        return self._clock.monotonic() + pause
 
     async def _submit(self, tracked: TrackedJob) -> StepResult:
         job, repository = tracked.job, self._repository

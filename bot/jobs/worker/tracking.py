@@ -26,6 +26,7 @@ class TrackedJob:
         failures: failed steps in a row.
         implausible_polls: polls in a row that showed what can't be, since `implausible_since` (monotonic clock).
         may_be_posted: a post of the outcome or of the approval card was tried, by this process or an earlier one.
+        is_held: moderators' rules keep the queued job from being submitted, so it is not in the queue.
         needs_hint: the provider account's balance may say more about an unconfirmed job by now.
         unwritten: a result that is known but not written yet; kept while the database can't be written.
     """
@@ -36,6 +37,7 @@ class TrackedJob:
     implausible_polls: int = 0
     implausible_since: float | None = None
     unwritten: PendingWrite | None = None
+    is_held: bool = False
     needs_hint: bool = False
     may_be_posted: bool = False
 

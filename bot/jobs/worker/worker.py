@@ -39,6 +39,8 @@ FAIRNESS_WINDOW = timedelta(hours=24)
 """For how long used credits count in the fair queue, where the limits have no window."""
 
 _CONCURRENCY = 32
+# Every movement of credits is a change of the pool: held jobs are tried no more often.
+_AFTER_POOL_CHANGE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ class Worker:
         self._polls = asyncio.Semaphore(_CONCURRENCY)
         self._posts = asyncio.Semaphore(_CONCURRENCY)
         self._notifier = notifier
+        # Queued jobs that moderators' rules hold, by server.
+        self._held: dict[int, set[int]] = {}
+        repository.on_pool_change(self._pool_changed)
         self._stopping = False
 
     def _make_dispatcher(self, settings: WorkerSettings) -> Dispatcher:
@@ -227,6 +232,7 @@ class Worker:
         """Hand a due job to the dispatcher if its step needs the provider; else start the step."""
         job, needs_provider = tracked.job, tracked.unwritten is None and not tracked.job.awaits_delivery
         if job.state is JobState.QUEUED and needs_provider:
+            tracked.is_held = False
             self._queue.enqueue(job)
         elif job.state is JobState.PROCESSING and needs_provider and self._poller.may_poll(now):
             self._dispatcher.add_poll(tracked)
@@ -312,8 +318,21 @@ class Worker:
             self.untrack(tracked.job)
             self._timers.wake()
         else:
-            self._queue.sync(tracked.job)
+            if tracked.is_held:
+                self._hold(tracked.job)
+            else:
+                self._queue.sync(tracked.job)
             self._timers.put(tracked.job.id, due)
+
+    def _hold(self, job: Job) -> None:
+        self._queue.remove(job.id)
+        self._held.setdefault(job.requester.guild_id, set()).add(job.id)
+
+    def _pool_changed(self, guild_id: int) -> None:
+        """Try a server's held jobs again soon: its rules may have changed."""
+        for job_id in self._held.pop(guild_id, ()):
+            if job_id in self._tracked:
+                self._timers.put_if_earlier(job_id, self._clock.monotonic() + _AFTER_POOL_CHANGE_SECONDS)
 
     def _semaphore_of(self, job: Job) -> asyncio.Semaphore:
         if job.state is JobState.PROCESSING:
