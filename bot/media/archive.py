@@ -20,6 +20,8 @@ from typing import IO
 
 import structlog
 
+from bot.media.downloads import open_in_thread
+
 _log = structlog.get_logger(__name__)
 
 # Listing the folder gets slower as it fills: this many files are remembered from each listing.
@@ -113,7 +115,7 @@ class Archive:
         if (folder := self.folder) is None:
             return None
         try:
-            return await _opened(folder / name)
+            return await open_in_thread(lambda: (folder / name).open("rb"))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -226,18 +228,4 @@ def _write(path: Path, file: IO[bytes], stored_at_ns: int) -> None:
     except BaseException:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise
-
-
-async def _opened(path: Path) -> BufferedReader:
-    """Open a file in a thread; one that is opened for a task that was cancelled meanwhile is closed again.
-
-    Raises:
-        CancelledError: the task was cancelled.
-    """
-    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb"))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(lambda done: None if done.cancelled() or done.exception() else done.result().close())
         raise

@@ -12,8 +12,8 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager, suppress
-from io import BufferedRandom
+from contextlib import ExitStack, asynccontextmanager, suppress
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
@@ -51,6 +51,7 @@ DISCORD_FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_File = TypeVar("_File", BufferedRandom, BufferedReader)
 
 
 class _TemporaryTroubleError(DownloadError):
@@ -219,17 +220,19 @@ class Downloader:
         return bytes(data)
 
     async def _fetch_video(self, url: URL, max_bytes: int, folder: Path | None) -> BufferedRandom:
-        async with self._open(url, self._trusted_hosts, max_redirects=_MAX_REDIRECTS) as response:
-            if (response.content_length or 0) > max_bytes:
-                raise DownloadRefusedError(f"the video has {response.content_length} bytes")
-            file = await _on_disk(_temporary_file, folder)
-            try:
-                await _copy(response, file, max_bytes)
-            except BaseException:
+        with ExitStack() as undo:
+            async with self._open(url, self._trusted_hosts, max_redirects=_MAX_REDIRECTS) as response:
+                if (response.content_length or 0) > max_bytes:
+                    raise DownloadRefusedError(f"the video has {response.content_length} bytes")
+                try:
+                    file = await open_in_thread(lambda: _temporary_file(folder))
+                except OSError as error:
+                    raise DownloadError(_disk_trouble(error)) from error
                 # On a full disk closing writes what is over, and fails again.
-                with suppress(OSError):
-                    file.close()
-                raise
+                undo.enter_context(suppress(OSError))
+                undo.enter_context(file)
+                await _copy(response, file, max_bytes)
+            undo.pop_all()
             return file
 
     @asynccontextmanager
@@ -326,6 +329,21 @@ def _temporary_file(folder: Path | None) -> BufferedRandom:
     return tempfile.TemporaryFile(dir=folder)
 
 
+async def open_in_thread(work: Callable[[], _File]) -> _File:
+    """Open a file in a thread; one that is opened for a task that was cancelled meanwhile is closed again.
+
+    Raises:
+        CancelledError: the task was cancelled.
+        OSError: the file can't be opened.
+    """
+    opening = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(lambda done: None if done.cancelled() or done.exception() else done.result().close())
+        raise
+
+
 async def _on_disk(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
     """Do something with a file in a thread: a disk may be slow, or full.
 
@@ -335,7 +353,11 @@ async def _on_disk(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) 
     try:
         return await asyncio.to_thread(work, *args, **kwargs)
     except OSError as error:
-        raise DownloadError(f"the disk does not take it ({error.strerror})") from error
+        raise DownloadError(_disk_trouble(error)) from error
+
+
+def _disk_trouble(error: OSError) -> str:
+    return f"the disk does not take it ({error.strerror})"
 
 
 def host_of(url: str) -> str:

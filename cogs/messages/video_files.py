@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BufferedRandom, BufferedReader
 
@@ -232,8 +233,11 @@ class VideoFiles:
                     _log.info("video is not downloaded yet; trying again", job_id=job.id, reason=str(error))
                 await asyncio.sleep(pause)
             else:
-                if archive:
-                    await archive.store(key, file)
+                with ExitStack() as undo:
+                    undo.enter_context(file)
+                    if archive:
+                        await archive.store(key, file)
+                    undo.pop_all()
                 return file
         return None
 

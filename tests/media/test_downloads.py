@@ -1,8 +1,12 @@
 """Fetching files over real sockets: what it takes, and when it gives up."""
 
+import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 import stamina
@@ -55,6 +59,38 @@ async def test_what_is_no_video(server: FileServer, trusting: Downloader, path: 
 
 async def test_a_video_of_just_the_largest_size(server: FileServer, trusting: Downloader) -> None:
     assert await fetched(trusting, server.url("/v.mp4"), len(VIDEO)) == VIDEO
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc to see which files are open")
+async def test_a_download_that_is_cancelled_at_any_moment_leaves_no_file_open(
+    server: FileServer, trusting: Downloader, tmp_path: Path
+) -> None:
+    is_whole = False
+    for switches in itertools.count():
+        task = asyncio.create_task(trusting.video(server.url("/v.mp4"), MANY_BYTES, folder=tmp_path))
+        for _ in range(switches):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        (found,) = await asyncio.gather(task, return_exceptions=True)
+        if is_whole := not isinstance(found, BaseException):
+            found.close()
+        # A file whose opening was under way is closed once it is open.
+        for _ in range(200):
+            if not (left := open_files_in(tmp_path)):
+                break
+            await asyncio.sleep(0.01)
+        assert not left, switches
+        if is_whole:
+            break
+    assert switches > 1
+
+
+def open_files_in(folder: Path) -> list[str]:
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found += [name for name in [str(link.readlink())] if name.startswith(f"{folder}/")]
+    return found
 
 
 async def test_a_video_that_says_that_it_is_too_large(server: FileServer, trusting: Downloader) -> None:
