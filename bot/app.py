@@ -219,7 +219,9 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 def _pool_settings(settings: Settings) -> PoolSettings:
-    limits = Limits(settings.limit_active_jobs, settings.limit_window_credits, settings.limit_window_hours)
+    limits = Limits(
+        settings.limit_active_jobs or None, settings.limit_window_credits or None, settings.limit_window_hours
+    )
     return PoolSettings(
         limits,
         settings.pool_starting_credits,

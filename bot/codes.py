@@ -150,6 +150,7 @@ class Refusal(StrEnum):
     BLOCKED_NOT = "blocked_not"
     BLOCKS_FULL = "blocks_full"
     RULES_FULL = "rules_full"
+    LIMIT_AND_NO_LIMIT = "limit_and_no_limit"
     NO_SUCH_RULE = "no_such_rule"
     RULE_SET_AND_REMOVED = "rule_set_and_removed"
     RULE_FOR_NOBODY = "rule_for_nobody"

@@ -16,7 +16,7 @@ from bot.storage.database import Database
 from tests.blank_database import lay_blank_database
 
 FAILURE = Reason(Failure.FAILED_AT_PROVIDER, {"reason": "too dark"})
-UNLIMITED = Limits(active_jobs=0, window_credits=0, window_hours=0)
+UNLIMITED = Limits(active_jobs=None, window_credits=None, window_hours=0)
 PLENTY = 1_000_000
 GUILD, CHANNEL, MEMBER = 100, 200, 300
 TEXT_REQUEST = GenerationRequest(GenerationMode.TEXT, "A dog in a field", aspect_ratio="16:9")

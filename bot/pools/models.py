@@ -180,19 +180,24 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one member may do in one server; 0 means no limit.
+    """What one member may do in one server; None means no limit, and 0 that nothing is allowed.
 
     Attributes:
         active_jobs: open jobs at once.
         window_credits: credits in any window.
-        window_hours: length of the rolling window.
+        window_hours: length of the rolling window; 0: credits are not limited.
         max_price: credits that one job may cost.
     """
 
-    active_jobs: int
-    window_credits: int
+    active_jobs: int | None
+    window_credits: int | None
     window_hours: float
-    max_price: int = 0
+    max_price: int | None = None
+
+    @property
+    def credits(self) -> int | None:
+        """Credits in the window; None: credits are not limited."""
+        return self.window_credits if self.window_hours > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +248,17 @@ class Usage:
 
     Attributes:
         open_jobs: when each open job is expected to be done, in any order.
+        undecided_jobs: how many of them wait for a moderator.
         spends: credits spent or held within the window.
     """
 
     open_jobs: tuple[datetime, ...] = ()
     spends: tuple[Spend, ...] = ()
+    undecided_jobs: int = 0
 
     def with_job(self, ends_at: datetime, spend: Spend) -> "Usage":
         """Return the usage with one more job."""
-        return Usage((*self.open_jobs, ends_at), (*self.spends, spend))
+        return Usage((*self.open_jobs, ends_at), (*self.spends, spend), self.undecided_jobs)
 
     @property
     def credits(self) -> int:

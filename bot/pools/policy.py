@@ -26,9 +26,13 @@ class ApprovalCause(StrEnum):
     LOW_BALANCE = "low_balance"
 
 
+NO_LIMIT = -1
+"""In place of a number of an allowance."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a moderators' rule allows; None: it does not limit that, 0: no limit.
+    """What a moderators' rule allows; None: it says nothing about that, `NO_LIMIT`: any number.
 
     Attributes:
         window_credits: credits in any window.

@@ -1,22 +1,27 @@
 """`/pool`: rules for members and roles. What they may spend, and who is blocked."""
 
+from dataclasses import replace
+
 import discord
 from discord import app_commands
 
 from bot.client import VideoBot
 from bot.codes import AuditAction, Refusal
 from bot.errors import RefusedError
-from bot.pools.policy import Allowance, Policy
+from bot.pools.policy import NO_LIMIT, Allowance, Policy
 from bot.pools.rules import changes
 from bot.pools.rules.changes import MAX_BLOCK_HOURS, MAX_OPEN_JOBS, Target, TargetKind
 from bot.pools.rules.input_checks import MAX_CREDITS, MAX_REASON
+from bot.pools.rules.limits import LimitKind
 from cogs.interactions.permissions import require_manager
 from cogs.interactions.responses import deferred_when_slow, send_or_edit
 from cogs.pool._changes import PoolCommand, change_rules
+from cogs.rendering import labels
 from cogs.rendering import pool as _pool_render
 
 _Interaction = discord.Interaction[VideoBot]
 _Credits = app_commands.Range[int, 0, MAX_CREDITS]
+_EVERYTHING = "everything"
 _Target = discord.Role | discord.Member | discord.User
 
 
@@ -25,27 +30,35 @@ _Target = discord.Role | discord.Member | discord.User
 )
 @app_commands.describe(
     target="@everyone, a role or a member",
-    credits_="Credits within the window of time; 0: no limit",
-    open_jobs="Open videos at once; 0: no limit",
-    max_cost="Credits that one video may cost; 0: no limit",
+    credits_="Credits within the window of time; 0: none",
+    open_jobs="Open videos at once; 0: none",
+    max_cost="Credits that one video may cost",
+    no_limit="What is not limited",
     remove="Remove the whole rule",
 )
 @app_commands.rename(credits_="credits")
+@app_commands.choices(
+    no_limit=[
+        app_commands.Choice(name=labels.NO_LIMIT_NAMES[name], value=name)
+        for name in (*(kind.value for kind in LimitKind), _EVERYTHING)
+    ]
+)
 async def allow(
     interaction: _Interaction,
     target: _Target | None = None,
     credits_: _Credits | None = None,
     open_jobs: app_commands.Range[int, 0, MAX_OPEN_JOBS] | None = None,
     max_cost: _Credits | None = None,
+    no_limit: str | None = None,
     remove: bool = False,
 ) -> None:
     """Set, remove or show a rule.
 
     Raises:
-        RefusedError: numbers and `remove` contradict each other.
+        RefusedError: numbers, `no_limit` and `remove` contradict each other.
     """
     guild_id = await require_manager(interaction)
-    numbers = Allowance(credits_, open_jobs, max_cost)
+    numbers = _unlimited(Allowance(credits_, open_jobs, max_cost), no_limit)
     if target is None:
         await _list(interaction, guild_id, numbers, remove=remove)
         return
@@ -60,6 +73,21 @@ async def allow(
     await change_rules(
         interaction, AuditAction.ALLOW, change, lambda policy: _pool_render.rule_now(policy, whose, hours)
     )
+
+
+def _unlimited(numbers: Allowance, no_limit: str | None) -> Allowance:
+    """Return the numbers without a limit where the moderator chose so.
+
+    Raises:
+        RefusedError: LIMIT_AND_NO_LIMIT, or a number can't be used.
+    """
+    changes.check_numbers(numbers)
+    if no_limit is None:
+        return numbers
+    names = [kind.value for kind in LimitKind] if no_limit == _EVERYTHING else [no_limit]
+    if any(getattr(numbers, name) is not None for name in names):
+        raise RefusedError(Refusal.LIMIT_AND_NO_LIMIT)
+    return replace(numbers, **dict.fromkeys(names, NO_LIMIT))
 
 
 async def _list(interaction: _Interaction, guild_id: int, numbers: Allowance, *, remove: bool) -> None:

@@ -22,7 +22,6 @@ from bot.jobs.ports import Posted
 from bot.jobs.validation import MAX_PROMPT, cheaper_variant, list_price
 from bot.pools.models import LowBalanceNotice, Pool
 from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
-from bot.pools.rules.limits import has_window
 from cogs.rendering import policy as wording
 from cogs.rendering.failures import failure
 from cogs.rendering.jobs import settings
@@ -150,11 +149,11 @@ def _pool_line(pool: Pool, overview: MemberUsage) -> str:
 
 def _use_line(overview: MemberUsage) -> str:
     limits, count = overview.limits, len(overview.usage.open_jobs)
-    jobs = f"{count} of {limits.active_jobs}" if limits.active_jobs else f"{count}"
-    if not has_window(limits):
+    jobs = f"{count} of {limits.active_jobs}" if limits.active_jobs is not None else f"{count}"
+    if limits.credits is None:
         return f"{jobs} open, no limit of credits."
     used = overview.usage.credits
-    return f"{used} of {limits.window_credits} credits in {limits.window_hours:g} hours, {jobs} open."
+    return f"{used} of {limits.credits} credits in {limits.window_hours:g} hours, {jobs} open."
 
 
 def _cause(case: ApprovalCase, policy: Policy) -> str:

@@ -7,7 +7,7 @@ import discord
 from bot.jobs.models import UNPAID_STATES, Job, JobState, MemberUsage
 from bot.jobs.polling import progress_now
 from bot.jobs.ports import JobStatus
-from bot.pools.rules.limits import has_window, room_at
+from bot.pools.rules.limits import room_at
 from bot.provider.models import GenerationMode, GenerationRequest
 from cogs.rendering.failures import failure, own_words, wait_reason
 from cogs.rendering.text import cut, ended, fit, link, quoted, relative, short, unmarked
@@ -213,9 +213,7 @@ def left_line(overview: MemberUsage) -> str:
     if overview.credits_left is None:
         return "Your credits are not limited."
     limits = overview.limits
-    return (
-        f"You have {overview.credits_left} of {limits.window_credits} credits left (per {limits.window_hours:g} hours)."
-    )
+    return f"You have {overview.credits_left} of {limits.credits} credits left (per {limits.window_hours:g} hours)."
 
 
 def usage(overview: MemberUsage) -> discord.Embed:
@@ -223,7 +221,7 @@ def usage(overview: MemberUsage) -> discord.Embed:
     limits = overview.limits
     embed = discord.Embed(title="Your usage in this server", colour=discord.Colour.blurple())
     count = len(overview.usage.open_jobs)
-    of_all = f" of {limits.active_jobs}" if limits.active_jobs else ", not limited"
+    of_all = f" of {limits.active_jobs}" if limits.active_jobs is not None else ", not limited"
     jobs = fit(map(_open_job_line, overview.open_jobs), 1024)
     embed.add_field(name=f"Open videos: {count}{of_all}", value=jobs or "None. `/video` makes one.", inline=False)
     embed.add_field(name="Credits", value=_window_lines(overview), inline=False)
@@ -240,12 +238,12 @@ def _open_job_line(job: Job) -> str:
 
 def _window_lines(overview: MemberUsage) -> str:
     limits, used = overview.limits, overview.usage
-    if not has_window(limits):
+    if limits.credits is None:
         return "Your credits are not limited."
-    lines = [f"**{used.credits} of {limits.window_credits}** used or held in the last {limits.window_hours:g} hours."]
+    lines = [f"**{used.credits} of {limits.credits}** used or held in the last {limits.window_hours:g} hours."]
     if used.spends:
         first = room_at(limits, used, (overview.credits_left or 0) + 1)
-        everything = room_at(limits, used, limits.window_credits)
+        everything = room_at(limits, used, limits.credits)
         if first:
             lines.append(f"The first come back {relative(first)}.")
         if everything:

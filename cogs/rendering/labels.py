@@ -8,6 +8,13 @@ WITH_SOUND = "With sound"
 PRIVATE = "Private"
 PUBLISHED = f"Publish in UlazAI's directory, {PUBLISH_DISCOUNT} credits less"
 
+NO_LIMIT_NAMES = {
+    "window_credits": "Credits",
+    "active_jobs": "Open videos",
+    "max_price": "Cost of one video",
+    "everything": "Everything",
+}
+
 ASPECT_RATIO_NAMES = dict(zip(ASPECT_RATIOS, ("16:9 wide", "9:16 tall", "1:1 square"), strict=True))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
+from bot.pools.policy import NO_LIMIT, Allowance, Block, LowBalanceLimits, Policy
 from bot.pools.rules.changes import Target, TargetKind
 from cogs.rendering.text import plain, relative
 
@@ -52,7 +52,8 @@ def allowance(found: Allowance, hours: float = 0) -> str:
         (found.active_jobs, f"{found.active_jobs} open videos at once", "any number of open videos"),
         (found.max_price, f"{found.max_price} credits for one video", "any price for one video"),
     )
-    return _listed((limited if value else free for value, limited, free in parts if value is not None), "no rule")
+    known = ((value, limited, free) for value, limited, free in parts if value is not None)
+    return _listed((free if value == NO_LIMIT else limited for value, limited, free in known), "no rule")
 
 
 def low_balance(found: LowBalanceLimits) -> str:

@@ -53,7 +53,19 @@ def _max_price(data: Data) -> str:
     return f"{text} {_what_fits(data) or '`/why` shows where that comes from.'}"
 
 
+def _limit_jobs(data: Data) -> str:
+    if not data["allowed"]:
+        return "You may make no videos here; `/why` shows where that comes from."
+    waiting = f", {data['undecided']} of them waiting for a moderator" if data.get("undecided") else ""
+    return (
+        f"You have {data['used']} of {data['allowed']} videos open{waiting}; `/usage` shows them. "
+        f"There should be room for another {relative(data['free_at'])}."
+    )
+
+
 def _limit_credits(data: Data) -> str:
+    if not data["allowed"]:
+        return "You may spend no credits here; `/why` shows where that comes from."
     used = f"You have used {data['used']} of your {data['allowed']} credits in the last {data['hours']:g} hours"
     wait = f"wait until {at(data['free_at'])}" if data["free_at"] else ""
     if fits := _what_fits(data):
@@ -245,10 +257,7 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.SESSION_EMPTY: _session_empty,
     Refusal.LOW_BALANCE: _low_balance,
     Refusal.MAX_PRICE: _max_price,
-    Refusal.LIMIT_JOBS: lambda data: (
-        f"You have {data['used']} of {data['allowed']} videos open; `/usage` shows them. "
-        f"There should be room for another {relative(data['free_at'])}."
-    ),
+    Refusal.LIMIT_JOBS: _limit_jobs,
     Refusal.LIMIT_CREDITS: _limit_credits,
     Refusal.HOLD_TOO_LARGE: "This needs {needed} credits, and this server's pool has {available} left.",
     Refusal.WITHDRAWAL_TOO_LARGE: (
@@ -277,6 +286,7 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.RULES_FULL: "There are {most} such rules, which is the most. Remove one first.",
     Refusal.NO_SUCH_RULE: "There is no such rule, so nothing has changed. `/pool allow` lists all rules.",
     Refusal.RULE_SET_AND_REMOVED: "Give numbers or remove the rule, not both. Nothing has changed.",
+    Refusal.LIMIT_AND_NO_LIMIT: "Give a number or choose no limit, not both. Nothing has changed.",
     Refusal.RULE_FOR_NOBODY: "Choose with `target` whom the rule is for: @everyone, a role or a member.",
     Refusal.LOW_BALANCE_ORDER: (
         "With approval under {approval} %, the limit under {cheapest} % would never count. "

@@ -6,9 +6,9 @@ import discord
 
 from bot.jobs.models import MemberUsage
 from bot.pools.ledger.reports import MemberRules
-from bot.pools.policy import LowBalanceLevel
+from bot.pools.policy import NO_LIMIT, LowBalanceLevel
 from bot.pools.rules.changes import block_of
-from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource, has_window
+from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource
 from cogs.rendering import policy as wording
 from cogs.rendering.text import ended
 
@@ -52,7 +52,7 @@ def _number(found: list[AppliedLimit], overview: MemberUsage) -> Iterable[str]:
 
 
 def _value(origin: AppliedLimit, overview: MemberUsage) -> str:
-    if not origin.value:
+    if origin.value == NO_LIMIT:
         return "no limit"
     match origin.number:
         case LimitKind.WINDOW_CREDITS:
@@ -67,7 +67,7 @@ def _value(origin: AppliedLimit, overview: MemberUsage) -> str:
 def _used(origin: AppliedLimit, overview: MemberUsage) -> str:
     if origin.number is LimitKind.ACTIVE_JOBS:
         return f"Now: {len(overview.usage.open_jobs)}."
-    if origin.number is LimitKind.WINDOW_CREDITS and has_window(overview.limits):
+    if origin.number is LimitKind.WINDOW_CREDITS and overview.limits.credits is not None:
         return f"Used: {overview.usage.credits}."
     return ""
 

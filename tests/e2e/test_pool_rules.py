@@ -167,7 +167,7 @@ async def test_rules_for_everyone_roles_and_members(stage: Stage) -> None:
     answer = await use(stage, "pool allow", target=guild_id, credits=55, open_jobs=2)
     assert "For everyone: 55 credits per 24 hours, 2 open videos at once." in answer
     await use(stage, "pool allow", target=CREATORS, credits=110, max_cost=55)
-    answer = await use(stage, "pool allow", target=member, max_cost=0)
+    answer = await use(stage, "pool allow", target=member, no_limit="max_price")
     assert f"For <@{member}>: any price for one video." in answer
     rules = await use(stage, "pool allow")
     for line in (
@@ -182,6 +182,21 @@ async def test_rules_for_everyone_roles_and_members(stage: Stage) -> None:
     assert f"For <@{member}>: no rule." in await use(stage, "pool allow", target=member, remove=True)
     assert "one of yours may cost 55 at most" in await shown(stage, duration=10)
     assert audit(stage)[-1][1:] == ("allow", f"<@{member}>: any price for one video → no rule")
+
+
+async def test_0_allows_nothing_and_no_limit_is_a_word_of_its_own(stage: Stage) -> None:
+    member = id_of(stage, MEMBER)
+    answer = await use(stage, "pool allow", target=member, credits=0)
+    assert f"For <@{member}>: 0 credits per 24 hours." in answer
+    assert "You may spend no credits here; `/why` shows" in await shown(stage)
+    await use(stage, "pool allow", target=member, remove=True)
+    await use(stage, "pool allow", target=member, open_jobs=0)
+    assert "You may make no videos here; `/why` shows" in await shown(stage)
+    everything = "any number of credits, any number of open videos, any price for one video"
+    assert everything in await use(stage, "pool allow", target=member, no_limit="everything")
+    assert "a cat" in await shown(stage)
+    assert "not both" in await use(stage, "pool allow", target=member, credits=5, no_limit="window_credits")
+    assert everything in await use(stage, "pool allow")
 
 
 async def test_rules_that_can_not_be(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.jobs.models import OPEN_STATES, UNPAID_STATES, JobState
+from bot.jobs.models import OPEN_STATES, JobState
 from bot.pools.models import Funds, Limits
 from bot.provider.models import GenerationRequest
 
@@ -177,7 +177,7 @@ class BooksModel:
             if (job.pool.guild_id, job.member_id, job.session) == (guild_id, member_id, None)
         ]
         start = now - timedelta(hours=LIMITS.window_hours)
-        counting = [job for job in theirs if job.created_at > start and job.state not in UNPAID_STATES]
-        used = sum(job.price if job.charged is None else job.charged for job in counting)
-        is_room = sum(job.state in OPEN_STATES for job in theirs) < LIMITS.active_jobs
-        return is_room and used + price <= LIMITS.window_credits
+        # What the provider kept counts, whatever became of the video.
+        used = sum(job.held + job.spent for job in theirs if job.created_at > start)
+        is_room = sum(job.state in OPEN_STATES for job in theirs) < (LIMITS.active_jobs or 0)
+        return is_room and used + price <= (LIMITS.credits or 0)

@@ -102,7 +102,7 @@ async def test_a_budget_with_room_for_seven_pays_for_seven_whatever_the_pool_has
     assert counter.funds() == Funds(available=100_000 - ENOUGH, budgeted=PRICE - 1, held=ROOM * PRICE)
 
 
-@pytest.mark.parametrize("limits", [Limits(ROOM, 0, 0), Limits(0, ENOUGH, 24), Limits(ROOM, ENOUGH, 24)])
+@pytest.mark.parametrize("limits", [Limits(ROOM, None, 0), Limits(None, ENOUGH, 24), Limits(ROOM, ENOUGH, 24)])
 async def test_an_allowance_with_room_for_seven_lets_seven_pass(counter: Counter200, limits: Limits) -> None:
     taken = await counter.ask(PoolSettings(limits, starting_credits=100_000), members=1)
     code = Refusal.LIMIT_JOBS if limits.active_jobs else Refusal.LIMIT_CREDITS
@@ -111,7 +111,7 @@ async def test_an_allowance_with_room_for_seven_lets_seven_pass(counter: Counter
 
 
 async def test_every_member_has_an_allowance_of_their_own(counter: Counter200) -> None:
-    taken = await counter.ask(PoolSettings(Limits(ROOM, 0, 0), starting_credits=100_000), members=4)
+    taken = await counter.ask(PoolSettings(Limits(ROOM, None, 0), starting_credits=100_000), members=4)
     assert taken == {Job: 4 * ROOM, Refusal.LIMIT_JOBS: AT_ONCE - 4 * ROOM}
 
 

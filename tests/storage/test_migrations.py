@@ -1,5 +1,6 @@
 """A database of the version without pools is brought up to date with its jobs and books as they were."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -163,6 +164,29 @@ async def test_old_jobs_go_on_and_new_ones_are_taken(old: Path) -> None:
         new = await take(repository, requester(GUILD))
         assert new.id == len(JOBS) + 2
     assert reconcile(old).is_sound
+
+
+def test_0_stays_no_limit_in_rules_of_earlier_versions(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    migrate(path, "0004")
+    rule = {"window_credits": 0, "active_jobs": 2, "max_price": 0}
+    policy = {"everyone": rule, "roles": {"7": {"max_price": 0}}, "paused": None, "words": ["0"]}
+    detail = {"code": "allow", "before": {}, "after": {"members": {"8": {"active_jobs": 0}}}}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO pools (guild_id, policy) VALUES (1, ?)", (json.dumps(policy),))
+        connection.execute(
+            "INSERT INTO audit_entries (guild_id, actor_id, action, detail, created_at) VALUES (1, 2, 'allow', ?, ?)",
+            (json.dumps(detail), "2026-01-01 00:00:00"),
+        )
+    migrate(path, "head")
+    (pool,), (entry,) = contents(path, "pools"), contents(path, "audit_entries")
+    assert json.loads(pool["policy"]) == {
+        "everyone": {"window_credits": -1, "active_jobs": 2, "max_price": -1},
+        "roles": {"7": {"max_price": -1}},
+        "paused": None,
+        "words": ["0"],
+    }
+    assert json.loads(entry["detail"])["after"] == {"members": {"8": {"active_jobs": -1}}}
 
 
 async def test_a_file_without_jobs_has_no_pool_yet(tmp_path: Path) -> None:

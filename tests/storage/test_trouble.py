@@ -153,7 +153,7 @@ async def test_requests_are_refused_with_a_clear_sentence_and_taken_afterwards(
     tmp_path: Path, trouble: Trouble
 ) -> None:
     async with opened(tmp_path / "a.db") as database:
-        service = JobService(database, SystemClock(), PoolSettings(Limits(0, 0, 0)))
+        service = JobService(database, SystemClock(), PoolSettings(Limits(None, None, 0)))
         with trouble.begin(database, tmp_path / "a.db"):
             # Where the file may not grow, what is left of its last page may take one or two yet.
             answers = [await answer(service, number) for number in range(6)]

@@ -16,7 +16,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     insert,
+    or_,
     select,
     update,
 )
@@ -39,7 +41,7 @@ from bot.jobs.polling import expected_end
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import JobAccount, Limits, Spend, Usage
 from bot.pools.policy import ApprovalCause
-from bot.pools.rules.limits import has_window, window_start
+from bot.pools.rules.limits import window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
 from bot.storage.database import note_session_change
 from bot.storage.schema import approvals, jobs, unconfirmed_cases
@@ -58,17 +60,19 @@ _UPDATE = update(jobs).where(jobs.c.id == bindparam(_KEY)).returning(*jobs.c)
 _THEIRS = and_(jobs.c.guild_id == bindparam("guild"), jobs.c.member_id == bindparam("member"))
 _OPEN = and_(_THEIRS, jobs.c.state.in_(values_of(OPEN_STATES)))
 _OPEN_JOBS = select(jobs).where(_OPEN).order_by(jobs.c.id)
-_OPEN_TIMES = select(jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds).where(
-    _OPEN, jobs.c.session_id.is_(None)
-)
+_UNDECIDED = values_of((JobState.AWAITING_APPROVAL, JobState.UNCONFIRMED))
+_OPEN_TIMES = select(
+    jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds, jobs.c.state.in_(_UNDECIDED)
+).where(_OPEN, jobs.c.session_id.is_(None))
+_KEPT = jobs.c.charged_credits - func.coalesce(jobs.c.refunded_credits, 0)
+# What the provider kept counts, whatever became of the video.
 _SPENDS = select(
-    jobs.c.created_at,
-    case((jobs.c.charged_credits.is_not(None), jobs.c.charged_credits), else_=jobs.c.held_credits),
+    jobs.c.created_at, case((jobs.c.charged_credits.is_not(None), _KEPT), else_=jobs.c.held_credits)
 ).where(
     _THEIRS,
     jobs.c.session_id.is_(None),
     jobs.c.created_at > bindparam("begin"),
-    jobs.c.state.not_in(values_of(UNPAID_STATES)),
+    or_(_KEPT > 0, and_(jobs.c.charged_credits.is_(None), jobs.c.state.not_in(values_of(UNPAID_STATES)))),
 )
 
 # The values of a job whose new outcome has not been delivered.
@@ -209,11 +213,12 @@ async def read_usage(
         now: where the window ends.
     """
     theirs = {"guild": guild_id, "member": member_id}
-    ends = tuple(expected_end(*times) for times in await connection.execute(_OPEN_TIMES, theirs))
-    if not has_window(limits):
-        return Usage(open_jobs=ends)
+    found = (await connection.execute(_OPEN_TIMES, theirs)).all()
+    ends, undecided = tuple(expected_end(*times) for *times, _ in found), sum(row[-1] for row in found)
+    if limits.credits is None:
+        return Usage(ends, undecided_jobs=undecided)
     rows = await connection.execute(_SPENDS, {**theirs, "begin": window_start(limits, now)})
-    return Usage(open_jobs=ends, spends=tuple(Spend(at, credits_used) for at, credits_used in rows))
+    return Usage(ends, tuple(Spend(at, credits_used) for at, credits_used in rows), undecided)
 
 
 async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.codes import Refusal
 from bot.errors import RefusedError
-from bot.pools.policy import Allowance, Block, LowBalanceLimits, Policy
+from bot.pools.policy import NO_LIMIT, Allowance, Block, LowBalanceLimits, Policy
 from bot.pools.rules.input_checks import Unit, check_credits, check_whole, clean_reason
 from bot.wordlist.matcher import add_endings, add_words, remove_words
 
@@ -205,20 +205,33 @@ def rule_of(policy: Policy, target: Target) -> Allowance:
             return policy.members.get(target.id, Allowance())
 
 
+def check_numbers(numbers: Allowance) -> None:
+    """Check numbers that a moderator typed, among which `NO_LIMIT` is none.
+
+    Raises:
+        RefusedError: one of them can't be used.
+    """
+    for credits_allowed in (numbers.window_credits, numbers.max_price):
+        if credits_allowed is not None:
+            check_credits(credits_allowed, least=0)
+    if numbers.active_jobs is not None:
+        check_whole(numbers.active_jobs, 0, MAX_OPEN_JOBS, Unit.JOBS)
+
+
 def allow(policy: Policy, target: Target, numbers: Allowance) -> Policy:
     """Set numbers of a rule; those that are None stay.
 
     Args:
         policy: the rules.
         target: whom the rule is for.
-        numbers: what it allows.
+        numbers: what it allows; those that are `NO_LIMIT` any number.
 
     Raises:
         RefusedError: a number can't be used, or there are too many rules.
     """
-    _check_numbers(numbers)
-    before = rule_of(policy, target)
     given = {name: value for name, value in asdict(numbers).items() if value is not None}
+    check_numbers(Allowance(**{name: value for name, value in given.items() if value != NO_LIMIT}))
+    before = rule_of(policy, target)
     return _with_rule(policy, target, replace(before, **given))
 
 
@@ -263,15 +276,6 @@ def set_approval_price(policy: Policy, price: int | None) -> Policy:
 def set_moderators_channel(policy: Policy, channel_id: int | None) -> Policy:
     """Set where approvals are asked for; None: where the video was asked for."""
     return replace(policy, moderators_channel=channel_id)
-
-
-def _check_numbers(numbers: Allowance) -> None:
-    for credits_allowed in (numbers.window_credits, numbers.max_price):
-        if credits_allowed is not None:
-            check_credits(credits_allowed, least=0)
-    jobs = numbers.active_jobs
-    if jobs is not None:
-        check_whole(jobs, 0, MAX_OPEN_JOBS, Unit.JOBS)
 
 
 def _with_rule(policy: Policy, target: Target, rule: Allowance) -> Policy:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.codes import Reason, Refusal
 from bot.pools.models import Limits, Usage
-from bot.pools.policy import Allowance, Policy
+from bot.pools.policy import NO_LIMIT, Allowance, Policy
 
 
 def limit_refusal(limits: Limits, usage: Usage, price_credits: int, now: datetime) -> Reason | None:
@@ -23,18 +23,20 @@ def limit_refusal(limits: Limits, usage: Usage, price_credits: int, now: datetim
         price_credits: of the job.
         now: the time.
     """
-    if limits.max_price and price_credits > limits.max_price:
+    if limits.max_price is not None and price_credits > limits.max_price:
         return Reason(Refusal.MAX_PRICE, {"price": price_credits, "max_price": limits.max_price})
     count = len(usage.open_jobs)
-    if limits.active_jobs and count >= limits.active_jobs:
+    allowed = limits.active_jobs
+    if allowed is not None and count >= allowed:
         # A job that is late may be done any moment now.
-        soonest = max(sorted(usage.open_jobs)[count - limits.active_jobs], now + timedelta(seconds=5))
-        return Reason(Refusal.LIMIT_JOBS, {"used": count, "allowed": limits.active_jobs, "free_at": soonest})
-    if has_window(limits) and usage.credits + price_credits > limits.window_credits:
+        soonest = max(sorted(usage.open_jobs)[count - allowed], now + timedelta(seconds=5)) if allowed else None
+        numbers = {"used": count, "allowed": allowed, "undecided": usage.undecided_jobs}
+        return Reason(Refusal.LIMIT_JOBS, {**numbers, "free_at": soonest})
+    if limits.credits is not None and usage.credits + price_credits > limits.credits:
         data = {
             "price": price_credits,
             "used": usage.credits,
-            "allowed": limits.window_credits,
+            "allowed": limits.credits,
             "hours": limits.window_hours,
             "free_at": room_at(limits, usage, price_credits),
         }
@@ -44,14 +46,7 @@ def limit_refusal(limits: Limits, usage: Usage, price_credits: int, now: datetim
 
 def credits_left(limits: Limits, usage: Usage) -> int | None:
     """Return how many credits the member may still spend in the window; None: there is no limit."""
-    if not has_window(limits):
-        return None
-    return max(0, limits.window_credits - usage.credits)
-
-
-def has_window(limits: Limits) -> bool:
-    """Return whether credits are limited."""
-    return limits.window_credits > 0 and limits.window_hours > 0
+    return None if limits.credits is None else max(0, limits.credits - usage.credits)
 
 
 def window_start(limits: Limits, now: datetime) -> datetime:
@@ -69,12 +64,12 @@ def room_at(limits: Limits, usage: Usage, credits_needed: int) -> datetime | Non
         usage: what the member uses of them.
         credits_needed: the price of a job.
     """
-    if credits_needed > limits.window_credits:
+    if limits.credits is None or credits_needed > limits.credits:
         return None
     used = usage.credits
     leaves_at = None
     for spend in sorted(usage.spends, key=lambda spend: spend.at):
-        if used + credits_needed <= limits.window_credits:
+        if used + credits_needed <= limits.credits:
             break
         used -= spend.credits
         leaves_at = spend.at + timedelta(hours=limits.window_hours)
@@ -106,7 +101,7 @@ class AppliedLimit:
     """One number that applies to a member.
 
     Attributes:
-        value: the limit; 0: no limit.
+        value: the limit, or `NO_LIMIT`.
         role_id: of the role whose rule it is.
         is_in_force: whether it is the one that counts, of all that apply.
     """
@@ -128,8 +123,9 @@ def limits_for(policy: Policy, member_id: int, role_ids: Collection[int], settin
         settings: the operator's limits, which count where no rule says otherwise.
     """
     applying = origins(policy, member_id, role_ids, settings)
-    values = {origin.number: origin.value for origin in applying if origin.is_in_force}
-    hours = window_hours(settings) if values[LimitKind.WINDOW_CREDITS] else settings.window_hours
+    in_force = (origin for origin in applying if origin.is_in_force)
+    values = {each.number: None if each.value == NO_LIMIT else each.value for each in in_force}
+    hours = settings.window_hours if values[LimitKind.WINDOW_CREDITS] is None else window_hours(settings)
     return Limits(values[LimitKind.ACTIVE_JOBS], values[LimitKind.WINDOW_CREDITS], hours, values[LimitKind.MAX_PRICE])
 
 
@@ -161,9 +157,8 @@ def _applying(
     if own is not None:
         yield AppliedLimit(number, own, LimitSource.MEMBER)
     by_role = {role_id: _value(policy.roles.get(role_id), number) for role_id in role_ids}
-    # 0 is no limit, which is better than any.
     best_first = sorted(
-        ((value == 0, value, role_id) for role_id, value in by_role.items() if value is not None), reverse=True
+        ((value == NO_LIMIT, value, role_id) for role_id, value in by_role.items() if value is not None), reverse=True
     )
     yield from (AppliedLimit(number, value, LimitSource.ROLE, role_id) for _, value, role_id in best_first)
     general = _value(policy.everyone, number)
@@ -173,10 +168,8 @@ def _applying(
 
 
 def _setting(settings: Limits, number: LimitKind) -> int:
-    if number is LimitKind.WINDOW_CREDITS and not has_window(settings):
-        return 0
-    value: int = getattr(settings, number.value)
-    return value
+    value: int | None = settings.credits if number is LimitKind.WINDOW_CREDITS else getattr(settings, number.value)
+    return NO_LIMIT if value is None else value
 
 
 def _value(allowance: Allowance | None, number: LimitKind) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.codes import AuditAction, LedgerReason, Reason
-from bot.pools.policy import Allowance, Policy, difference
+from bot.pools.policy import NO_LIMIT, Allowance, Policy, difference
 from bot.pools.rules import changes
 from bot.pools.rules.changes import Target, TargetKind
 from cogs.rendering import audit
@@ -56,8 +56,12 @@ def test_every_code_has_words() -> None:
             f"<@3>: not blocked → blocked until <t:{int((NOW + timedelta(hours=1)).timestamp())}:R>",
         ),
         (
-            lambda policy: changes.allow(policy, Target(TargetKind.ROLE, 7), Allowance(max_price=0)),
+            lambda policy: changes.allow(policy, Target(TargetKind.ROLE, 7), Allowance(max_price=NO_LIMIT)),
             "<@&7>: 100 credits → 100 credits, any price for one video",
+        ),
+        (
+            lambda policy: changes.allow(policy, Target(TargetKind.ROLE, 7), Allowance(window_credits=0)),
+            "<@&7>: 100 credits → 0 credits",
         ),
         (
             lambda policy: changes.forget(policy, Target(TargetKind.MEMBER, 8)),

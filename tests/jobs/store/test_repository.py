@@ -26,8 +26,8 @@ from tests.builders import (
 from tests.clock import START, FakeClock
 from tests.refusals import is_refused, refused
 
-THREE_JOBS = Limits(active_jobs=3, window_credits=0, window_hours=0)
-ONE_DAY = Limits(active_jobs=0, window_credits=110, window_hours=24)
+THREE_JOBS = Limits(active_jobs=3, window_credits=None, window_hours=0)
+ONE_DAY = Limits(active_jobs=None, window_credits=110, window_hours=24)
 VIDEO = "https://cdn.ulazai.com/kling/videos/a.mp4"
 
 
@@ -65,7 +65,7 @@ async def test_a_job_asked_for_in_a_thread_has_that_thread(repository: JobReposi
     assert (await take(repository, requester(in_thread=True))).thread_id == CHANNEL
 
 
-@pytest.mark.parametrize("limits", [THREE_JOBS, Limits(0, 3 * 55, 24)], ids=["jobs", "credits"])
+@pytest.mark.parametrize("limits", [THREE_JOBS, Limits(None, 3 * 55, 24)], ids=["jobs", "credits"])
 async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
     repository: JobRepository, limits: Limits
 ) -> None:
@@ -168,7 +168,7 @@ async def _unconfirmed(repository: JobRepository, job: Job) -> Job:
     return await repository.mark_unconfirmed(job.id, FAILURE)
 
 
-@pytest.mark.parametrize("end", [_failed, _kept_by_the_provider, _cancelled])
+@pytest.mark.parametrize("end", [_failed, _cancelled])
 async def test_what_came_to_nothing_does_not_count(repository: JobRepository, end: End) -> None:
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
     overview = await used(repository, ONE_DAY)
@@ -176,7 +176,7 @@ async def test_what_came_to_nothing_does_not_count(repository: JobRepository, en
     await take(repository, price=110, limits=ONE_DAY)
 
 
-@pytest.mark.parametrize("end", [_succeeded, _unconfirmed])
+@pytest.mark.parametrize("end", [_succeeded, _unconfirmed, _kept_by_the_provider])
 async def test_what_was_paid_or_may_have_been_counts_without_being_open(repository: JobRepository, end: End) -> None:
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
     overview = await used(repository, ONE_DAY)

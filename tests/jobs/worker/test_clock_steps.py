@@ -182,7 +182,7 @@ async def test_a_restart_under_a_wrong_clock_goes_on_as_well(stage: Stage, step:
 
 @step
 async def test_ten_wrong_seconds_free_no_used_allowance(stage: Stage, step: float) -> None:
-    limits = Limits(active_jobs=0, window_credits=60, window_hours=24)
+    limits = Limits(active_jobs=None, window_credits=60, window_hours=24)
     await take(stage.repository, limits=limits)
     stage.clock.jump(step)
     await stage.pass_time(5)

@@ -16,7 +16,7 @@ from bot.jobs.moderation.decisions import DecisionRepository
 from bot.pools.ledger.queries import newest_account
 from bot.pools.ledger.reports import Cursor, LedgerEntry, Page, ProviderBalance, Spender, Spending
 from bot.pools.models import EntryKind
-from bot.pools.policy import LowBalanceLevel
+from bot.pools.policy import NO_LIMIT, LowBalanceLevel
 from bot.pools.queries import PolicyChange
 from bot.pools.rules import changes
 from bot.provider.models import Submission
@@ -236,7 +236,7 @@ async def test_rules_tell_numbers_step_and_session(treasury: Treasury) -> None:
     assert rules.low_balance is LowBalanceLevel.APPROVAL
     assert rules.pool.policy.paused == "tired"
     assert rules.session is None
-    assert {origin.value for origin in rules.origins} == {0}
+    assert {origin.value for origin in rules.origins} == {NO_LIMIT}
 
 
 # The table

@@ -25,7 +25,7 @@ ROLE = 11
 NOW = START
 POOL = Pool(GUILD, Funds(available=1000), last_deposit=1000)
 SESSION = Session(1, GUILD, 2, CHANNEL, "A morning", 500, 3, NOW, thread_id=CHANNEL + 1, available=500)
-NO_LIMITS, NO_USAGE = Limits(0, 0, 0), Usage()
+NO_LIMITS, NO_USAGE = Limits(None, None, 0), Usage()
 
 
 def asks(seconds: int = 10, *, sound: bool = False, publish: bool = False) -> AdmissionRequest:
@@ -197,11 +197,11 @@ def test_a_session_with_a_role_is_for_its_holders() -> None:
 
 
 def test_limits_of_the_member_hold_but_not_in_a_session() -> None:
-    limits = Limits(0, 109, 24, max_price=109)
+    limits = Limits(None, 109, 24, max_price=109)
     with refused(Refusal.MAX_PRICE, price=110, max_price=109):
         decide(POOL, limits=limits)
     with refused(Refusal.LIMIT_CREDITS, price=110, used=0, allowed=109, free_at=None):
-        decide(POOL, limits=replace(limits, max_price=0))
+        decide(POOL, limits=replace(limits, max_price=None))
     assert decide(POOL, SESSION, limits=limits) is None
 
 
@@ -235,15 +235,15 @@ def test_a_refusal_names_the_best_kind_that_works(
     poor = with_available(available, ruled(low_balance=LowBalanceLimits(0, 0)))
     assert fits(refusal(poor, request=request_)) == suggestion
     assert fits(refusal(POOL, replace(SESSION, available=available), request_)) == suggestion
-    day = Limits(0, available, 24)
+    day = Limits(None, available, 24)
     assert fits(refusal(POOL, request=request_, limits=day)) == suggestion
 
 
 def test_what_a_refusal_names_keeps_every_other_rule() -> None:
     poor = with_available(109, ruled(low_balance=LowBalanceLimits(0, 0)))
     spent = Usage((), (Spend(NOW - timedelta(hours=1), 10),))
-    assert fits(refusal(poor, limits=Limits(0, 60, 24), usage=spent)) == (45, 5, False, True, False)
-    assert fits(refusal(poor, limits=Limits(0, 54, 24), usage=spent)) is None
+    assert fits(refusal(poor, limits=Limits(None, 60, 24), usage=spent)) == (45, 5, False, True, False)
+    assert fits(refusal(poor, limits=Limits(None, 54, 24), usage=spent)) is None
 
 
 requests = st.builds(

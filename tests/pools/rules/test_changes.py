@@ -135,9 +135,9 @@ def test_rules_of_targets_do_not_mix() -> None:
 @pytest.mark.parametrize(
     "numbers",
     [
-        Allowance(window_credits=-1),
+        Allowance(window_credits=-2),
         Allowance(window_credits=MAX_CREDITS + 1),
-        Allowance(active_jobs=-1),
+        Allowance(active_jobs=-2),
         Allowance(active_jobs=MAX_OPEN_JOBS + 1),
         Allowance(max_price=10**30),
         Allowance(max_price=1.5),  # type: ignore[arg-type]  # what a client of its own making might send

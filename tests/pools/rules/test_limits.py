@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.pools.models import Limits
-from bot.pools.policy import Allowance, Policy
+from bot.pools.policy import NO_LIMIT, Allowance, Policy
 from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource, limits_for, origins
 from tests.builders import MEMBER
 from tests.properties import PROPERTY
@@ -24,10 +24,12 @@ policies = st.builds(
     members=st.dictionaries(st.sampled_from([MEMBER, MEMBER + 1]), allowances),
 )
 held_roles = st.frozensets(st.sampled_from((*ROLES, 99)))
-settings = st.builds(Limits, st.integers(0, 5), st.integers(0, 600), st.sampled_from([0.0, 6.0, 24.0]))
+settings = st.builds(
+    Limits, st.none() | st.integers(0, 5), st.none() | st.integers(0, 600), st.sampled_from([0.0, 6.0, 24.0])
+)
 
 
-def credits_in(policy: Policy, *roles: int) -> int:
+def credits_in(policy: Policy, *roles: int) -> int | None:
     """The credits per window that hold for the member."""
     return limits_for(policy, MEMBER, roles, SETTINGS).window_credits
 
@@ -44,10 +46,15 @@ def test_the_stronger_rule_wins_even_where_it_is_stricter() -> None:
 
 
 def test_the_best_role_is_the_one_with_most_and_no_limit_is_more_than_any() -> None:
-    few, many, unlimited = Allowance(100), Allowance(900), Allowance(0)
+    few, many, unlimited = Allowance(100), Allowance(900), Allowance(NO_LIMIT)
     policy = Policy(roles={11: few, 12: many, 13: unlimited})
     assert credits_in(policy, 11, 12) == 900
-    assert credits_in(policy, 11, 12, 13) == 0
+    assert credits_in(policy, 11, 12, 13) is None
+
+
+def test_0_allows_nothing() -> None:
+    policy = Policy(everyone=Allowance(200), members={MEMBER: Allowance(0)})
+    assert credits_in(policy) == 0
 
 
 def test_each_number_is_decided_by_itself() -> None:
@@ -60,10 +67,10 @@ def test_each_number_is_decided_by_itself() -> None:
 
 
 def test_where_the_operator_set_no_window_moderators_mean_a_day() -> None:
-    unlimited = Limits(active_jobs=0, window_credits=550, window_hours=0)
-    assert limits_for(Policy(), MEMBER, [], unlimited) == Limits(0, 0, 0)
+    unlimited = Limits(active_jobs=None, window_credits=550, window_hours=0)
+    assert limits_for(Policy(), MEMBER, [], unlimited) == Limits(None, None, 0)
     limited = Policy(everyone=Allowance(window_credits=100))
-    assert limits_for(limited, MEMBER, [], unlimited) == Limits(0, 100, 24)
+    assert limits_for(limited, MEMBER, [], unlimited) == Limits(None, 100, 24)
 
 
 def test_another_members_rule_is_not_theirs() -> None:
@@ -74,13 +81,13 @@ def test_another_members_rule_is_not_theirs() -> None:
 def rules_by_strength(
     number: LimitKind, policy: Policy, roles: frozenset[int], operator: Limits
 ) -> Iterator[list[int]]:
-    """The values of each kind of rule, the strongest kind first: written anew, to be compared with."""
+    """The values of each kind of rule, the strongest kind first: computed here independently."""
     own, general = policy.members.get(MEMBER, Allowance()), policy.everyone
     of_roles = [rule for role_id, rule in policy.roles.items() if role_id in roles]
     for kind in ([own], of_roles, [general]):
         yield [value for rule in kind if (value := getattr(rule, number)) is not None]
-    has_window = operator.window_credits and operator.window_hours
-    yield [0 if number is LimitKind.WINDOW_CREDITS and not has_window else getattr(operator, number)]
+    value = operator.credits if number is LimitKind.WINDOW_CREDITS else getattr(operator, number)
+    yield [NO_LIMIT if value is None else value]
 
 
 @PROPERTY
@@ -91,7 +98,7 @@ def test_limits_are_those_of_the_strongest_kind_of_rule(
     found = limits_for(policy, MEMBER, roles, operator)
     for number in LimitKind:
         values = next(values for values in rules_by_strength(number, policy, roles, operator) if values)
-        assert getattr(found, number) == (0 if 0 in values else max(values))
+        assert getattr(found, number) == (None if NO_LIMIT in values else max(values))
 
 
 @PROPERTY
@@ -106,7 +113,8 @@ def test_why_lists_every_rule_once_and_those_that_count_are_the_limits(
         expected = [value for kind in rules_by_strength(number, policy, roles, operator) for value in kind]
         assert sorted(origin.value for origin in of_number) == sorted(expected)
         assert [origin.is_in_force for origin in of_number] == [True] + [False] * (len(of_number) - 1)
-        assert of_number[0].value == getattr(found, number)
+        in_force = getattr(found, number)
+        assert of_number[0].value == (NO_LIMIT if in_force is None else in_force)
         assert [origin.source for origin in of_number] == sorted(
             (o.source for o in of_number), key=list(LimitSource).index
         )
