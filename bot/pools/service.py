@@ -147,6 +147,11 @@ class PoolService:
             await write_audit(connection, guild_id, actor_id, AuditAction.DEPOSIT, now, interaction_id, **data)
             return after
 
+    async def missing_credits(self) -> int:
+        """Return how many credits all servers may spend or hold beyond the provider account's newest balance."""
+        async with self._database.reading() as connection:
+            return await statements.missing_credits(connection)
+
     async def withdraw(
         self, guild_id: int, actor_id: int, amount: int, reason: str, interaction_id: int | None = None
     ) -> Pool:

@@ -73,8 +73,10 @@ async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason
         pool = await pools.deposit(
             guild_id, interaction.user.id, credits_, reason, interaction.id, approves=is_operator(interaction)
         )
-    _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_)
-    await send_or_edit(interaction, _pool_render.deposited(pool, credits_), ephemeral=True)
+        missing = await pools.missing_credits()
+    _log.info("credits deposited", guild_id=guild_id, actor_id=interaction.user.id, credits=credits_, missing=missing)
+    embed = _pool_render.deposited(pool, credits_, missing, for_operator=is_operator(interaction))
+    await send_or_edit(interaction, embed, ephemeral=True)
 
 
 @app_commands.command(description="Remove free credits from this server's pool")

@@ -74,9 +74,21 @@ def with_all_servers(embed: discord.Embed, report: ReconciliationReport) -> disc
     return embed
 
 
-def deposited(pool: Pool, amount: int) -> discord.Embed:
-    """Return the answer to a deposit."""
-    return _booked(pool, f"{amount} credits were deposited.")
+def deposited(pool: Pool, amount: int, missing: int, *, for_operator: bool) -> discord.Embed:
+    """Return the answer to a deposit.
+
+    Args:
+        pool: after it.
+        amount: in credits.
+        missing: what all servers may spend or hold beyond UlazAI's balance.
+        for_operator: shows how many are missing; UlazAI's balance is the operator's alone.
+    """
+    embed = _booked(pool, f"{amount} credits were deposited.")
+    if missing:
+        much = f"{missing} credits more than UlazAI's balance" if for_operator else "more than UlazAI's balance"
+        cure = "Buy credits, or withdraw some." if for_operator else "Please tell the bot's operator."
+        embed.add_field(name="⚠️ Not covered", value=f"All servers together may now spend {much}. {cure}", inline=False)
+    return embed
 
 
 def withdrawn(pool: Pool, amount: int) -> discord.Embed:

@@ -27,3 +27,17 @@ async def test_the_operator_sees_by_how_much_and_between_which_jobs(tmp_path: Pa
         assert "Promised: **780** credits" in told
         assert f"Really in the account: **{stage.ulazai.credits}**" in told
         assert "-77" not in await use(stage, "pool show", MODERATOR)
+
+
+async def test_a_deposit_beyond_the_accounts_balance_says_so_at_once(tmp_path: Path) -> None:
+    async with staged(tmp_path, pool_starting_credits=1000, pool_managers_may_deposit=True) as stage:
+        # Nobody knows the balance yet.
+        assert "Not covered" not in await use(stage, "pool deposit", OPERATOR, credits=500, reason="more")
+        await make(stage, 1)
+        covered = stage.ulazai.credits - (1500 - 55)
+        assert "Not covered" not in await use(stage, "pool deposit", OPERATOR, credits=covered, reason="all of it")
+        told = await use(stage, "pool deposit", OPERATOR, credits=7, reason="too much")
+        assert "All servers together may now spend 7 credits more than UlazAI's balance." in told
+        told = await use(stage, "pool deposit", MODERATOR, credits=1, reason="too much")
+        assert "may now spend more than UlazAI's balance. Please tell the bot's operator." in told
+        assert "8" not in told.split("Not covered")[1]

@@ -11,7 +11,7 @@ from bot.codes import Reason
 from bot.pools.ledger.pagination import read_page
 from bot.pools.ledger.reports import AuditEntry, Cursor, LedgerEntry, Page, ProviderBalance, Spender
 from bot.pools.models import EntryKind
-from bot.storage.schema import audit_entries, jobs, ledger_entries
+from bot.storage.schema import audit_entries, jobs, ledger_entries, pools
 
 # The newest answer is among the last jobs: they are not submitted in the order in which they were created.
 _JOBS_LOOKED_THROUGH = 500
@@ -124,6 +124,16 @@ async def newest_account(connection: AsyncConnection) -> ProviderBalance | None:
     )
     row = (await connection.execute(select(recent).order_by(recent.c.submitted_at.desc()).limit(1))).one_or_none()
     return ProviderBalance(row.account_credits, row.submitted_at) if row else None
+
+
+async def missing_credits(connection: AsyncConnection) -> int:
+    """Return how many credits all servers may spend or hold beyond the provider account's newest balance."""
+    balance = await newest_account(connection)
+    if balance is None:
+        return 0
+    columns = pools.c.available_credits + pools.c.budgeted_credits + pools.c.held_credits
+    needed: int = (await connection.execute(select(func.coalesce(func.sum(columns), 0)))).scalar_one()
+    return max(0, needed - balance.credits)
 
 
 def entry_of(row: RowMapping) -> LedgerEntry:
