@@ -143,6 +143,7 @@ class VideoBot(commands.AutoShardedBot):
         self._underway: set[asyncio.Task[Any]] = set()
         # In the order in which they came; the values are not used.
         self._handled: dict[int, None] = {}
+        self._told_operator: set[str] = set()
         self._running: list[asyncio.Task[None]] = []
         self._parts = build(self)
         self.services = self._parts.services
@@ -232,6 +233,16 @@ class VideoBot(commands.AutoShardedBot):
         if self.application is None:
             return None
         return self.application.team.owner if self.application.team else self.application.owner
+
+    async def notify_operator(self, text: str) -> None:
+        """Send the operator a direct message, once per process for the same text. Never raises."""
+        if self.operator is None or text in self._told_operator:
+            return
+        self._told_operator.add(text)
+        try:
+            await (await self.create_dm(discord.Object(self.operator.id))).send(text)
+        except (discord.HTTPException, *NETWORK_ERRORS) as error:
+            _log.warning("the operator could not be notified", error=str(error))
 
     def is_operator(self, user_id: int) -> bool:
         """Return whether this is the owner of the Discord application, or one of the team that owns it.

@@ -7,6 +7,7 @@
     ├── DiscordUnavailableError  Discord refused the bot's token or could not be reached at start
     ├── RefusedError             a request is not accepted; nothing was spent
     │   └── PromptRefusedError   the prompt contains a listed word; a moderator can be asked
+    ├── AnsweredElsewhereError   another process with this bot's token has answered the interaction
     ├── DuplicateInteractionError  Discord delivered an interaction that was handled before
     ├── HeldByRulesError         a rule of the moderators' keeps a queued job from being submitted
     ├── TransitionError          a job was not in a state from which it could be moved
@@ -75,6 +76,10 @@ class PromptRefusedError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(Refusal.PROMPT_NOT_ALLOWED)
+
+
+class AnsweredElsewhereError(ReelpoolError):
+    """Another process with this bot's token has answered the interaction: that one goes on, and this one must not."""
 
 
 class DuplicateInteractionError(ReelpoolError):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import discord
+import stamina
 import structlog
 from discord import app_commands
 from discord.ext import commands
@@ -13,7 +14,7 @@ from discord.ext import commands
 from bot.client import NETWORK_ERRORS, VideoBot
 from bot.clock import SystemClock
 from bot.codes import Refusal
-from bot.errors import DownloadError, PromptRefusedError, RefusedError, StorageError
+from bot.errors import AnsweredElsewhereError, DownloadError, PromptRefusedError, RefusedError, StorageError
 from bot.jobs.models import Job, JobState, MemberUsage, Requester
 from bot.jobs.ports import JobStatus
 from bot.jobs.validation import (
@@ -245,6 +246,7 @@ class Video(commands.Cog):
 
         Raises:
             RefusedError: it is not accepted, or the answer did not arrive.
+            AnsweredElsewhereError: another process with this token has answered; the job is cancelled.
             StorageError: the database can't be written.
         """
         try:
@@ -261,6 +263,13 @@ class Video(commands.Cog):
         )
         try:
             shown = await self._show_card(interaction, job, overview.credits_left)
+        except AnsweredElsewhereError:
+            self.cards.forget(job.id)
+            # A job that stayed queued would be submitted after the next start.
+            async for attempt in stamina.retry_context(on=StorageError, attempts=10, timeout=60):
+                with attempt:
+                    await self.bot.services.jobs.cancel(job.id, job.requester.guild_id, job.requester.member_id)
+            raise
         except Exception:
             # Whatever it is: the credits of a job that the worker does not drive would stay held for good.
             if job.id not in self.bot.services.worker:

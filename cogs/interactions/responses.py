@@ -15,9 +15,9 @@ from discord import app_commands
 
 from bot.client import ALREADY_ANSWERED, NETWORK_ERRORS, UNREADABLE_ERRORS, VideoBot
 from bot.codes import Refusal
-from bot.errors import DuplicateInteractionError, ReelpoolError, RefusedError
+from bot.errors import AnsweredElsewhereError, DuplicateInteractionError, ReelpoolError, RefusedError
 from cogs.interactions.permissions import approve_own_server, require_guild
-from cogs.rendering.refusals import sentence_of
+from cogs.rendering.refusals import ANSWERED_ELSEWHERE, sentence_of
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +66,10 @@ async def report_error(interaction: discord.Interaction[VideoBot], error: Except
     if interaction.client.is_closed():
         return
     cause = _cause(error)
+    if isinstance(cause, AnsweredElsewhereError):
+        _log.error("another process with this token answers; nothing was done here", interaction_id=interaction.id)
+        await interaction.client.notify_operator(ANSWERED_ELSEWHERE)
+        return
     if isinstance(cause, DuplicateInteractionError):
         _log.info("interaction delivered again: nothing was done", interaction_id=interaction.id)
         return
@@ -111,6 +115,7 @@ async def answer_privately(
         embed: the answer, or a part of it.
 
     Raises:
+        AnsweredElsewhereError: another process has answered with an embed of its own.
         HTTPException: Discord refused the answer.
     """
     response = interaction.response
@@ -121,6 +126,7 @@ async def answer_privately(
             # An earlier answer arrived although its confirmation was lost.
             if error.code != ALREADY_ANSWERED:
                 raise
+            await _require_own_answer(interaction, embed)
         else:
             return sent.message_id or 0
     # A public deferral can't become private: it is deleted first.
@@ -134,6 +140,25 @@ async def answer_privately(
     return followup.id
 
 
+async def _require_own_answer(interaction: discord.Interaction[Any], embed: discord.Embed) -> None:
+    """Make sure that the answer that is there already is this process's: its card has the same time and footer.
+
+    Raises:
+        AnsweredElsewhereError: it is not.
+    """
+    if not embed or embed.timestamp is None:
+        return
+    original = await interaction.original_response()
+    if original.flags.loading:
+        is_own = bool(interaction.extras.get(_DEFERRAL_TRIED))
+    else:
+        own = (embed.timestamp, embed.footer.text)
+        is_own = any((found.timestamp, found.footer.text) == own for found in original.embeds)
+    if not is_own:
+        raise AnsweredElsewhereError
+
+
+_DEFERRAL_TRIED = "deferral_tried"
 _DEFER_AFTER_SECONDS = 1.5
 
 
@@ -169,6 +194,7 @@ async def _defer_unless(
             await done.wait()
     if done.is_set() or interaction.response.is_done():
         return
+    interaction.extras[_DEFERRAL_TRIED] = True
     try:
         await interaction.response.defer(thinking=thinking, ephemeral=ephemeral)
     except (discord.HTTPException, *NETWORK_ERRORS) as error:
@@ -192,6 +218,7 @@ async def send_or_edit(
         view: its buttons.
 
     Raises:
+        AnsweredElsewhereError: another process has answered.
         HTTPException: Discord refused the answer.
     """
     response = interaction.response
@@ -203,5 +230,6 @@ async def send_or_edit(
         # A first try, or a deferral, arrived although its confirmation was lost.
         if error.code != ALREADY_ANSWERED:
             raise
+        await _require_own_answer(interaction, embed)
         return (await interaction.edit_original_response(embed=embed, view=view)).id
     return sent.message_id or (await interaction.original_response()).id

@@ -6,6 +6,7 @@ Interaction tokens are kept in memory only.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -93,6 +94,8 @@ class StatusCards:
         self._bot = bot
         self._clock = clock
         self._cards: dict[int, _Card] = {}
+        # In the milliseconds of its cards' times, which nobody sees: the cards of two processes differ by it.
+        self._mark = random.randrange(1000) * 1000  # noqa: S311 - no secret
         self._timers = TimerQueue(clock)
         # A smaller bucket than a second's tokens: saved ones would exceed the limit in the next second.
         self._counted = TokenBucket(_COUNTED_PER_SECOND, clock.monotonic(), size=_EDITS_PER_ROUND)
@@ -135,6 +138,10 @@ class StatusCards:
         """Set the id of a card's message that only the member sees."""
         if card := self._cards.get(job_id):
             card.private_message_id = message_id
+
+    def forget(self, job_id: int) -> None:
+        """Drop a job's card: the message is not this process's."""
+        self._cards.pop(job_id, None)
 
     def embed(self, job: Job) -> discord.Embed:
         """Return a job's card as it is now."""
@@ -248,4 +255,6 @@ class StatusCards:
         status = card.status
         if status.job.state is JobState.AWAITING_APPROVAL:
             status = replace(status, expires_at=self._approval_deadline(status.job))
-        return _render.card(status, now, card.credits_left)
+        embed = _render.card(status, now, card.credits_left)
+        embed.timestamp = status.job.created_at.replace(microsecond=self._mark)
+        return embed

@@ -329,6 +329,13 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
 }
 
 
+ANSWERED_ELSEWHERE = (
+    "Another process with my token is running on a database of its own, and answers some commands before I do. What it "
+    "answers I cancel, so that nothing is charged twice. Please stop one of the two, or reset the token."
+)
+"""For the operator."""
+
+
 def sentence_of(error: ReelpoolError) -> str:
     """Return what a member is shown of an error."""
     match error:
