@@ -70,7 +70,7 @@ def statement(found: Statement) -> discord.Embed:
 def with_all_servers(embed: discord.Embed, report: ReconciliationReport) -> discord.Embed:
     """Add to a statement what concerns the operator: all servers together against the provider's account."""
     embed.add_field(name=f"All servers ({len(report.servers)})", value=_fit(_totals(report), _FIELD), inline=False)
-    embed.add_field(name="Books and account", value=_fit(_drift(report), _FIELD), inline=False)
+    embed.add_field(name="Ledger and balance", value=_fit(_drift(report), _FIELD), inline=False)
     return embed
 
 
@@ -257,14 +257,14 @@ def _forecast(found: Statement) -> str:
 
 
 def _totals(report: ReconciliationReport) -> Iterable[str]:
-    yield f"Promised: **{report.promised}** credits ({report.budgeted} of them to sessions)"
+    yield f"Left to spend: **{report.promised}** credits ({report.budgeted} of them to sessions)"
     yield f"Held: {report.held} · spent: {report.spent}"
     if report.unconfirmed_jobs:
         yield f"Of that, unconfirmed: {report.unconfirmed_credits} credits of {report.unconfirmed_jobs} videos"
     if newest := report.drift.newest:
-        yield f"Really in the account: **{newest.account}**, updated {at(newest.sent_at, 'R')}"
+        yield f"UlazAI's balance: **{newest.account}**, updated {at(newest.sent_at, 'R')}"
     if report.missing:
-        yield f"⚠️ **{report.missing} credits are promised or held, but not in the account.**"
+        yield f"⚠️ **{report.missing} credits more may be spent or are held than UlazAI's balance covers.**"
 
 
 def _drift(report: ReconciliationReport) -> Iterable[str]:
@@ -277,7 +277,7 @@ def _drift(report: ReconciliationReport) -> Iterable[str]:
     if not drift.steps:
         yield "The ledger agrees with UlazAI's balance."
     else:
-        yield f"**{_signed(drift.credits)} credits** in the account that the ledger does not explain:"
+        yield f"**{_signed(drift.credits)} credits** in UlazAI's balance that the ledger does not explain:"
     for step in drift.steps[-3:]:
         jobs = f"between #{step.before.job_id} and #{step.after.job_id}, with {_jobs(step.job_ids)} booked there"
         yield f"{_signed(step.credits)} {jobs}: bought, used outside of the bot, or booked wrongly."

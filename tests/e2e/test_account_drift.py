@@ -21,11 +21,11 @@ async def test_the_operator_sees_by_how_much_and_between_which_jobs(tmp_path: Pa
         stage.ulazai.set_credits(stage.ulazai.credits - 77)
         await make(stage, 2)
         told = await use(stage, "pool show", OPERATOR)
-        assert "**-77 credits** in the account that the ledger does not explain" in told
+        assert "**-77 credits** in UlazAI's balance that the ledger does not explain" in told
         assert "-77 between #2 and #3, with #3 booked there" in told
         assert "The last two balances that agree are those of #3 and #4." in told
-        assert "Promised: **780** credits" in told
-        assert f"Really in the account: **{stage.ulazai.credits}**" in told
+        assert "Left to spend: **780** credits" in told
+        assert f"UlazAI's balance: **{stage.ulazai.credits}**" in told
         assert "-77" not in await use(stage, "pool show", MODERATOR)
 
 

@@ -33,7 +33,7 @@ async def test_everybody_sees_of_the_pool_what_is_theirs_to_see(tmp_path: Path) 
         assert "UlazAI" not in await use(stage, "pool show", OTHER)
         # The operator's account is for the operator alone.
         assert "4835" not in await use(stage, "pool show")
-        assert "Promised" not in await use(stage, "pool show")
+        assert "Left to spend" not in await use(stage, "pool show")
         held.release()
         await stage.delivered(2)
 
@@ -51,8 +51,8 @@ SHOWN = {
     ),
     OPERATOR: (
         "Free: **835** credits",
-        "All servers (1): Promised: **835** credits",
-        "Really in the account: **4835**, updated <t:",
+        "All servers (1): Left to spend: **835** credits",
+        "UlazAI's balance: **4835**, updated <t:",
         "The ledger agrees with UlazAI's balance.",
     ),
 }
