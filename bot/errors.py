@@ -13,8 +13,9 @@
     ├── TransitionError          a job was not in a state from which it could be moved
     ├── ProviderError
     │   ├── NotStartedError      it is certain that nothing was started or spent
-    │   │   ├── ProviderRejectedError      400
-    │   │   ├── ProviderKeyError           401
+    │   │   ├── ProviderRejectedError      400, 413, 415, 422, or a success that says no
+    │   │   ├── ProviderKeyError           401, 403
+    │   │   ├── ProviderAddressError       3xx, 405
     │   │   ├── ProviderOutOfCreditsError  402
     │   │   ├── ProviderNotFoundError      404
     │   │   ├── ProviderBusyError          429
@@ -116,7 +117,7 @@ class NotStartedError(ProviderError):
 
 
 class ProviderRejectedError(NotStartedError):
-    """400: the input is invalid.
+    """400, 413, 415, 422, or an answer that says so: the request is refused as it stands.
 
     Attributes:
         reason: the provider's own words; None: it gave no reason.
@@ -128,7 +129,11 @@ class ProviderRejectedError(NotStartedError):
 
 
 class ProviderKeyError(NotStartedError):
-    """401: the key is missing, wrong or revoked."""
+    """401 or 403: the key is missing, wrong, revoked or suspended, or a firewall stands before it."""
+
+
+class ProviderAddressError(NotStartedError):
+    """A redirect or 405: the address is not that of the API."""
 
 
 class ProviderOutOfCreditsError(NotStartedError):

@@ -60,11 +60,12 @@ class Submission:
 
 
 class TaskState(StrEnum):
-    """How far a task is; a word that nobody documented counts as processing."""
+    """How far a task is; `REFUSED` is an error without a final state, which may pass."""
 
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class TaskStatus:
         progress: 0 to 1, where it was said.
         video_url: of a completed task; None if the answer had no usable one.
         error_message: of a failed task, where it was said.
+        unknown_word: of a task that counts as processing though the provider has an undocumented word for it.
         credits_refunded: whether the provider said that it gave the price back; None if it said nothing.
     """
 
@@ -83,3 +85,4 @@ class TaskStatus:
     video_url: str | None = None
     error_message: str | None = None
     credits_refunded: bool | None = None
+    unknown_word: str | None = None

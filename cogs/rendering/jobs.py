@@ -18,6 +18,8 @@ NEUTRAL_THREAD_NAME = "Video"
 """The name of a thread whose prompt can't be its name."""
 
 _BAR_STEPS = 16
+# A message has 2000 characters.
+_LONGEST_LINK = 1600
 
 _COLOURS = {
     JobState.AWAITING_APPROVAL: discord.Colour.gold(),
@@ -179,6 +181,8 @@ def _outcome_text(job: Job, overview: MemberUsage, *, attached: bool) -> str:
     if job.state is JobState.SUCCEEDED:
         address = link(job.video_url or "")
         shown = f"<{address}>" if attached else address
+        if len(address) > _LONGEST_LINK:
+            shown = "it is attached" if attached else "`/history` has its link"
         return f"your video is ready: {shown}\nCredits used: **{job.credits}**. {left}"
     if job.state is JobState.UNCONFIRMED:
         return f"{failure(job.failure)} {_held_back(job)}"

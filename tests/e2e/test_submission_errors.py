@@ -21,8 +21,7 @@ UNCLEAR = {
     "cut-off JSON": Fault(status=201, body='{"success": true, "data": {"task_id": "4', content_type="application/json"),
     "cut-off body": Fault(truncate_to=20),
     "no task": Fault(status=201, body={"success": True, "data": {"credits_used": 55}}),
-    "not a success": Fault(status=200, body={"success": False, "error": "busy", "data": {"task_id": "x"}}),
-    "redirect": Fault(status=307, headers={"Location": "/elsewhere/"}),
+    "not a success": Fault(status=200, body={"success": False}),
     "cut before": Fault(cut="before"),
     "cut after": Fault(cut="after"),
     "huge": Fault(status=201, body="x" * 1024, repeat_body_to=3 * 1024 * 1024),
@@ -31,7 +30,10 @@ UNCLEAR = {
 # After each of these it is certain that nothing was started: the job waits and is sent again.
 BUSY = {
     "401": Fault(status=401, body={"success": False, "error": "Invalid API key"}),
+    "403": Fault(status=403, body=HTML, content_type="text/html"),
     "404": Fault(status=404, body={"success": False, "error": "Not found"}),
+    "405": Fault(status=405, body=""),
+    "redirect": Fault(status=307, headers={"Location": "/elsewhere/"}),
     "429": Fault(status=429, headers={"Retry-After": "0"}),
     "429 without Retry-After": Fault(status=429, body=HTML, content_type="text/html"),
 }

@@ -70,8 +70,10 @@ SLOW_SECONDS = 0.05
 SILENT_SECONDS = 2.5
 """How long a server says nothing; longer than a hurried bot waits for the provider."""
 
-_REFUSALS = (401, 404, 429)
-_FINAL_REFUSALS = (400, 402)
+_REFUSALS = (401, 403, 404, 405, 429, *spoils.REDIRECTS)
+# The first ones with a body that says no, and why.
+_FINAL_REFUSALS = (200, 201, 202, 400, 402, 413, 415, 422)
+_NAMES_ITS_TASK = ("success is false", "success is a text", "without success")
 _RETRY_AFTER = {"Retry-After": "2"}
 _ODD_RETRY_AFTER = ("soon", "-5", "NaN", "inf", "0", "", "Wed, 21 Oct 2015 07:28:00 GMT", "9" * 400)
 _WRONG_TEXTS: tuple[object, ...] = (None, 5, "", [], {}, True, " ", "x" * 5000, "a\u0000b")
@@ -125,7 +127,7 @@ def submission_rows() -> Iterator[Row]:
 
 def _odd_submission_rows() -> Iterator[Row]:
     for name, edit in spoils.odd_envelopes():
-        yield Row(Step.SUBMISSION, name, (edit,), _UNCONFIRMED)
+        yield Row(Step.SUBMISSION, name, (edit,), _POSTED if name in _NAMES_ITS_TASK else _UNCONFIRMED)
     for name, edit in spoils.odd_fields({"task_id": _WRONG_TEXTS}):
         yield Row(Step.SUBMISSION, name, (edit,), _UNCONFIRMED)
     for name, edit in spoils.odd_fields(_ODD_SUBMISSION):

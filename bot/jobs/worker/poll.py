@@ -10,9 +10,16 @@ from datetime import timedelta
 
 import structlog
 
+from bot.backoff import Backoff
 from bot.clock import Clock
 from bot.codes import Failure, Reason
-from bot.errors import ProviderBusyError, ProviderError, ProviderKeyError, ProviderNotFoundError
+from bot.errors import (
+    ProviderBusyError,
+    ProviderError,
+    ProviderKeyError,
+    ProviderNotFoundError,
+    ProviderRejectedError,
+)
 from bot.jobs.models import Job
 from bot.jobs.polling import StatisticsByKind, VideoKind, expected_wait, next_poll
 from bot.jobs.ports import JobNotifier, JobStatus
@@ -28,6 +35,11 @@ _log = structlog.get_logger(__name__)
 _LATE_SHARE = 0.1
 _IMPLAUSIBLE_POLLS = 3
 _IMPLAUSIBLE_SECONDS = 240.0
+_IMPLAUSIBLE_BACKOFF = Backoff(3.0, 60.0)
+# An error without a final state may pass: it is believed after so many polls, the first ones seconds apart.
+_REFUSED_POLLS = 5
+# One refused poll is one job's: the polls of the others go on within this.
+_LONGEST_POLL_PAUSE_SECONDS = 30.0
 
 
 class Poller:
@@ -109,6 +121,8 @@ class Poller:
             status = await self._provider.status(tracked.job.task_id or "")
         except ProviderNotFoundError:
             return self._implausible(tracked, Failure.LOST)
+        except ProviderRejectedError as error:
+            return self._task_refused(tracked, TaskStatus(TaskState.REFUSED, error_message=error.reason))
         except (ProviderBusyError, ProviderKeyError) as error:
             return self._refused(tracked, error)
         except ProviderError as error:
@@ -123,6 +137,8 @@ class Poller:
     def _refused(self, tracked: TrackedJob, error: ProviderBusyError | ProviderKeyError) -> StepResult:
         now = self._clock.monotonic()
         retry_after = error.retry_after_seconds if isinstance(error, ProviderBusyError) else None
+        if retry_after is not None:
+            retry_after = min(retry_after, _LONGEST_POLL_PAUSE_SECONDS)
         if self._breaker.record_refusal(now, str(error), retry_after):
             _log.error("provider refuses polls for now", job_id=tracked.job.id, error=str(error))
         return self._after_interval(self._breaker.acquire(now) or now)
@@ -130,11 +146,9 @@ class Poller:
     def _evaluate(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
         repository, job_id = self._repository, tracked.job.id
         if status.state is TaskState.FAILED:
-            reason, refunded = status.error_message, status.credits_refunded is not False
-            _log.warning("provider failed the job", job_id=job_id, error=reason, refunded=refunded)
-            self._statistics.drop(tracked.job.request, job_id)
-            failure = Reason(Failure.FAILED_AT_PROVIDER, {"reason": reason})
-            return lambda: repository.fail(job_id, failure, refunded=refunded)
+            return self._failed(tracked, status)
+        if status.state is TaskState.REFUSED:
+            return self._task_refused(tracked, status)
         if status.state is TaskState.COMPLETED:
             url = status.video_url
             if url is None:
@@ -144,9 +158,28 @@ class Poller:
             return lambda: repository.succeed(job_id, url)
         return self._still_processing(tracked, status)
 
+    def _failed(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
+        repository, job_id = self._repository, tracked.job.id
+        reason, refunded = status.error_message, status.credits_refunded is not False
+        _log.warning("provider failed the job", job_id=job_id, error=reason, refunded=refunded)
+        self._statistics.drop(tracked.job.request, job_id)
+        failure = Reason(Failure.FAILED_AT_PROVIDER, {"reason": reason})
+        return lambda: repository.fail(job_id, failure, refunded=refunded)
+
+    def _task_refused(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
+        """Poll again soon: an error that has no final state may pass; one that stays is the job's failure."""
+        tracked.implausible_polls += 1
+        if tracked.implausible_polls >= _REFUSED_POLLS:
+            return self._failed(tracked, status)
+        pause = _IMPLAUSIBLE_BACKOFF.pause(tracked.implausible_polls)
+        return self._after_interval(self._clock.monotonic() + pause)
+
     def _still_processing(self, tracked: TrackedJob, status: TaskStatus) -> StepResult:
         now = self._clock.monotonic()
         tracked.implausible_polls, tracked.implausible_since = 0, None
+        if status.unknown_word and tracked.unknown_word != status.unknown_word:
+            _log.warning("unknown state: it counts as processing", job_id=tracked.job.id, word=status.unknown_word)
+            tracked.unknown_word = status.unknown_word
         tracked.poll_state = tracked.poll_state.after_poll(now, status.progress)
         self._notifier.show(JobStatus(tracked.job, tracked.poll_state))
         return self._too_late(tracked) or self._next_poll(tracked, now)
@@ -174,7 +207,7 @@ class Poller:
             )
             self._statistics.drop(tracked.job.request, job_id)
             return lambda: repository.mark_unconfirmed(job_id, Reason(failure))
-        return self._after_interval(now + _IMPLAUSIBLE_SECONDS / (_IMPLAUSIBLE_POLLS - 1))
+        return self._after_interval(now + _IMPLAUSIBLE_BACKOFF.pause(tracked.implausible_polls))
 
     def _after_interval(self, due: float) -> float:
         """Return a time not before the shortest interval between two polls of a job is over."""

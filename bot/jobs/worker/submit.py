@@ -4,6 +4,7 @@
 again; anything unclear makes it `unconfirmed`, and it is never submitted again automatically.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -14,6 +15,7 @@ from bot.errors import (
     HeldByRulesError,
     NotStartedError,
     PlaceRefusedError,
+    ProviderAddressError,
     ProviderBusyError,
     ProviderKeyError,
     ProviderNotFoundError,
@@ -33,6 +35,8 @@ _log = structlog.get_logger(__name__)
 
 # A change of the rules ends a hold at once; this is for what no change ends, such as a clock that was set.
 _HELD_RETRY_SECONDS = 300.0
+# A price above so many list prices is a mistake, and is not booked.
+_HIGHEST_PRICE_FACTOR = 10
 # A picture's address that expires sooner is refreshed before the job is submitted.
 _PICTURE_MARGIN = timedelta(hours=1)
 
@@ -129,6 +133,10 @@ class Submitter:
             _log.exception("submission failed unexpectedly: unconfirmed", job_id=job.id)
             return lambda: repository.mark_unconfirmed(job.id, Reason(Failure.UNCLEAR))
         self._breaker.record_success()
+        used = submission.credits_used
+        if used is not None and used > _HIGHEST_PRICE_FACTOR * job.held_credits:
+            _log.error("implausible price: the list price is booked", job_id=job.id, credits_used=used)
+            submission = replace(submission, credits_used=None)
         _log.info("job submitted", job_id=job.id, task_id=submission.task_id, credits_used=submission.credits_used)
         return lambda: repository.accept(job.id, submission, tracked.job.thread_id)
 
@@ -171,7 +179,7 @@ def _waiting_reason(error: NotStartedError) -> WaitReason:
             return WaitReason.BUSY
         case ProviderOutOfCreditsError():
             return WaitReason.OUT_OF_CREDITS
-        case ProviderKeyError() | ProviderNotFoundError():
+        case ProviderKeyError() | ProviderNotFoundError() | ProviderAddressError():
             return WaitReason.ACCOUNT_REFUSED
         case _:
             return WaitReason.UNREACHABLE

@@ -28,6 +28,7 @@ class TrackedJob:
         may_be_posted: a post of the outcome or of the approval card was tried, by this process or an earlier one.
         is_held: moderators' rules keep the queued job from being submitted, so it is not in the queue.
         needs_hint: the provider account's balance may say more about an unconfirmed job by now.
+        unknown_word: an undocumented word for its state, which is in the log.
         unwritten: a result that is known but not written yet; kept while the database can't be written.
     """
 
@@ -40,6 +41,7 @@ class TrackedJob:
     is_held: bool = False
     needs_hint: bool = False
     may_be_posted: bool = False
+    unknown_word: str | None = None
 
     def update(self, row: Job) -> None:
         """Replace the job by its row; a card or thread that was made while the row was read stays."""

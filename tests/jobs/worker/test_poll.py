@@ -66,12 +66,12 @@ async def test_looks_that_fail_are_made_ever_less_often(stage: Stage) -> None:
     assert 10 <= len(stage.provider.looked) - in_an_hour <= 13
 
 
-async def test_a_refusal_to_answer_looks_holds_for_all_jobs(stage: Stage) -> None:
+async def test_a_refused_poll_holds_the_others_for_half_a_minute_at_most(stage: Stage) -> None:
     jobs = [await stage.ask() for _ in range(5)]
     await stage.settle()
-    stage.provider.statuses.append(ProviderBusyError(120))
+    stage.provider.statuses.append(ProviderBusyError(3600))
     await stage.until_looked()
-    await stage.pass_time(119)
+    await stage.pass_time(29)
     assert len(stage.provider.looked) == 1
     await stage.pass_time(60)
     assert set(stage.provider.looked) == {(await stage.row(job)).task_id for job in jobs}
@@ -86,12 +86,41 @@ async def test_an_answer_that_cannot_be_is_believed_when_it_stays_for_minutes(
     await stage.until_looked()
     await stage.pass_time(239)
     assert await stage.state(job) is JobState.PROCESSING
-    await stage.pass_time(1)
+    await stage.pass_time(60)
     done = await stage.row(job)
     assert done.state is JobState.UNCONFIRMED
     assert done.failure == Reason(failure)
-    assert (len(stage.provider.looked), await stage.balance(job)) == (3, Balance(held=0, spent=55))
+    assert (len(stage.provider.looked), await stage.balance(job)) == (9, Balance(held=0, spent=55))
     assert [state for _, state, _ in stage.notifier.posts] == [JobState.UNCONFIRMED]
+
+
+@pytest.mark.parametrize("answer", [UNKNOWN, NO_URL, TaskStatus(TaskState.REFUSED, error_message="a hiccup")])
+async def test_one_odd_answer_costs_seconds(stage: Stage, answer: Exception | TaskStatus) -> None:
+    stage.provider.statuses.extend([answer, COMPLETED])
+    job = await stage.ask()
+    await stage.until_looked()
+    await stage.pass_time(15)
+    assert await stage.state(job) is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [TaskStatus(TaskState.REFUSED, error_message="not allowed"), ProviderRejectedError("not allowed")],
+    ids=["in the body", "status 400"],
+)
+async def test_a_refusal_without_a_final_state_fails_the_job_within_a_minute(
+    stage: Stage, answer: Exception | TaskStatus
+) -> None:
+    stage.provider.statuses.extend([answer] * 50)
+    job = await stage.ask()
+    await stage.until_looked()
+    await stage.pass_time(60)
+    done = await stage.row(job)
+    assert (done.state, done.failure) == (
+        JobState.FAILED,
+        Reason(Failure.FAILED_AT_PROVIDER, {"reason": "not allowed"}),
+    )
+    assert await stage.balance(job) == Balance(held=0, spent=0)
 
 
 async def test_an_odd_answer_in_between_is_forgotten(stage: Stage) -> None:
@@ -102,7 +131,7 @@ async def test_an_odd_answer_in_between_is_forgotten(stage: Stage) -> None:
 
 
 async def test_states_that_nobody_documented_count_as_work(stage: Stage) -> None:
-    words = ("pending", "queued", "dreaming", "", "COMPLETED ")
+    words = ("pending", "queued", "dreaming", "", "under_way")
     stage.provider.statuses.extend(read_status(200, {"success": True, "data": {"status": word}}) for word in words)
     stage.provider.statuses.append(COMPLETED)
     job = await stage.ask()

@@ -146,6 +146,15 @@ async def test_a_submission_without_a_clear_answer_is_never_sent_again(stage: St
     assert len(stage.provider.sent) == 1
 
 
+@pytest.mark.parametrize(("used", "charged"), [(550, 550), (551, 55), (2**53 - 1, 55)])
+async def test_a_price_beyond_all_reason_is_not_booked(stage: Stage, used: int, charged: int) -> None:
+    stage.provider.answers.append(Submission("one", used))
+    job = await stage.ask()
+    await stage.settle()
+    assert await stage.state(job) is JobState.PROCESSING
+    assert await stage.balance(job) == Balance(held=0, spent=charged)
+
+
 async def test_a_task_that_is_another_jobs_leaves_the_second_unconfirmed(stage: Stage) -> None:
     stage.provider.answers.extend([Submission("one", 55), Submission("one", 55)])
     first = await stage.ask()
