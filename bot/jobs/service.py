@@ -31,7 +31,7 @@ from bot.pools.queries import read_pool, read_session, read_session_in, require_
 from bot.pools.rules.admission import Admission, AdmissionRequest, admit
 from bot.pools.rules.limits import limits_for
 from bot.provider.models import GenerationRequest
-from bot.storage.database import Database
+from bot.storage.database import Database, read_each
 from bot.storage.schema import jobs
 
 _NEWEST_JOBS = 1000
@@ -227,7 +227,7 @@ class JobService:
         """
         query = select(jobs).where(jobs.c.guild_id == guild_id, jobs.c.state.in_([state.value for state in states]))
         async with self._database.reading() as connection:
-            found = [job_of(row) for row in (await connection.execute(query.order_by(jobs.c.id))).mappings()]
+            found = await read_each(connection, query.order_by(jobs.c.id), jobs.c.id, job_of)
         return [job for job in found if typed.casefold() in f"#{job.id}: {job.request.prompt}".casefold()][:limit]
 
     async def prioritize(self, job_id: int, guild_id: int, moderator_id: int) -> Job:

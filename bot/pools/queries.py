@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import RowMapping, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
@@ -17,8 +18,10 @@ from bot.errors import RefusedError
 from bot.pools.ledger import entries as ledger
 from bot.pools.models import EntryKind, Funds, LowBalanceNotice, Pool, PoolSettings, Session, SessionEnd
 from bot.pools.policy import LowBalanceLevel, Policy, difference, document_of, level_to_announce, policy_of
-from bot.storage.database import Database, note_pool_change
+from bot.storage.database import Database, note_pool_change, read_each
 from bot.storage.schema import audit_entries, ledger_entries, pools, sessions
+
+_log = structlog.get_logger(__name__)
 
 
 class LowBalanceRepository:
@@ -44,10 +47,10 @@ class LowBalanceRepository:
 
     async def stale(self) -> list[int]:
         """Return the servers where a level is to be announced."""
-        has_channel = func.json_extract(pools.c.policy, "$.moderators_channel").is_not(None)
+        has_channel = pools.c.policy.contains('"moderators_channel":')
         async with self._database.reading() as connection:
-            rows = (await connection.execute(select(pools).where(has_channel))).mappings()
-            return [pool.guild_id for pool in map(pool_of, rows) if _is_stale(pool)]
+            found = await read_each(connection, select(pools).where(has_channel), pools.c.guild_id, pool_of)
+        return [pool.guild_id for pool in found if _is_stale(pool)]
 
     async def record(self, guild_id: int, level: LowBalanceLevel) -> None:
         """Record that a level was announced."""
@@ -165,11 +168,20 @@ def pool_of(row: RowMapping) -> Pool:
             held=row["held_credits"],
             spent=row["spent_credits"],
         ),
-        policy=policy_of(row["policy"]),
+        policy=_policy_in(row),
         last_deposit=row["last_deposit_credits"],
         announced_low_balance=LowBalanceLevel(row["announced_low_balance"]),
         opened_at=row["opened_at"],
     )
+
+
+def _policy_in(row: RowMapping) -> Policy:
+    """Return a pool's rules; where they can't be read nothing is made, until moderators set new ones."""
+    try:
+        return policy_of(row["policy"])
+    except ValueError as error:
+        _log.error("a server's rules can't be read: it is paused", guild_id=row["guild_id"], error=type(error).__name__)
+        return Policy(paused="")
 
 
 def session_of(row: RowMapping) -> Session:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.models import OPEN_STATES, Job, JobState
@@ -12,6 +12,7 @@ from bot.pools.models import SessionEnd
 from bot.pools.queries import read_session, session_of
 from bot.sessions.models import EndedSession, SessionStatus
 from bot.sessions.repository import end_session
+from bot.storage.database import read_each
 from bot.storage.schema import jobs, sessions
 
 _UNDELIVERED = and_(jobs.c.finished_at.is_not(None), jobs.c.delivered_at.is_(None), jobs.c.kept_at.is_(None))
@@ -36,7 +37,7 @@ async def read_session_status(connection: AsyncConnection, session_id: int) -> S
 async def read_jobs_of(connection: AsyncConnection, session_id: int) -> list[Job]:
     """Read the jobs that are paid from a session's budget, the oldest first."""
     query = select(jobs).where(jobs.c.session_id == session_id).order_by(jobs.c.id)
-    return [job_of(row) for row in (await connection.execute(query)).mappings()]
+    return await read_each(connection, query, jobs.c.id, job_of)
 
 
 async def finish_session(
@@ -76,8 +77,11 @@ async def _statuses(connection: AsyncConnection, condition: ColumnElement[bool])
         .group_by(sessions.c.id)
         .order_by(sessions.c.id)
     )
-    rows = (await connection.execute(query)).mappings()
-    return [SessionStatus(session_of(row), row["ready"], row["open_jobs"], row["undelivered"]) for row in rows]
+    return await read_each(connection, query, sessions.c.id, _status_of)
+
+
+def _status_of(row: RowMapping) -> SessionStatus:
+    return SessionStatus(session_of(row), row["ready"], row["open_jobs"], row["undelivered"])
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -8,15 +8,16 @@ statement takes one switch for all of that, and `BEGIN` is executed in the switc
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import aiosqlite
+import structlog
 from aiosqlite.context import Result
-from sqlalchemy import Connection, event
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -29,6 +30,11 @@ from bot.storage.inspection import Schema, inspect_file
 if TYPE_CHECKING:
     from sqlite3 import _Parameters
 
+_log = structlog.get_logger(__name__)
+
+_Value = TypeVar("_Value")
+# A time, a list of ids or a policy that is none, or a word that no version had.
+_UNREADABLE = (ValueError, TypeError, LookupError)
 _CLOSE_SECONDS = 1.0
 # Under these keys a connection keeps the ids of what its transaction has changed.
 _CHANGED_POOLS = "changed_pools"
@@ -172,6 +178,39 @@ class Database:
         with self._in_use(), _database_errors():
             async with self._readers.begin() as connection:
                 yield connection
+
+
+async def read_each(
+    connection: AsyncConnection,
+    query: Select[Any],
+    key: ColumnElement[int],
+    read: Callable[[RowMapping], _Value],
+    parameters: Mapping[str, object] | None = None,
+) -> list[_Value]:
+    """Read every row of a query; those that can't be read are left out, with an error in the log.
+
+    Args:
+        connection: inside a transaction.
+        query: selects the rows.
+        key: which column names a row.
+        read: returns what a row describes.
+        parameters: of the query.
+    """
+    try:
+        return [read(row) for row in (await connection.execute(query, parameters)).mappings()]
+    except _UNREADABLE:
+        # Also a value that SQLAlchemy itself can't read, which ends all rows.
+        keys = (await connection.execute(query.with_only_columns(key), parameters)).scalars().all()
+    found = []
+    for each in keys:
+        try:
+            row = (await connection.execute(query.where(key == each), parameters)).mappings().one()
+            found.append(read(row))
+        except _UNREADABLE as error:
+            _log.error(
+                "row can't be read and is left out", key=f"{key} {each}", error=f"{type(error).__name__}: {error}"
+            )
+    return found
 
 
 def note_pool_change(connection: AsyncConnection, guild_id: int) -> None:

@@ -44,7 +44,7 @@ from bot.pools.ledger import entries as ledger
 from bot.pools.queries import read_pool, write_audit
 from bot.pools.rules.input_checks import clean_reason
 from bot.provider.ports import VideoProvider
-from bot.storage.database import Database
+from bot.storage.database import Database, read_each
 from bot.storage.schema import approvals, jobs, unconfirmed_cases
 
 _MAX_TASK_ID = 200
@@ -495,7 +495,7 @@ async def _too_late(connection: AsyncConnection, job: Job, late: Decision) -> Re
 
 async def _in_state(connection: AsyncConnection, guild_id: int, state: JobState) -> list[Job]:
     query = select(jobs).where(jobs.c.guild_id == guild_id, jobs.c.state == state.value).order_by(jobs.c.id)
-    return [job_of(row) for row in (await connection.execute(query)).mappings()]
+    return await read_each(connection, query, jobs.c.id, job_of)
 
 
 async def _read_job(connection: AsyncConnection, job_id: int) -> Job:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.jobs.models import UNPAID_STATES, JobState
 from bot.jobs.queueing.fair_queue import Member
+from bot.storage.database import read_each
 from bot.storage.schema import jobs
 
 _MEMBERS_PER_QUERY = 1000
@@ -47,6 +48,7 @@ async def _read_some(connection: AsyncConnection, members: list[Member], since: 
 async def read_last_served(connection: AsyncConnection) -> dict[int, datetime]:
     """Read when a job of each server was last submitted, among the newest jobs."""
     newest = select(jobs.c.guild_id, jobs.c.submitted_at).order_by(jobs.c.id.desc()).limit(_REMEMBERED_JOBS).subquery()
-    query = select(newest.c.guild_id, func.max(newest.c.submitted_at)).where(newest.c.submitted_at.is_not(None))
-    rows = await connection.execute(query.group_by(newest.c.guild_id))
-    return dict(rows.all())
+    last = func.max(newest.c.submitted_at).label("last")
+    query = select(newest.c.guild_id, last).where(newest.c.submitted_at.is_not(None)).group_by(newest.c.guild_id)
+    found = await read_each(connection, query, newest.c.guild_id, lambda row: (int(row["guild_id"]), row["last"]))
+    return dict(found)

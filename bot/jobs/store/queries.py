@@ -43,7 +43,7 @@ from bot.pools.models import JobAccount, Limits, Spend, Usage
 from bot.pools.policy import ApprovalCause
 from bot.pools.rules.limits import window_start
 from bot.provider.models import Estimate, GenerationMode, GenerationRequest
-from bot.storage.database import note_session_change
+from bot.storage.database import note_session_change, read_each
 from bot.storage.schema import approvals, jobs, unconfirmed_cases
 
 
@@ -62,12 +62,16 @@ _OPEN = and_(_THEIRS, jobs.c.state.in_(values_of(OPEN_STATES)))
 _OPEN_JOBS = select(jobs).where(_OPEN).order_by(jobs.c.id)
 _UNDECIDED = values_of((JobState.AWAITING_APPROVAL, JobState.UNCONFIRMED))
 _OPEN_TIMES = select(
-    jobs.c.created_at, jobs.c.submitted_at, jobs.c.estimate_high_seconds, jobs.c.state.in_(_UNDECIDED)
+    jobs.c.created_at,
+    jobs.c.submitted_at,
+    jobs.c.estimate_high_seconds,
+    jobs.c.state.in_(_UNDECIDED).label("is_undecided"),
 ).where(_OPEN, jobs.c.session_id.is_(None))
 _KEPT = jobs.c.charged_credits - func.coalesce(jobs.c.refunded_credits, 0)
 # What the provider kept counts, whatever became of the video.
 _SPENDS = select(
-    jobs.c.created_at, case((jobs.c.charged_credits.is_not(None), _KEPT), else_=jobs.c.held_credits)
+    jobs.c.created_at,
+    case((jobs.c.charged_credits.is_not(None), _KEPT), else_=jobs.c.held_credits).label("credits"),
 ).where(
     _THEIRS,
     jobs.c.session_id.is_(None),
@@ -213,12 +217,22 @@ async def read_usage(
         now: where the window ends.
     """
     theirs = {"guild": guild_id, "member": member_id}
-    found = (await connection.execute(_OPEN_TIMES, theirs)).all()
-    ends, undecided = tuple(expected_end(*times) for *times, _ in found), sum(row[-1] for row in found)
+    found = await read_each(connection, _OPEN_TIMES, jobs.c.id, _open_job_of, theirs)
+    ends, undecided = tuple(end for end, _ in found), sum(is_undecided for _, is_undecided in found)
     if limits.credits is None:
         return Usage(ends, undecided_jobs=undecided)
-    rows = await connection.execute(_SPENDS, {**theirs, "begin": window_start(limits, now)})
-    return Usage(ends, tuple(Spend(at, credits_used) for at, credits_used in rows), undecided)
+    begin = {"begin": window_start(limits, now)}
+    spends = await read_each(connection, _SPENDS, jobs.c.id, _spend_of, {**theirs, **begin})
+    return Usage(ends, tuple(spends), undecided)
+
+
+def _open_job_of(row: RowMapping) -> tuple[datetime, bool]:
+    times = row["created_at"], row["submitted_at"], row["estimate_high_seconds"]
+    return expected_end(*times), bool(row["is_undecided"])
+
+
+def _spend_of(row: RowMapping) -> Spend:
+    return Spend(row["created_at"], int(row["credits"]))
 
 
 async def read_open_jobs(connection: AsyncConnection, guild_id: int, member_id: int) -> list[Job]:

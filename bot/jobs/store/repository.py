@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, literal, or_, select
 
 from bot.clock import Clock
 from bot.codes import Reason, WaitReason
@@ -27,7 +27,7 @@ from bot.pools.ledger import entries as ledger
 from bot.pools.policy import Policy
 from bot.pools.queries import read_pool
 from bot.provider.models import GenerationMode, Submission
-from bot.storage.database import Database
+from bot.storage.database import Database, read_each
 from bot.storage.schema import jobs
 
 _NEWEST_JOBS = 1000
@@ -201,10 +201,10 @@ class JobRepository:
         query = select(*columns).where(succeeded).order_by(jobs.c.id.desc()).limit(_NEWEST_JOBS)
         found: dict[VideoKind, list[float]] = {}
         async with self._database.reading() as connection:
-            for mode, duration_seconds, sound, submitted_at, finished_at in await connection.execute(query):
-                ages = found.setdefault(VideoKind(GenerationMode(mode), duration_seconds, sound), [])
+            for kind, seconds in await read_each(connection, query, jobs.c.id, _duration_of):
+                ages = found.setdefault(kind, [])
                 if len(ages) < MEMORY:
-                    ages.append((finished_at - submitted_at).total_seconds())
+                    ages.append(seconds)
         return found
 
     async def used_credits(self, members: Collection[Member], since: datetime) -> dict[Member, int]:
@@ -252,9 +252,13 @@ class JobRepository:
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Job]:
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(jobs).where(condition).order_by(jobs.c.id))
-            return [job_of(row) for row in rows.mappings()]
+            return await read_each(connection, select(jobs).where(condition).order_by(jobs.c.id), jobs.c.id, job_of)
 
     async def _set(self, job_id: int, **values: object) -> Job:
         async with self._database.transaction() as connection:
             return await set_values(connection, job_id, **values)
+
+
+def _duration_of(row: RowMapping) -> tuple[VideoKind, float]:
+    kind = VideoKind(GenerationMode(row["mode"]), row["duration_seconds"], row["sound"])
+    return kind, (row["finished_at"] - row["submitted_at"]).total_seconds()
