@@ -52,7 +52,7 @@ def test_secrets_are_shown_nowhere() -> None:
         assert KEY not in text
 
 
-def test_every_fault_is_told_at_once_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_mistake_is_reported_at_once_and_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISCORD_TOKEN")
     monkeypatch.setenv("ULAZAI_API_KEY", "two words-of-a-secret")
     monkeypatch.setenv("ULAZAI_BASE_URL", "https://me:hunter2@ulazai.com")
@@ -123,7 +123,7 @@ def test_an_env_file_as_a_windows_editor_writes_it(tmp_path: Path, monkeypatch: 
     assert (settings.discord_token.get_secret_value(), settings.limit_active_jobs) == ("first-token", 4)
 
 
-def test_an_env_file_that_is_no_text_is_a_clear_fault(tmp_path: Path) -> None:
+def test_an_env_file_that_is_no_text_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DISCORD_TOKEN=x", encoding="utf-16")
     with pytest.raises(SettingsError, match="not UTF-8"):
         load_settings()

@@ -99,7 +99,7 @@ def test_secrets_are_hidden_in_tracebacks(log: Log) -> None:
     assert "key_in_a_variable = '" not in text
 
 
-def test_lines_say_when_where_and_how_grave(log: Log) -> None:
+def test_lines_have_time_logger_and_level(log: Log) -> None:
     structlog.get_logger("bot.jobs.worker.worker").warning("job failed", job_id=3, reason="ein Grund: ü 猫")
     logging.getLogger("discord.gateway").info("connected to %s", "somewhere")
     logging.getLogger("discord.gateway").debug("not shown")
@@ -121,7 +121,7 @@ def test_lines_say_when_where_and_how_grave(log: Log) -> None:
     assert (theirs["event"], theirs["logger"]) == ("connected to somewhere", "discord.gateway")
 
 
-def test_a_line_is_a_line(log: Log) -> None:
+def test_a_log_entry_is_one_line(log: Log) -> None:
     structlog.get_logger("bot").info("two\nlines", data=object(), odd={1: {2, 3}}, raw=b"\xff", number=float("nan"))
     try:
         fail_with("broken")
@@ -133,7 +133,7 @@ def test_a_line_is_a_line(log: Log) -> None:
         assert "RuntimeError: broken" in second["exception"]
 
 
-def test_running_commentary_of_libraries_is_left_out(log: Log) -> None:
+def test_debug_output_of_libraries_is_left_out(log: Log) -> None:
     for name in ("alembic.runtime.migration", "aiosqlite", "asyncio"):
         logging.getLogger(name).info("chatter")
         logging.getLogger(name).error("trouble")

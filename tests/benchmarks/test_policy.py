@@ -72,7 +72,7 @@ def test_durations_are_found_near_the_bound_at_no_more_requests(durations: Durat
 
 @pytest.mark.parametrize("progress", ["linear, rounded down", "linear, rounded"])
 @pytest.mark.parametrize("durations", STEADY, ids=lambda durations: durations.name)
-def test_honest_progress_is_made_good_use_of(durations: Durations, progress: str) -> None:
+def test_honest_progress_is_used_well(durations: Durations, progress: str) -> None:
     found = polled(reelpool, durations, progress)
     assert requests(found) <= 4.3
     assert lateness(found) <= 0.4
@@ -80,7 +80,7 @@ def test_honest_progress_is_made_good_use_of(durations: Durations, progress: str
 
 @pytest.mark.parametrize("progress", ["lying", "jumping", "status still"])
 @pytest.mark.parametrize("durations", [NORMAL, HEAVY_TAIL], ids=lambda durations: durations.name)
-def test_false_progress_does_next_to_no_harm(durations: Durations, progress: str) -> None:
+def test_false_progress_does_almost_no_harm(durations: Durations, progress: str) -> None:
     plain, misled = (polled(reelpool, durations, each) for each in ("absent", progress))
     assert lateness(misled) <= 1.1 * lateness(plain)
     assert requests(misled) <= 1.1 * requests(plain)
@@ -102,7 +102,7 @@ def test_a_cold_start_finds_out_how_progress_is_rounded(start: ColdStart) -> Non
     assert rounded.mean <= 0.45
 
 
-def test_a_section_takes_the_place_of_its_former_self(tmp_path: Path) -> None:
+def test_a_section_replaces_its_previous_version(tmp_path: Path) -> None:
     path = tmp_path / "performance.md"
     write_section("one", "old", path)
     write_section("two", "other", path)

@@ -3,7 +3,7 @@
 from benchmarks.restart import run_restart, section
 
 
-async def test_every_job_is_watched_and_none_is_sent_again() -> None:
+async def test_every_job_is_polled_and_none_is_submitted_again() -> None:
     restart = await run_restart(300, observed_seconds=3)
 
     assert 250 < restart.jobs < 350

@@ -20,7 +20,7 @@ async def test_every_command_is_accepted_at_every_concurrency() -> None:
     assert "| plain loop |" in section(result)
 
 
-def test_the_driver_is_watched_only_for_a_while() -> None:
+def test_the_driver_is_traced_only_for_a_while() -> None:
     with recorded_driver() as log:
         connection = sqlite3.connect(":memory:")
         connection.cursor().execute("SELECT 1").fetchall()

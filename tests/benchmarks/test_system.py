@@ -41,7 +41,7 @@ async def test_every_video_and_every_answer_under_a_load_is_counted() -> None:
     assert "nan" not in section
 
 
-async def test_a_backlog_is_taken_up_and_posted() -> None:
+async def test_a_backlog_is_recovered_and_posted() -> None:
     outcome = await run_load(Load(8, Span(5, 10), warm_up_seconds=1, measured_seconds=3, backlog=True))
 
     _assert_adds_up(outcome.steady)

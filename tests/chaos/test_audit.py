@@ -42,7 +42,7 @@ def test_a_failed_job_with_its_credits_back_is_fine() -> None:
 
 
 @pytest.mark.parametrize("paid", [0, 55])
-def test_an_unconfirmed_job_is_left_aside(paid: int) -> None:
+def test_an_unconfirmed_job_is_not_compared(paid: int) -> None:
     evidence = replace(
         _GOOD, jobs=(_UNCONFIRMED,), held=Counter({1: 55}), spent=Counter(), paid=Counter({"a fox": paid})
     )
@@ -79,14 +79,14 @@ def test_an_unconfirmed_job_is_left_aside(paid: int) -> None:
         "a task of no job",
     ],
 )
-def test_every_breach_is_found(changes: dict[str, Any], numbers: tuple[int, int, int, int]) -> None:
+def test_every_violation_is_found(changes: dict[str, Any], numbers: tuple[int, int, int, int]) -> None:
     evidence = replace(_GOOD, **changes)
     assert _numbers(evidence) == numbers
     assert not judge(evidence).holds
     assert judge(evidence).troubles
 
 
-def test_the_same_seed_plans_the_same_deaths() -> None:
+def test_the_same_seed_plans_the_same_kills() -> None:
     first, again, other = (plan_deaths(50, seed) for seed in (7, 7, 8))
     assert first == again
     assert first != other

@@ -21,7 +21,7 @@ async def _chaos(*options: str) -> tuple[int | None, str, dict[str, int]]:
     return process.returncode, text, numbers
 
 
-async def test_short_run_keeps_the_promise() -> None:
+async def test_short_run_keeps_the_guarantee() -> None:
     code, text, numbers = await _chaos("--jobs", "24", "--kills", "8", "--seed", "4")
     assert code == 0, text
     # On a slow machine a command may be taken after its member has given up waiting, and asked again.
@@ -32,7 +32,7 @@ async def test_short_run_keeps_the_promise() -> None:
     assert [numbers[name] for name in doubts] == [0, 0, 0, 0], text
 
 
-async def test_a_bot_that_commits_after_the_request_is_found_out() -> None:
+async def test_a_bot_that_commits_after_the_request_is_detected() -> None:
     where = ("--at", "the request carried out")
     code, text, numbers = await _chaos("--jobs", "9", "--kills", "2", "--seed", "1", "--careless", *where)
     assert code == 1, text

@@ -175,9 +175,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", list(CASES.values()), ids=list(CASES))
-async def test_a_fault_is_seen_on_its_line_with_the_cure(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, case: Case
-) -> None:
+async def test_a_fault_is_on_its_line_with_the_fix(stage: Stage, monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
     case.spoil(stage, monkeypatch)
     found = await findings()
     assert case.says in found[case.subject].text
@@ -231,7 +229,7 @@ async def test_a_database_that_is_not_there_yet(monkeypatch: pytest.MonkeyPatch,
     assert not (tmp_path / "new").exists()
 
 
-async def test_looking_changes_nothing(tmp_path: Path, stage: Stage) -> None:
+async def test_a_check_changes_nothing(tmp_path: Path, stage: Stage) -> None:
     async with Database.open(stage.settings.database_url):
         pass
     before = stage.settings.database_path.read_bytes()
@@ -250,5 +248,5 @@ async def test_the_names_of_the_commands_are_those_that_are_registered(stage: St
     assert command_names() == slash
 
 
-def test_all_that_the_bot_asks_for_is_looked_at() -> None:
+def test_every_permission_is_checked() -> None:
     assert PERMISSIONS.value == permissions.BOT_ROLE

@@ -135,7 +135,7 @@ async def test_answer_that_is_cut_before_it_arrives_costs_nothing(stage: Stage) 
     assert stage.public_messages() == []
 
 
-async def test_answer_that_is_cut_after_it_arrived_is_taken_back_for_all_to_see(stage: Stage) -> None:
+async def test_answer_that_is_cut_after_it_arrived_is_shown_as_cancelled(stage: Stage) -> None:
     stage.discord.faults.add("POST", CALLBACK, Fault(cut="after"))
     record = await start(stage, prompt="a cat")
     await record.answered()

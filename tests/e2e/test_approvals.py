@@ -39,7 +39,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         yield ready
 
 
-async def test_an_expensive_video_waits_with_its_credits_held_and_a_card_that_tells_all(stage: Stage) -> None:
+async def test_an_expensive_video_waits_with_its_credits_held_and_a_complete_card(stage: Stage) -> None:
     status = await ask_expensive(stage)
     message = await approval_card(stage)
     shown = text_of(message)
@@ -107,7 +107,7 @@ async def test_approve_cheaper_makes_the_cheaper_video_and_gives_the_difference_
     assert [action for action, _ in audited(stage)] == ["approve_cheaper"]
 
 
-async def test_sound_is_taken_away_before_seconds(stage: Stage) -> None:
+async def test_the_cheaper_kind_drops_sound_before_seconds(stage: Stage) -> None:
     await ask_expensive(stage, sound=True)
     await press(stage, await approval_card(stage), "Approve cheaper: 10 s silent (110 credits)")
     await stage.delivered()
@@ -133,9 +133,7 @@ async def test_the_cheapest_kind_has_no_cheaper_one(tmp_path: Path) -> None:
         ("", "denied this video.", "Denied: by"),
     ],
 )
-async def test_deny_gives_the_credits_back_and_tells_the_reason(
-    stage: Stage, reason: str, told: str, shown: str
-) -> None:
+async def test_deny_releases_the_credits_and_sends_the_reason(stage: Stage, reason: str, told: str, shown: str) -> None:
     status = await ask_expensive(stage)
     message = await approval_card(stage)
     await deny(stage, message, reason)
@@ -172,7 +170,7 @@ async def test_members_decide_nothing(stage: Stage, label: str) -> None:
     assert (stage.states, decision(stage)) == (["awaiting_approval"], None)
 
 
-async def test_of_two_at_once_one_wins_and_the_other_is_told_who_decided(stage: Stage) -> None:
+async def test_of_two_at_once_one_wins_and_the_other_sees_who_decided(stage: Stage) -> None:
     await ask_expensive(stage)
     message = await approval_card(stage)
     presses = [await stage.discord.person(who).press(message.id, "Approve") for who in (MODERATOR, OTHER_MODERATOR)]
@@ -210,7 +208,7 @@ async def test_a_form_sent_by_somebody_who_manages_no_longer_changes_nothing(sta
     assert stage.states == ["awaiting_approval"]
 
 
-async def test_undecided_it_expires_and_the_member_is_told(tmp_path: Path) -> None:
+async def test_undecided_it_expires_and_the_member_is_notified(tmp_path: Path) -> None:
     async with staged(tmp_path, approval_hours=2 / 3600) as stage:
         await set_up(stage)
         status = await ask_expensive(stage)
@@ -237,7 +235,7 @@ async def test_a_press_on_the_card_of_an_expired_job_says_so(tmp_path: Path) -> 
         assert stage.states == ["expired"]
 
 
-async def test_the_member_can_take_it_back(stage: Stage) -> None:
+async def test_the_member_can_cancel_it(stage: Stage) -> None:
     status = await ask_expensive(stage)
     message = await approval_card(stage)
     listing = await pool(stage, "waiting")
@@ -320,7 +318,7 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
             await closed(stage, message, f"by {mention(stage)}")
 
 
-async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed(
+async def test_a_slow_decision_is_acknowledged_and_the_card_is_closed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.05)
@@ -337,7 +335,7 @@ async def test_a_decision_that_takes_its_time_is_answered_and_the_card_is_closed
     await stage.delivered()
 
 
-async def test_a_card_that_was_deleted_does_no_harm(stage: Stage) -> None:
+async def test_a_deleted_card_does_no_harm(stage: Stage) -> None:
     await ask_expensive(stage)
     message = await approval_card(stage)
     listing = await pool(stage, "waiting")

@@ -88,7 +88,7 @@ async def test_copy_outlives_a_restart(tmp_path: Path) -> None:
             assert_plays(file_of(stage, await again(stage)))
 
 
-async def test_delivery_that_is_tried_again_uses_the_copy(kept: Stage) -> None:
+async def test_retried_delivery_uses_the_copy(kept: Stage) -> None:
     fetched = kept.ulazai.faults.add("GET", VIDEO, Fault(), times=None)
     kept.discord.faults.add("POST", MESSAGES, Fault(cut="before"), times=2)
     result = await kept.outcome(await kept.ask())
@@ -113,7 +113,7 @@ async def test_what_is_too_large_to_attach_is_kept_after_the_link_is_posted(kept
     assert len(file_of(kept, message)) == 11 * MEBIBYTE
 
 
-async def test_stop_does_not_wait_for_a_copy_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+async def test_stop_does_not_wait_for_a_copy_and_leaves_no_partial_one(tmp_path: Path) -> None:
     async with servers(tmp_path, archive_dir=tmp_path / "archive") as stage:
         slow = stage.ulazai.faults.add("GET", VIDEO, Fault(repeat_body_to=11 * MEBIBYTE, drip_seconds=0.05))
         async with running_bot(stage):
@@ -125,7 +125,7 @@ async def test_stop_does_not_wait_for_a_copy_and_leaves_nothing_half_done(tmp_pa
         assert copies(stage) == []
 
 
-async def test_what_could_not_be_had_at_first_is_kept_later(kept: Stage) -> None:
+async def test_video_that_could_not_be_fetched_at_first_is_copied_later(kept: Stage) -> None:
     # The three tries of the post, and one more.
     kept.ulazai.faults.add("GET", VIDEO, Fault(status=503), times=4)
     result = await kept.outcome(await kept.ask())
@@ -147,7 +147,7 @@ async def test_copy_that_is_missing_is_made_after_a_restart(tmp_path: Path) -> N
             await stage.until(lambda: len(copies(stage)) == 1)
 
 
-async def test_file_names_tell_nothing(kept: Stage) -> None:
+async def test_file_names_disclose_nothing(kept: Stage) -> None:
     await kept.ask("a secret wish")
     await kept.delivered()
     (copy,) = copies(kept)
@@ -231,7 +231,7 @@ async def neighbour() -> AsyncIterator[tuple[int, list[str]]]:
         await runner.cleanup()
 
 
-async def test_link_into_the_machine_is_not_followed_but_shown(kept: Stage) -> None:
+async def test_link_to_the_local_machine_is_not_followed_but_shown(kept: Stage) -> None:
     async with neighbour() as (port, asked):
         for count, host in enumerate(("localhost", "127.0.0.1", "2130706433", "[::ffff:127.0.0.1]"), 1):
             link = f"http://{host}:{port}/video.mp4"
@@ -249,7 +249,7 @@ def completed(link: str) -> dict[str, object]:
     return {"success": True, "data": {"status": "completed", "video_url": link}}
 
 
-async def test_redirect_into_the_machine_is_not_followed(kept: Stage) -> None:
+async def test_redirect_to_the_local_machine_is_not_followed(kept: Stage) -> None:
     async with neighbour() as (port, asked):
         moved = Fault(status=302, headers={"Location": f"http://127.0.0.1:{port}/video.mp4"})
         kept.ulazai.faults.add("GET", VIDEO, moved, times=None)

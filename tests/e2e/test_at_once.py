@@ -63,7 +63,7 @@ async def test_a_session_with_room_for_seven_whatever_pool_and_allowances_have(t
         assert funds(stage) == {"available": 1_000_000 - ROOM * PRICE, "spent": ROOM * PRICE}
 
 
-async def test_an_allowance_of_a_members_own_with_room_for_seven(tmp_path: Path) -> None:
+async def test_a_members_own_limit_with_room_for_seven(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=0, limit_window_credits=0) as stage:
         await use(stage, "pool allow", OPERATOR, target=stage.member.id, credits=ENOUGH)
         refusals = await crowd(stage, stage.videos, stage.member)

@@ -121,7 +121,7 @@ async def use(
     return record
 
 
-def test_every_row_has_somebody_who_may() -> None:
+def test_every_row_allows_somebody() -> None:
     assert all(row.may for row in COMMANDS.values())
 
 
@@ -129,7 +129,7 @@ async def test_every_command_has_a_row(both: TwoServers) -> None:
     assert set(COMMANDS) == set(both.commands)
 
 
-async def test_who_may_not_use_a_command_is_told_so_and_changes_nothing(both: TwoServers) -> None:
+async def test_whoever_may_not_use_a_command_is_refused_and_changes_nothing(both: TwoServers) -> None:
     before = both.books()
     for name, row in COMMANDS.items():
         for actor in EVERYBODY:
@@ -139,7 +139,7 @@ async def test_who_may_not_use_a_command_is_told_so_and_changes_nothing(both: Tw
                 assert both.books() == before, (name, actor)
 
 
-async def test_who_may_use_a_command_is_not_kept_from_it(both: TwoServers) -> None:
+async def test_whoever_may_use_a_command_is_not_refused(both: TwoServers) -> None:
     for name, row in COMMANDS.items():
         for actor in row.may:
             record = await use(both, both.person(actor), name, options_in(both, row))
@@ -148,7 +148,7 @@ async def test_who_may_use_a_command_is_not_kept_from_it(both: TwoServers) -> No
             assert SORRY not in told, (name, actor)
 
 
-async def test_where_the_operator_says_so_managers_deposit_and_withdraw_as_well(tmp_path: Path) -> None:
+async def test_with_the_setting_managers_deposit_and_withdraw_as_well(tmp_path: Path) -> None:
     async with servers_at(tmp_path, pool_managers_may_deposit=True) as both:
         for name in ("pool deposit", "pool withdraw"):
             for actor in EVERYBODY:
@@ -239,7 +239,7 @@ async def pressed(both: TwoServers, button: Button, actor: str, target: int | No
     return await both.press(person, button.custom_id.format(person.id if target is None else target))
 
 
-async def test_who_may_not_press_a_button_is_told_so_and_changes_nothing(both: TwoServers) -> None:
+async def test_whoever_may_not_click_a_button_is_refused_and_changes_nothing(both: TwoServers) -> None:
     for button in (each for buttons in BUTTONS.values() for each in buttons):
         target = await button.target(both) if button.target else None
         before = both.books()
@@ -250,7 +250,7 @@ async def test_who_may_not_press_a_button_is_told_so_and_changes_nothing(both: T
                 assert both.books() == before, (button, actor)
 
 
-async def test_who_may_press_a_button_is_not_kept_from_it(both: TwoServers) -> None:
+async def test_whoever_may_click_a_button_is_not_refused(both: TwoServers) -> None:
     for button in (each for buttons in BUTTONS.values() for each in buttons):
         for actor in button.may:
             target = await button.target(both) if button.target else None
@@ -277,7 +277,7 @@ async def test_a_button_of_another_server_decides_nothing_here(both: TwoServers)
             assert both.books() == before
 
 
-async def test_pages_are_turned_by_their_reader_only(both: TwoServers) -> None:
+async def test_pages_are_changed_by_their_reader_only(both: TwoServers) -> None:
     custom_id = f"pool-page:ledger:older:99:{both.person(BY_PERMISSION).id}:0"
     record = await both.press(both.person(BY_ROLE), custom_id)
     assert "another moderator's pages" in text_of(record.message)
@@ -295,7 +295,7 @@ async def test_only_who_was_refused_can_ask_about_it(both: TwoServers) -> None:
     assert both.stage.states == ["awaiting_approval"]
 
 
-async def test_ids_that_never_were_are_refused_in_words(both: TwoServers) -> None:
+async def test_unknown_ids_are_refused_with_a_sentence(both: TwoServers) -> None:
     manager = both.person(BY_PERMISSION)
     before = both.books()
     for custom_id in ("approval:approve:999999999999", "approval:deny:7", "unconfirmed:again:999999999999", "ask:1"):
@@ -329,7 +329,7 @@ def test_every_form_has_a_row() -> None:
     assert classes_in(COGS, r"discord\.ui\.Modal") == {"Form"}
 
 
-async def test_a_form_that_was_opened_with_a_right_is_worth_nothing_without_it(both: TwoServers) -> None:
+async def test_a_form_opened_with_a_permission_is_refused_once_it_is_gone(both: TwoServers) -> None:
     admin, guild_id = both.stage.discord.admin, both.stage.discord.guild_id
     roles = {BY_PERMISSION: seed.MODERATOR_ROLE_ID, BY_ROLE: seed.POOL_MANAGER_ROLE_ID}
     for opened_by, values in (form for form in FORMS.values() if form):

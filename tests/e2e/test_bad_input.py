@@ -68,7 +68,7 @@ async def test_prompt_reaches_the_provider_as_it_was_typed(stage: Stage) -> None
     assert task.request["prompt"] == prompt
 
 
-async def test_what_shows_nothing_is_taken_out_before_a_prompt_is_shown_judged_or_sent(stage: Stage) -> None:
+async def test_invisible_characters_are_removed_before_a_prompt_is_shown_checked_or_sent(stage: Stage) -> None:
     card = await stage.ask("a calm\u202e lake\u200b \U0001f468\u200d\U0001f469\u200d\U0001f467\U000e0041\ufeff")
     await stage.outcome(card)
     (task,) = stage.ulazai.tasks.values()
@@ -77,7 +77,7 @@ async def test_what_shows_nothing_is_taken_out_before_a_prompt_is_shown_judged_o
     assert (await stage.thread(card)).name == task.request["prompt"]
 
 
-async def test_mentions_and_markdown_on_the_card_are_shown_and_reach_nobody(stage: Stage) -> None:
+async def test_mentions_and_markdown_on_the_card_are_shown_as_text(stage: Stage) -> None:
     card = await stage.ask(nasty(stage))
     assert_harmless(stage, text_of(card.message))
     result = await stage.outcome(card)

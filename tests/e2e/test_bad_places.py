@@ -94,7 +94,7 @@ async def test_without_app_permissions_the_roles_count(
     await stage.outcome(record)
 
 
-async def test_server_owner_rights_of_the_asker_do_not_help_the_bot(stage: Stage) -> None:
+async def test_the_requesters_permissions_do_not_help_the_bot(stage: Stage) -> None:
     deny(stage, permissions.SEND_MESSAGES)
     moderator = stage.discord.person("moderator")
     record = await moderator.slash(stage.videos, "video", prompt="a cat")

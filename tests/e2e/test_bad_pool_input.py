@@ -102,7 +102,7 @@ async def answer_to(both: TwoServers, command: str, options: Mapping[str, Value]
     return refusal_of(record)
 
 
-async def test_every_number_and_text_that_can_not_be_used_is_refused_in_words(both: TwoServers) -> None:
+async def test_every_invalid_number_and_text_is_refused_with_a_sentence(both: TwoServers) -> None:
     before = both.books()
     for command, options, words in REFUSED:
         actor = OPERATOR if command in ("pool deposit", "pool withdraw") else BY_PERMISSION
@@ -162,7 +162,7 @@ async def clicks_change_nothing(both: TwoServers, ended: dict[str, int]) -> None
 
 
 @pytest.mark.parametrize("task_id", [" ", "\n\t", "two\nlines", "x" * 200, "../../admin", "a b"])
-async def test_a_task_id_that_is_none_is_refused_in_words(both: TwoServers, task_id: str) -> None:
+async def test_an_invalid_task_id_is_refused_with_a_sentence(both: TwoServers, task_id: str) -> None:
     opened = await both.press(both.person(BY_PERMISSION), f"unconfirmed:made:{await both.unconfirmed_job()}")
     before = both.books()
     sent = await (await both.person(BY_PERMISSION).submit(opened.id, {"task_id": task_id})).answered(WAIT_SECONDS)

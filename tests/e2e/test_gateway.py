@@ -42,7 +42,7 @@ async def test_bot_asked_to_reconnect_resumes(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("how", ["invalid session", "session forgotten"])
-async def test_session_that_is_over_is_begun_anew_at_the_same_gateway(
+async def test_an_invalid_session_is_replaced_at_the_same_gateway(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     sessions = stage.discord.services.sessions
@@ -73,7 +73,7 @@ def watched_addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-async def test_jobs_go_on_while_the_gateway_is_away(stage: Stage) -> None:
+async def test_jobs_continue_while_the_gateway_is_away(stage: Stage) -> None:
     hold: PlannedHold = hold_finish(stage)
     card = await stage.ask()
     stage.discord.drop_gateway(4000)
@@ -93,7 +93,7 @@ async def test_jobs_go_on_while_the_gateway_is_away(stage: Stage) -> None:
         ("session start", MODERATOR, {"budget": 300}, "SELECT id FROM sessions"),
     ],
 )
-async def test_command_delivered_again_changes_things_once(
+async def test_command_delivered_twice_takes_effect_once(
     stage: Stage, command: str, who: str, options: dict[str, Any], counted: str
 ) -> None:
     record = await stage.discord.person(who).slash(stage.videos, command, files=None, **options)
@@ -106,7 +106,7 @@ async def test_command_delivered_again_changes_things_once(
     assert len([message for message in record.messages if message.ephemeral]) <= 1
 
 
-async def test_button_and_form_delivered_again_decide_once(stage: Stage) -> None:
+async def test_button_and_form_delivered_twice_decide_once(stage: Stage) -> None:
     await set_up(stage)
     await ask_expensive(stage)
     pressed = await press(stage, await approval_card(stage), "Approve")
@@ -136,7 +136,7 @@ async def deliver_again(stage: Stage, record: InteractionRecord) -> None:
     stage.discord.services.sessions.dispatch("INTERACTION_CREATE", body, stage.discord.guild_id)
 
 
-async def test_discord_that_is_away_for_a_while_gets_the_results_afterwards(stage: Stage) -> None:
+async def test_results_are_posted_after_a_discord_outage(stage: Stage) -> None:
     hold = hold_finish(stage)
     card = await stage.ask()
     await stage.thread(card)

@@ -39,7 +39,7 @@ async def only_request(stage: Stage, card: InteractionRecord) -> dict[str, Any]:
     return dict(task.request)
 
 
-async def test_animate_sends_an_address_at_which_the_picture_is(stage: Stage) -> None:
+async def test_animate_sends_the_pictures_address(stage: Stage) -> None:
     content = picture()
     request = await only_request(stage, await animate(stage, content))
     (url,) = request.pop("imageUrls")
@@ -54,7 +54,7 @@ async def test_animate_sends_an_address_at_which_the_picture_is(stage: Stage) ->
         assert await response.read() == content
 
 
-async def test_animate_hands_on_every_option(stage: Stage) -> None:
+async def test_animate_sends_every_option(stage: Stage) -> None:
     card = await animate(stage, picture(kind="JPEG"), duration=10, sound=True, publish=True)
     shown = text_of(card.message)
     assert "Video from a picture" in shown

@@ -11,7 +11,7 @@ from tests.local.people import Person
 WHEN = re.compile(r"<t:\d+:[Rf]>")
 
 
-async def test_of_a_hundred_at_once_exactly_as_many_are_taken_as_there_is_room_for(tmp_path: Path) -> None:
+async def test_of_a_hundred_at_once_exactly_as_many_are_accepted_as_the_limit_allows(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=3) as stage:
         records = [await stage.member.slash(stage.videos, "video", prompt=f"number {n}") for n in range(100)]
         await asyncio.gather(*(record.finished() for record in records))
@@ -28,7 +28,7 @@ async def test_of_a_hundred_at_once_exactly_as_many_are_taken_as_there_is_room_f
         assert stage.balance == (0, 165)
 
 
-async def test_credits_of_the_window_are_not_overrun_by_a_hundred_at_once(tmp_path: Path) -> None:
+async def test_credits_of_the_window_are_not_exceeded_by_a_hundred_at_once(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=0, limit_window_credits=170) as stage:
         records = [await stage.member.slash(stage.videos, "video", prompt=f"number {n}") for n in range(100)]
         await asyncio.gather(*(record.finished() for record in records))
@@ -41,7 +41,7 @@ async def test_credits_of_the_window_are_not_overrun_by_a_hundred_at_once(tmp_pa
         assert stage.balance == (0, 165)
 
 
-async def test_dearer_than_the_whole_allowance_says_what_to_do(tmp_path: Path) -> None:
+async def test_more_expensive_than_the_whole_limit_says_what_to_do(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_window_credits=100) as stage:
         record = await stage.ask("a cat", duration=10, sound=True)
         assert "55 works: 5 seconds without sound." in refusal_of(record)

@@ -52,7 +52,7 @@ async def test_a_channel_that_the_bot_cannot_use_is_refused_with_what_is_missing
 
 
 @pytest.mark.parametrize("price", [0, -5, 1_000_000_001, 1.5])
-async def test_what_is_no_price_is_refused(stage: Stage, price: float) -> None:
+async def test_an_invalid_price_is_refused(stage: Stage, price: float) -> None:
     with pytest.raises(ClientError):
         await pool(stage, "approvals", price=price)
 
@@ -101,7 +101,7 @@ async def test_without_a_channel_a_note_without_the_prompt_is_posted_where_the_c
     assert stage.public_messages(stage.videos) == [stage.card(status)]
 
 
-async def test_in_a_thread_they_are_asked_in_it(stage: Stage) -> None:
+async def test_in_a_thread_moderators_are_asked_in_that_thread(stage: Stage) -> None:
     thread = await stage.thread(await stage.ask())
     await stage.delivered()
     await pool(stage, "approvals", price=100)
@@ -112,7 +112,7 @@ async def test_in_a_thread_they_are_asked_in_it(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["deleted", "Send Messages"])
-async def test_a_broken_channel_is_gone_round_and_told_of(stage: Stage, trouble: str) -> None:
+async def test_an_unusable_channel_is_skipped_and_reported(stage: Stage, trouble: str) -> None:
     await set_up(stage)
     if trouble == "deleted":
         stage.discord.admin.delete_channel(moderators_channel(stage))
@@ -127,7 +127,7 @@ async def test_a_broken_channel_is_gone_round_and_told_of(stage: Stage, trouble:
     await stage.delivered()
 
 
-async def test_a_channel_that_discord_itself_refuses_is_gone_round(stage: Stage) -> None:
+async def test_a_channel_that_discord_refuses_is_skipped(stage: Stage) -> None:
     await set_up(stage)
     refused = Fault(status=403, body={"code": 50013, "message": "Missing Permissions"})
     stage.discord.faults.add("POST", f"/api/v10/channels/{moderators_channel(stage)}/messages", refused, times=None)
@@ -143,7 +143,7 @@ async def test_a_card_whose_answer_was_lost_is_posted_once(stage: Stage) -> None
     assert len(stage.public_messages(moderators_channel(stage))) == 1
 
 
-async def test_a_discord_that_is_away_gets_the_card_later(stage: Stage) -> None:
+async def test_the_card_is_posted_after_a_discord_outage(stage: Stage) -> None:
     await set_up(stage)
     stage.discord.faults.add("POST", MESSAGES, Fault(status=429, body={"message": "no", "retry_after": 0.01}))
     stage.discord.faults.add("POST", MESSAGES, Fault(cut="before"), times=2)
@@ -153,7 +153,7 @@ async def test_a_discord_that_is_away_gets_the_card_later(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-async def test_the_channel_is_told_of_unconfirmed_videos_where_it_can_be(stage: Stage, is_open: bool) -> None:
+async def test_unconfirmed_videos_are_announced_in_the_channel_if_possible(stage: Stage, is_open: bool) -> None:
     await set_up(stage)
     if not is_open:
         take_away(stage, RIGHTS["Send Messages"])
@@ -198,9 +198,7 @@ async def test_a_refused_prompt_holds_nothing_until_a_moderator_is_asked(strict:
     assert "your video is ready" in (await strict.outcome(asked)).content
 
 
-async def test_a_refusal_that_takes_its_time_can_be_asked_about_too(
-    strict: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_refusal_can_be_appealed_too(strict: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cogs.interactions.responses._DEFER_AFTER_SECONDS", 0.05)
     with closing(sqlite3.connect(strict.settings.database_path, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -223,7 +221,7 @@ async def test_it_is_asked_once(strict: Stage) -> None:
     assert len(strict.jobs) == 1
 
 
-async def test_a_second_press_at_once_is_told(strict: Stage) -> None:
+async def test_a_second_click_at_once_is_refused(strict: Stage) -> None:
     message = await refused(strict)
     presses = [await strict.member.press(message.id, "Ask a moderator") for _ in range(2)]
     answers = [await each.answered() for each in presses]
@@ -232,7 +230,7 @@ async def test_a_second_press_at_once_is_told(strict: Stage) -> None:
     assert len(strict.jobs) == 1
 
 
-async def test_what_can_not_be_taken_may_be_asked_again(tmp_path: Path) -> None:
+async def test_a_request_that_could_not_be_accepted_may_be_sent_again(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=1) as stage:
         await pool(stage, "approvals", price=100, channel=moderators_channel(stage))
         await pool(stage, "words add", words="mouse")
@@ -296,7 +294,7 @@ async def test_each_low_balance_is_announced_once(small: Stage) -> None:
     assert "**1095 credits** are left" in await told(small, 3, NONE)
 
 
-async def test_steps_are_told_once_over_a_restart_and_a_lost_answer(tmp_path: Path) -> None:
+async def test_levels_are_announced_once_across_a_restart_and_a_lost_answer(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=300, pool_managers_may_deposit=True) as stage:
         async with running_bot(stage):
             await pool(stage, "approvals", channel=moderators_channel(stage))
@@ -311,7 +309,7 @@ async def test_steps_are_told_once_over_a_restart_and_a_lost_answer(tmp_path: Pa
             await told(stage, 2, APPROVAL)
 
 
-async def test_a_step_that_could_not_be_told_is_told_after_a_restart(tmp_path: Path) -> None:
+async def test_an_unsent_announcement_is_sent_after_a_restart(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=300, pool_managers_may_deposit=True) as stage:
         async with running_bot(stage):
             await pool(stage, "approvals", channel=moderators_channel(stage))
@@ -323,7 +321,7 @@ async def test_a_step_that_could_not_be_told_is_told_after_a_restart(tmp_path: P
             await told(stage, 1, CHEAPEST)
 
 
-async def test_without_a_channel_nothing_is_told_until_there_is_one(tmp_path: Path) -> None:
+async def test_without_a_channel_nothing_is_announced_until_there_is_one(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=60) as stage:
         await stage.ask()
         await stage.delivered()

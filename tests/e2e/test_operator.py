@@ -93,7 +93,7 @@ async def test_a_second_bot_ends_at_once_and_a_killed_one_blocks_nobody(operator
         await operator.up()
 
 
-async def test_backups_of_a_bot_at_work_are_moments_of_its_books(operator: Operator) -> None:
+async def test_backups_of_a_running_bot_are_consistent_snapshots(operator: Operator) -> None:
     stage = operator.stage
     stage.ulazai.set_credits(100_000)
     copies = [operator.folder / f"copy-{number}.db" for number in range(2)]
@@ -185,7 +185,7 @@ Trouble = Callable[[Operator, Running], AbstractContextManager[None]]
 
 
 @pytest.mark.parametrize("trouble", [locked, no_room])
-async def test_with_the_database_in_trouble_new_jobs_are_refused_and_running_ones_go_on(
+async def test_while_the_database_fails_new_jobs_are_refused_and_running_ones_continue(
     operator: Operator, trouble: Trouble
 ) -> None:
     stage = operator.stage
@@ -226,7 +226,7 @@ async def test_a_stop_while_the_database_is_locked_is_over_in_ten_seconds(operat
         await stage.delivered(3)
 
 
-async def test_a_database_that_may_only_be_read_is_refused_at_start(operator: Operator) -> None:
+async def test_a_read_only_database_is_refused_at_start(operator: Operator) -> None:
     async with operator.bot() as bot:
         await operator.up()
         await bot.stop()
@@ -244,7 +244,7 @@ async def test_a_database_that_may_only_be_read_is_refused_at_start(operator: Op
     assert operator.database.read_bytes() == before
 
 
-async def test_a_folder_that_may_only_be_read_is_refused_at_start(operator: Operator) -> None:
+async def test_a_read_only_folder_is_refused_at_start(operator: Operator) -> None:
     folder = operator.folder / "closed"
     folder.mkdir(mode=0o555)
     operator.environment["DATABASE_URL"] = f"sqlite:///{folder}/a.db"
@@ -265,7 +265,7 @@ async def test_a_damaged_database_is_refused_at_start_in_one_line(operator: Oper
     assert "put a backup in its place" in line
 
 
-async def test_check_says_how_it_is_by_its_lines_and_its_exit_code(operator: Operator) -> None:
+async def test_check_reports_by_its_lines_and_its_exit_code(operator: Operator) -> None:
     async with operator.bot():
         await operator.up()
         well = await operator.command("check")
@@ -284,7 +284,7 @@ async def test_check_says_how_it_is_by_its_lines_and_its_exit_code(operator: Ope
         assert secret not in well.output + wrong.output
 
 
-async def test_the_books_of_a_bot_at_work_agree_until_somebody_else_uses_the_account(operator: Operator) -> None:
+async def test_books_of_a_running_bot_agree_until_somebody_else_uses_the_account(operator: Operator) -> None:
     stage = operator.stage
     async with operator.bot():
         await operator.up()

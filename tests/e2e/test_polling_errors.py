@@ -32,7 +32,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("case", PASSING)
-async def test_trouble_that_passes_changes_nothing(stage: Stage, case: str) -> None:
+async def test_temporary_errors_change_nothing(stage: Stage, case: str) -> None:
     fault = stage.ulazai.faults.add("GET", STATUS, PASSING[case], times=2)
     result = await stage.outcome(await stage.ask())
     assert "ready" in result.content
@@ -42,7 +42,7 @@ async def test_trouble_that_passes_changes_nothing(stage: Stage, case: str) -> N
     assert len(stage.ulazai.tasks) == 1
 
 
-async def test_unknown_task_that_is_known_again_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_task_that_is_known_again_continues(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.jobs.worker.poll._IMPLAUSIBLE_SECONDS", 1)
     stage.ulazai.faults.add("GET", STATUS, Fault(status=404))
     result = await stage.outcome(await stage.ask())
@@ -58,7 +58,7 @@ async def test_unknown_task_that_is_known_again_goes_on(stage: Stage, monkeypatc
     ],
     ids=["unknown task", "done without a link", "done with a wrong link"],
 )
-async def test_what_cannot_be_is_told_when_it_stays_so(
+async def test_an_implausible_state_is_reported_when_it_persists(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     monkeypatch.setattr("bot.jobs.worker.poll._IMPLAUSIBLE_SECONDS", 0.2)
@@ -108,13 +108,13 @@ async def test_failed_job_without_a_word_about_credits(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("policy", [progress.absent, progress.constant(50), progress.jumping])
-async def test_progress_may_be_missing_stand_still_or_jump(stage: Stage, policy: ProgressPolicy) -> None:
+async def test_progress_may_be_missing_stalled_or_jumping(stage: Stage, policy: ProgressPolicy) -> None:
     stage.ulazai.progress = policy
     result = await stage.outcome(await stage.ask())
     assert "ready" in result.content
 
 
-async def test_passing_trouble_of_one_job_does_not_keep_others_from_their_members(stage: Stage) -> None:
+async def test_a_temporary_error_of_one_job_does_not_delay_the_others(stage: Stage) -> None:
     cards = [await stage.ask(f"number {n}") for n in range(3)]
     await stage.until(lambda: stage.jobs[0]["task_id"])
     path = f"/kling26/api/status/{stage.jobs[0]['task_id']}/"

@@ -17,7 +17,7 @@ from tests.local.people import InteractionRecord
 START = 1000
 
 
-async def test_everybody_sees_of_the_pool_what_is_theirs_to_see(tmp_path: Path) -> None:
+async def test_members_moderators_and_the_operator_see_different_parts_of_the_pool(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         await stage.ask()
         await stage.delivered()
@@ -82,7 +82,7 @@ async def test_only_the_operator_deposits_and_withdraws_unless_the_operator_says
         ]
 
 
-async def test_what_can_not_be_put_in_or_taken_out(tmp_path: Path) -> None:
+async def test_invalid_deposits_and_withdrawals_are_refused(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         await use(stage, "pool show")
         for amount in (0, -5, 10**12, 1.5):
@@ -109,7 +109,7 @@ def lines(record: InteractionRecord) -> list[str]:
     return list(embed["description"].splitlines())
 
 
-async def test_the_ledger_is_leafed_through_also_after_a_restart(tmp_path: Path) -> None:
+async def test_the_ledger_can_be_paged_through_also_after_a_restart(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=START) as stage:
         async with running_bot(stage):
             for number in range(1, 25):
@@ -133,7 +133,7 @@ async def test_the_ledger_is_leafed_through_also_after_a_restart(tmp_path: Path)
             assert "**24** deposit" in lines(first)[0]
 
 
-async def test_pages_turn_only_for_a_moderator(tmp_path: Path) -> None:
+async def test_only_a_moderator_can_change_pages(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         for number in range(1, 12):
             await use(stage, "pool deposit", OPERATOR, credits=number, reason="more")
@@ -150,7 +150,7 @@ def _moderators_role(stage: Stage) -> int:
     return stage.discord.world.guilds[stage.discord.guild_id].members[id_of(stage, MODERATOR)].role_ids[0]
 
 
-async def test_nobody_turns_the_pages_of_another_moderator(tmp_path: Path) -> None:
+async def test_nobody_changes_the_pages_of_another_moderator(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         for number in range(1, 12):
             await use(stage, "pool deposit", OPERATOR, credits=number, reason="more")
@@ -177,13 +177,13 @@ async def test_the_ledger_of_one_member(tmp_path: Path) -> None:
         assert "No entries." in await use(stage, "pool history", member=id_of(stage, OTHER))
 
 
-async def test_only_moderators_read_the_books(tmp_path: Path) -> None:
+async def test_only_moderators_read_the_ledger(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         for command in ("pool history", "pool export", "pool audit"):
             assert "Only moderators" in await use(stage, command, MEMBER)
 
 
-async def test_the_audit_trail_tells_who_changed_what(tmp_path: Path) -> None:
+async def test_the_audit_trail_shows_who_changed_what(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         assert "Nothing has been changed yet." in await use(stage, "pool audit")
         await use(stage, "pool pause", reason="the till is *empty*")
@@ -205,7 +205,7 @@ def table_of(stage: Stage, record: InteractionRecord) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
-async def test_the_ledger_is_given_as_a_table(tmp_path: Path) -> None:
+async def test_the_ledger_is_exported_as_a_table(tmp_path: Path) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:
         await stage.ask()
         await stage.delivered()
@@ -223,7 +223,7 @@ async def test_the_ledger_is_given_as_a_table(tmp_path: Path) -> None:
         assert len(table_of(stage, await used(stage, "pool export", days=1))) == 4
 
 
-async def test_a_large_ledger_is_packed_and_a_larger_one_wants_fewer_days(
+async def test_a_large_ledger_is_compressed_and_a_larger_one_needs_fewer_days(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with staged(tmp_path, pool_starting_credits=START) as stage:

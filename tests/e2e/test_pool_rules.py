@@ -89,7 +89,7 @@ async def test_a_deleted_role_or_channel_is_taken_off_the_list(stage: Stage) -> 
     assert "a cat" in await shown(stage)
 
 
-async def test_what_was_deleted_a_moment_ago_is_told_to_be_gone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_role_or_channel_deleted_a_moment_ago_is_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discord.Guild, "get_role", lambda *_: None)
     monkeypatch.setattr(discord.Guild, "get_channel", lambda *_: None)
     assert "is gone, so nothing" in await use(stage, "pool managers", add=CREATORS)
@@ -98,7 +98,7 @@ async def test_what_was_deleted_a_moment_ago_is_told_to_be_gone(stage: Stage, mo
     assert audit(stage) == []
 
 
-async def test_what_can_be_removed_is_for_moderators_to_know(stage: Stage) -> None:
+async def test_only_moderators_see_what_can_be_removed(stage: Stage) -> None:
     await use(stage, "pool managers", add=seed.POOL_MANAGER_ROLE_ID)
     await use(stage, "pool words add", words="dragon")
     for command, option in (("pool managers", "remove"), ("pool words remove", "words")):
@@ -125,7 +125,7 @@ async def test_videos_are_made_in_the_named_channels_and_their_threads(stage: St
     assert "a bird" in await shown(stage, prompt="a bird")
 
 
-async def test_a_pause_is_told_to_members_and_ends(stage: Stage) -> None:
+async def test_a_pause_is_shown_to_members_and_ends(stage: Stage) -> None:
     assert "not paused, so nothing has changed" in await use(stage, "pool resume")
     answer = await use(stage, "pool pause", reason="we are *saving* for the party")
     assert r"Members see: we are \*saving\* for the party" in answer
@@ -154,7 +154,7 @@ async def test_a_member_is_blocked_and_unblocked(stage: Stage) -> None:
         await use(stage, "pool block", member=someone, hours=0)
 
 
-async def test_one_who_left_can_be_blocked(stage: Stage) -> None:
+async def test_a_member_who_left_can_be_blocked(stage: Stage) -> None:
     someone = id_of(stage, OTHER)
     stage.discord.admin.remove_member(stage.discord.guild_id, someone)
     assert "is blocked" in await use(stage, "pool block", member=someone)
@@ -184,7 +184,7 @@ async def test_rules_for_everyone_roles_and_members(stage: Stage) -> None:
     assert audit(stage)[-1][1:] == ("allow", f"<@{member}>: any price for one video → no rule")
 
 
-async def test_0_allows_nothing_and_no_limit_is_a_word_of_its_own(stage: Stage) -> None:
+async def test_0_allows_nothing_and_no_limit_is_a_separate_option(stage: Stage) -> None:
     member = id_of(stage, MEMBER)
     answer = await use(stage, "pool allow", target=member, credits=0)
     assert f"For <@{member}>: 0 credits per 24 hours." in answer
@@ -199,7 +199,7 @@ async def test_0_allows_nothing_and_no_limit_is_a_word_of_its_own(stage: Stage) 
     assert everything in await use(stage, "pool allow")
 
 
-async def test_rules_that_can_not_be(stage: Stage) -> None:
+async def test_invalid_rules_are_refused(stage: Stage) -> None:
     member = id_of(stage, MEMBER)
     assert "no such rule" in await use(stage, "pool allow", target=member, remove=True)
     assert "not both" in await use(stage, "pool allow", target=member, credits=5, remove=True)
@@ -229,7 +229,7 @@ async def test_words_are_listed_found_and_taken_off(stage: Stage) -> None:
     ]
 
 
-async def test_words_that_can_not_be_listed(stage: Stage) -> None:
+async def test_invalid_words_are_refused(stage: Stage) -> None:
     for words, told in (
         ("x", "single letter"),
         ("   ", "There is no word"),
@@ -254,7 +254,7 @@ async def test_low_balance_limits_are_set_and_hold(stage: Stage) -> None:
         await use(stage, "pool low-balance", cheapest=101)
 
 
-async def test_why_tells_every_rule_and_where_it_comes_from(stage: Stage) -> None:
+async def test_why_lists_every_rule_and_where_it_comes_from(stage: Stage) -> None:
     member = id_of(stage, MEMBER)
     await use(stage, "pool allow", target=stage.discord.guild_id, credits=55)
     await use(stage, "pool allow", target=CREATORS, credits=110, max_cost=55)
@@ -281,7 +281,7 @@ async def test_why_tells_every_rule_and_where_it_comes_from(stage: Stage) -> Non
         assert words in mine, words
 
 
-async def test_why_in_a_session_tells_of_the_session(stage: Stage) -> None:
+async def test_why_in_a_session_names_the_session(stage: Stage) -> None:
     started = await stage.discord.person(MODERATOR).slash(stage.videos, "session start", budget=300, role=CREATORS)
     await started.finished()
     thread_id = started.message.id

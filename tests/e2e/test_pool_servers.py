@@ -44,7 +44,7 @@ def give_away(stage: Stage) -> None:
     stage.discord.world.guild(stage.discord.guild_id).owner_id = id_of(stage, OTHER)
 
 
-async def test_a_stranger_s_server_spends_nothing_and_everybody_there_learns_whom_to_ask(tmp_path: Path) -> None:
+async def test_an_unapproved_server_spends_nothing_and_everybody_there_learns_whom_to_ask(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_managers_may_deposit=True) as stage:
         give_away(stage)
         async with running_bot(stage) as bot:
@@ -64,7 +64,7 @@ async def test_a_stranger_s_server_spends_nothing_and_everybody_there_learns_who
             assert (stage.jobs, audit(stage)) == ([], [])
 
 
-async def test_the_operator_lets_a_server_in_with_a_deposit(tmp_path: Path) -> None:
+async def test_the_operator_approves_a_server_with_a_deposit(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=300) as stage:
         give_away(stage)
         async with running_bot(stage):
@@ -77,7 +77,7 @@ async def test_the_operator_lets_a_server_in_with_a_deposit(tmp_path: Path) -> N
             assert funds(stage) == {"available": 45, "spent": 55}
 
 
-async def test_a_command_of_the_operator_s_with_manage_server_lets_a_server_in(tmp_path: Path) -> None:
+async def test_a_command_by_the_operator_with_manage_server_approves_a_server(tmp_path: Path) -> None:
     async with servers(tmp_path, pool_starting_credits=300) as stage:
         give_away(stage)
         world, admin = stage.discord.world, stage.discord.admin
@@ -92,7 +92,7 @@ async def test_a_command_of_the_operator_s_with_manage_server_lets_a_server_in(t
 
 
 @pytest.mark.parametrize("is_open", [False, True])
-async def test_every_server_is_let_in_only_where_the_settings_say_so(tmp_path: Path, is_open: bool) -> None:
+async def test_every_server_is_approved_only_by_the_setting(tmp_path: Path, is_open: bool) -> None:
     async with servers(tmp_path, pool_starting_credits=300, pool_open_for_all_servers=is_open) as stage:
         give_away(stage)
         async with running_bot(stage):

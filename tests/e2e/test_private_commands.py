@@ -30,14 +30,14 @@ async def queued(stage: Stage) -> InteractionRecord:
     return card
 
 
-async def test_usage_and_history_of_somebody_who_asked_for_nothing(stage: Stage) -> None:
+async def test_usage_and_history_of_a_member_without_jobs(stage: Stage) -> None:
     usage = await told(stage, "usage")
     assert "0 of 3" in usage
     assert "0 of 550" in usage
     assert "None yet" in await told(stage, "history")
 
 
-async def test_usage_shows_open_jobs_credits_limits_and_when_they_come_back(
+async def test_usage_shows_open_jobs_credits_limits_and_when_credits_are_free_again(
     stage: Stage, queued: InteractionRecord
 ) -> None:
     usage = await told(stage, "usage")
@@ -66,7 +66,7 @@ async def test_history_has_links_newest_first(stage: Stage) -> None:
         assert f"{stage.ulazai.base_url}/kling/videos/{task_id}.mp4" in history
 
 
-async def test_cancel_takes_back_the_only_queued_job(stage: Stage, queued: InteractionRecord) -> None:
+async def test_cancel_cancels_the_only_queued_job(stage: Stage, queued: InteractionRecord) -> None:
     answer = text_of((await use(stage, "cancel")).message)
     assert "55 credits came back" in answer
     shown = await stage.card_says(queued, "Cancelled")
@@ -120,7 +120,7 @@ async def test_another_members_job_is_neither_offered_nor_cancelled(stage: Stage
 
 
 @pytest.mark.parametrize("job_id", [1, 999, -1, 2**53])
-async def test_what_is_sent_or_is_not_there_cannot_be_cancelled(stage: Stage, job_id: int) -> None:
+async def test_submitted_and_unknown_jobs_cannot_be_cancelled(stage: Stage, job_id: int) -> None:
     await stage.outcome(await stage.ask())
     await stage.delivered()
     assert refusal_of(await use(stage, "cancel", job=job_id)) == sentence(Refusal.NOT_CANCELLABLE, job_id=job_id)

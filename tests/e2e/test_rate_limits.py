@@ -42,13 +42,13 @@ async def one_result(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("case", TROUBLE)
-async def test_trouble_on_the_way_of_the_result_only_delays_it(stage: Stage, case: str) -> None:
+async def test_errors_when_posting_the_result_only_delay_it(stage: Stage, case: str) -> None:
     stage.discord.faults.add("POST", MESSAGES, TROUBLE[case])
     await one_result(stage)
 
 
 @pytest.mark.parametrize("case", TROUBLE)
-async def test_trouble_on_the_way_of_the_thread_only_delays_it(stage: Stage, case: str) -> None:
+async def test_errors_when_making_the_thread_only_delay_it(stage: Stage, case: str) -> None:
     stage.discord.faults.add("POST", THREADS, TROUBLE[case])
     await one_result(stage)
 

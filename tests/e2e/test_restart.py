@@ -58,7 +58,7 @@ async def one_result(stage: Stage, card: InteractionRecord) -> None:
     assert len(stage.ulazai.tasks) == 1
 
 
-async def test_killed_while_the_video_is_made(restarts: Restarts) -> None:
+async def test_killed_while_the_video_is_generating(restarts: Restarts) -> None:
     stage = restarts.stage
     hold = hold_finish(stage)
     async with restarts.bot() as bot:
@@ -110,7 +110,7 @@ async def test_killed_while_the_job_waits_in_the_queue(restarts: Restarts) -> No
 
 
 @pytest.mark.parametrize("arrived", [False, True], ids=["result not posted", "result posted, nobody noted it"])
-async def test_killed_before_the_delivery_was_noted(restarts: Restarts, *, arrived: bool) -> None:
+async def test_killed_before_the_delivery_was_recorded(restarts: Restarts, *, arrived: bool) -> None:
     stage = restarts.stage
     failing = Fault(status=500, answer_after_effect=arrived)
     planned = stage.discord.faults.add("POST", MESSAGES, failing, times=None)
@@ -150,7 +150,7 @@ def pretend_that_an_hour_passed(stage: Stage) -> None:
         connection.execute(f"UPDATE jobs SET delivery_began_at = {earlier}")  # noqa: S608 - a constant of this test
 
 
-async def test_told_to_stop_while_the_request_hangs(restarts: Restarts) -> None:
+async def test_stopped_while_the_request_hangs(restarts: Restarts) -> None:
     stage = restarts.stage
     hanging = stage.ulazai.faults.add("POST", GENERATE, Fault(delay_seconds=600), times=None)
     async with restarts.bot() as bot:
@@ -168,7 +168,7 @@ async def test_told_to_stop_while_the_request_hangs(restarts: Restarts) -> None:
     assert hanging.hits == 1
 
 
-async def test_told_to_stop_while_discord_takes_no_results(restarts: Restarts) -> None:
+async def test_stopped_while_discord_accepts_no_results(restarts: Restarts) -> None:
     stage = restarts.stage
     planned = stage.discord.faults.add("POST", MESSAGES, Fault(status=500), times=None)
     async with restarts.bot() as bot:
@@ -186,7 +186,7 @@ async def test_told_to_stop_while_discord_takes_no_results(restarts: Restarts) -
         assert next(iter(stage.ulazai.tasks)) in text_of(await record.finished())
 
 
-async def test_told_to_stop_while_commands_wait_for_the_database(restarts: Restarts) -> None:
+async def test_stopped_while_commands_wait_for_the_database(restarts: Restarts) -> None:
     stage = restarts.stage
     async with restarts.bot() as bot:
         await restarts.up()
@@ -204,7 +204,7 @@ async def test_told_to_stop_while_commands_wait_for_the_database(restarts: Resta
     assert not stage.ulazai.tasks
 
 
-async def test_told_to_stop_while_a_command_is_answered(restarts: Restarts) -> None:
+async def test_stopped_while_a_command_is_answered(restarts: Restarts) -> None:
     stage = restarts.stage
     async with restarts.bot() as bot:
         await restarts.up()

@@ -112,7 +112,7 @@ async def test_session_from_its_start_to_its_summary(party: Party) -> None:
         assert [fault for request in stage.discord.requests for fault in schema.official().faults(request)] == []
 
 
-async def test_who_has_not_the_role_is_refused_in_the_thread_alone(party: Party) -> None:
+async def test_members_without_the_role_are_refused_in_the_thread_only(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened(role=CREATORS)
     outsider = stage.discord.person("operator")
@@ -124,7 +124,7 @@ async def test_who_has_not_the_role_is_refused_in_the_thread_alone(party: Party)
     assert stage.jobs[-1]["session_id"] is None
 
 
-async def test_role_that_is_deleted_is_told_on_the_card_and_leaves_nobody(party: Party) -> None:
+async def test_deleted_role_is_shown_on_the_card_and_admits_nobody(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened(role=CREATORS)
     # Also where the thread has gone to sleep, in which no message can be edited.
@@ -176,7 +176,7 @@ async def test_session_ends_when_its_time_is_over(party: Party) -> None:
     assert party.funds["available"] == 1000
 
 
-async def test_two_sessions_at_once_are_told_apart(party: Party) -> None:
+async def test_two_sessions_at_once_are_kept_apart(party: Party) -> None:
     stage = party.stage
     first, second = await party.opened(title="First"), await party.opened(title="Second", budget=200)
     await party.make(first)
@@ -222,7 +222,7 @@ async def test_members_may_neither_start_nor_end(party: Party) -> None:
     assert [row["ended_at"] for row in party.rows] == [None]
 
 
-async def test_what_can_not_be_started_is_refused_in_words(party: Party) -> None:
+async def test_an_invalid_start_is_refused_with_a_sentence(party: Party) -> None:
     stage = party.stage
     refusal = refusal_of(await party.start(stage.videos, budget=1001))
     assert "left in this server's pool (1000). Up to 1000 works." in refusal
@@ -233,7 +233,7 @@ async def test_what_can_not_be_started_is_refused_in_words(party: Party) -> None
     assert len(party.rows) == 1
 
 
-async def test_without_the_right_to_pin_it_goes_on_and_its_manager_gets_a_hint(party: Party) -> None:
+async def test_without_the_permission_to_pin_it_continues_and_its_manager_gets_a_hint(party: Party) -> None:
     stage = party.stage
     role_id = stage.discord.world.guild(stage.discord.guild_id).members[stage.discord.bot_id].role_ids[0]
     rights = permissions.BOT_ROLE & ~permissions.PIN_MESSAGES
@@ -247,7 +247,7 @@ async def test_without_the_right_to_pin_it_goes_on_and_its_manager_gets_a_hint(p
     await stage.delivered()
 
 
-async def test_session_that_can_have_no_thread_is_over_and_its_budget_back(party: Party) -> None:
+async def test_session_without_a_thread_is_over_and_its_budget_returned(party: Party) -> None:
     stage = party.stage
     stage.discord.faults.add("POST", THREADS, REFUSED, times=None)
     answer = await party.start(stage.videos)
@@ -283,7 +283,7 @@ async def test_session_whose_answer_is_lost_is_over(party: Party, cut: Literal["
     assert [text_of(m) for m in stage.public_messages() if "could not be opened" not in text_of(m)] == []
 
 
-async def test_thread_that_is_deleted_ends_by_its_time_and_tells_the_channel(party: Party) -> None:
+async def test_session_with_a_deleted_thread_ends_at_its_time_and_posts_in_the_channel(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened(minutes=5)
     await party.make(thread_id)
@@ -297,7 +297,7 @@ async def test_thread_that_is_deleted_ends_by_its_time_and_tells_the_channel(par
 
 
 @pytest.mark.parametrize("takes_messages", [True, False])
-async def test_where_thread_and_channel_are_closed_its_manager_is_told_if_that_can_be(
+async def test_with_thread_and_channel_closed_its_manager_is_notified_if_possible(
     party: Party, *, takes_messages: bool
 ) -> None:
     stage = party.stage
@@ -311,7 +311,7 @@ async def test_where_thread_and_channel_are_closed_its_manager_is_told_if_that_c
     assert party.funds["available"] == 1000
 
 
-async def test_card_that_is_deleted_is_not_missed(party: Party) -> None:
+async def test_deleted_card_does_no_harm(party: Party) -> None:
     stage = party.stage
     thread_id = await party.opened()
     stage.discord.admin.delete_message((await party.card(thread_id)).id)
@@ -373,7 +373,7 @@ async def test_what_waits_for_a_moderator_expires_with_the_session(party: Party)
     await stage.direct_message("Its session ended before")
 
 
-async def test_what_waits_for_a_moderator_expires_with_a_session_that_ended_while_nobody_looked(
+async def test_what_waits_for_a_moderator_expires_with_a_session_that_ended_while_the_bot_was_stopped(
     tmp_path: Path,
 ) -> None:
     async with servers(tmp_path, pool_starting_credits=1000) as stage:

@@ -59,7 +59,7 @@ async def kills(tmp_path: Path) -> AsyncIterator[Kills]:
         yield Kills(Party(stage), tmp_path, environment | {"POLL_MIN_INTERVAL_SECONDS": "0.1"})
 
 
-async def test_killed_before_its_answer_was_sent_it_never_began(kills: Kills) -> None:
+async def test_killed_before_its_answer_was_sent_it_never_started(kills: Kills) -> None:
     party = kills.party
     async with kills.bot() as bot:
         await kills.up()
@@ -85,7 +85,7 @@ async def test_killed_before_its_answer_was_sent_it_never_began(kills: Kills) ->
     ],
     ids=["answered", "thread made", "card posted", "not yet pinned"],
 )
-async def test_killed_while_it_is_opened_it_goes_on(
+async def test_killed_while_it_is_opened_it_continues(
     kills: Kills, method: str, path: str, fault: Fault, *, thread_is_noted: bool
 ) -> None:
     party, stage = kills.party, kills.stage
@@ -111,7 +111,7 @@ async def test_killed_while_it_is_opened_it_goes_on(
     assert party.funds == {"available": 945, "budgeted": 0, "held": 0, "spent": 55}
 
 
-async def test_killed_before_its_summary_was_noted_it_is_not_posted_again(kills: Kills) -> None:
+async def test_killed_before_its_summary_was_recorded_it_is_not_posted_again(kills: Kills) -> None:
     party, stage = kills.party, kills.stage
     async with kills.bot() as bot:
         await kills.up()

@@ -70,7 +70,7 @@ async def test_commands_are_registered_only_when_they_changed(tmp_path: Path) ->
         assert len(stage.discord.requests.matching("PUT", COMMANDS_ROUTE)) == 2
 
 
-async def test_interrupted_by_ctrl_c_it_stops_as_cleanly(tmp_path: Path) -> None:
+async def test_ctrl_c_stops_it_as_cleanly(tmp_path: Path) -> None:
     async with servers(tmp_path) as stage, process(stage, tmp_path) as bot:
         await stage.ask()
         await stopped(bot, signal.SIGINT)
@@ -124,7 +124,7 @@ async def test_wrong_token_is_one_readable_line_and_exit_code_1(tmp_path: Path) 
     assert "Unclosed" not in ended.errors
 
 
-async def test_wrong_settings_are_told_together_before_anything_is_asked(tmp_path: Path) -> None:
+async def test_wrong_settings_are_reported_together_before_any_request(tmp_path: Path) -> None:
     async with servers(tmp_path) as stage:
         environment = bot_environment(stage.discord, stage.ulazai, tmp_path)
         wrong = {"DISCORD_TOKEN": "", "LIMIT_ACTIVE_JOBS": "many", "ULAZAI_BASE_URL": "ftp://x", "LOG_LEVEL": "loud"}

@@ -72,7 +72,7 @@ async def test_unconfirmed_job_is_not_sent_again_after_a_restart(tmp_path: Path)
 
 
 @pytest.mark.parametrize("case", BUSY)
-async def test_job_waits_in_the_queue_and_goes_on_by_itself(stage: Stage, case: str) -> None:
+async def test_job_waits_in_the_queue_and_continues_by_itself(stage: Stage, case: str) -> None:
     fault = stage.ulazai.faults.add("POST", GENERATE, BUSY[case], times=2)
     result = await stage.outcome(await stage.ask())
     assert "ready" in result.content
@@ -173,7 +173,7 @@ async def test_unreachable_provider_keeps_the_job_queued(stage: Stage) -> None:
     assert len(stage.ulazai.tasks) == 1
 
 
-async def test_one_members_trouble_is_not_anothers(stage: Stage) -> None:
+async def test_one_members_error_does_not_affect_another(stage: Stage) -> None:
     stage.ulazai.faults.add("POST", GENERATE, Fault(status=400, body={"success": False, "error": "no"}))
     stage.ulazai.faults.add("POST", GENERATE, Fault(status=500))
     cards = [await stage.ask(f"number {n}") for n in range(3)]

@@ -31,7 +31,7 @@ async def test_card_says_who_what_settings_price_and_what_is_left(stage: Stage) 
     assert card.message.pinged_user_ids == []
 
 
-async def test_request_is_explicit_and_not_shared_unless_asked_for(stage: Stage) -> None:
+async def test_request_is_explicit_and_not_published_by_default(stage: Stage) -> None:
     await stage.outcome(await stage.ask("a cat"))
     (task,) = stage.ulazai.tasks.values()
     assert task.request == {
@@ -61,7 +61,7 @@ async def test_every_option_reaches_the_provider(stage: Stage) -> None:
     assert stage.balance == (0, 210)
 
 
-async def test_result_mentions_the_requester_alone_and_tells_link_and_credits(stage: Stage) -> None:
+async def test_result_mentions_only_the_requester_and_has_link_and_credits(stage: Stage) -> None:
     card = await stage.ask("hello @everyone")
     result = await stage.outcome(card)
     (task,) = stage.ulazai.tasks.values()
@@ -87,7 +87,7 @@ async def test_card_ends_as_ready_with_the_way_to_the_thread(stage: Stage) -> No
     assert "55 used" in shown
 
 
-async def test_books_and_row_at_the_end(stage: Stage) -> None:
+async def test_ledger_and_row_at_the_end(stage: Stage) -> None:
     card = await stage.ask()
     result = await stage.outcome(card)
     await stage.delivered()
@@ -145,7 +145,7 @@ async def test_progress_bar_moves_while_the_video_is_made(tmp_path: Path) -> Non
         await stage.card_says(card, "Ready")
 
 
-async def test_card_is_edited_at_most_every_so_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_card_edits_keep_their_minimum_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cogs.messages.status_cards._BETWEEN_EDITS_SECONDS", 0.6)
     async with staged(tmp_path, speed=25) as stage:
         await stage.card_says(await stage.ask(), "Ready")

@@ -75,7 +75,7 @@ async def test_thread_that_exists_already_is_used(stage: Stage) -> None:
     assert stage.jobs[0]["thread_id"] == card.message.id
 
 
-async def test_thread_whose_making_had_no_answer_is_used(stage: Stage) -> None:
+async def test_thread_whose_creation_had_no_answer_is_used(stage: Stage) -> None:
     stage.discord.faults.add("POST", THREADS, Fault(cut="after"))
     card = await stage.ask()
     assert_complete(stage, await stage.outcome(card))
@@ -157,7 +157,7 @@ async def test_removed_from_the_server_leads_to_a_direct_message(stage: Stage, u
     await stage.delivered()
 
 
-async def test_result_that_no_place_takes_is_kept_for_history(stage: Stage, unfinished: PlannedHold) -> None:
+async def test_result_that_no_place_accepts_is_kept_for_history(stage: Stage, unfinished: PlannedHold) -> None:
     thread = await stage.thread(await stage.ask())
     refused = Fault(status=403, body={"code": 50007, "message": "Cannot send messages to this user"})
     stage.discord.faults.add("POST", MESSAGES, refused, times=None)
@@ -178,7 +178,7 @@ async def test_result_that_no_place_takes_is_kept_for_history(stage: Stage, unfi
     assert len(again.messages) == 1
 
 
-async def test_failure_goes_down_the_same_ladder(stage: Stage) -> None:
+async def test_failures_fall_back_to_the_same_places(stage: Stage) -> None:
     stage.ulazai.fail_next("too dark")
     stage.discord.admin.edit_guild(stage.discord.guild_id, max_active_threads=0)
     await stage.ask()

@@ -49,7 +49,7 @@ async def town(tmp_path: Path) -> AsyncIterator[TwoServers]:
         yield settle_in(stage)
 
 
-async def test_turns_are_shared_between_servers_and_then_between_members(town: TwoServers) -> None:
+async def test_slots_are_shared_between_servers_and_then_between_members(town: TwoServers) -> None:
     stage = town.stage
     hold = hold_finish(stage)
     for prompt in ("first", "second"):
@@ -69,7 +69,7 @@ async def test_turns_are_shared_between_servers_and_then_between_members(town: T
     assert stage.balance == (0, 275)
 
 
-async def test_who_cancels_makes_room_in_the_line(town: TwoServers) -> None:
+async def test_a_cancelled_job_frees_its_place_in_the_queue(town: TwoServers) -> None:
     stage = town.stage
     hold = hold_finish(stage)
     for prompt in ("first", "second"):
@@ -86,7 +86,7 @@ async def test_who_cancels_makes_room_in_the_line(town: TwoServers) -> None:
     assert town.sent() == ["first", "second", "fourth"]
 
 
-async def test_the_line_is_the_same_after_a_restart(tmp_path: Path) -> None:
+async def test_the_queue_is_the_same_after_a_restart(tmp_path: Path) -> None:
     async with servers(tmp_path, provider_max_active_jobs=1, limit_active_jobs=0) as stage:
         hold = hold_finish(stage)
         async with running_bot(stage):
@@ -108,7 +108,7 @@ async def test_the_line_is_the_same_after_a_restart(tmp_path: Path) -> None:
         assert town.sent() == ["there", "elsewhere", "the other member's", "third"]
 
 
-async def test_a_busy_provider_is_tried_with_one_and_the_others_see_their_places(tmp_path: Path) -> None:
+async def test_a_busy_provider_gets_one_probe_and_the_others_see_their_places(tmp_path: Path) -> None:
     async with staged(tmp_path, limit_active_jobs=0) as stage:
         town = settle_in(stage)
         busy = stage.ulazai.faults.add("POST", GENERATE, Fault(status=429, headers={"Retry-After": "2"}), times=1)

@@ -42,7 +42,7 @@ def states_in(*paths: Path) -> Counter[str]:
 
 
 @pytest.mark.parametrize("needs_approval", [False, True])
-async def test_of_two_processes_one_goes_on_and_the_other_takes_its_job_back(
+async def test_of_two_processes_one_continues_and_the_other_cancels_its_job(
     tmp_path: Path, needs_approval: bool
 ) -> None:
     second = tmp_path / "second" / "reelpool.db"

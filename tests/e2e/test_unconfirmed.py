@@ -26,7 +26,7 @@ async def decide(stage: Stage, message_id: int, label: str, who: str = "moderato
     return await record.answered()
 
 
-async def test_the_member_is_told_honestly_and_the_hold_stays(tmp_path: Path) -> None:
+async def test_the_member_is_notified_and_the_hold_stays(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         _, message_id = await unconfirmed(stage)
         text = stage.discord.world.messages[message_id].content
@@ -37,7 +37,7 @@ async def test_the_member_is_told_honestly_and_the_hold_stays(tmp_path: Path) ->
         assert len(stage.ulazai.tasks) == 1
 
 
-async def test_charged_goes_on_from_the_task_id(tmp_path: Path) -> None:
+async def test_charged_continues_from_the_task_id(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         card, message_id = await unconfirmed(stage)
         opened = await decide(stage, message_id, "Charged")
@@ -95,7 +95,7 @@ async def test_only_moderators_decide(tmp_path: Path, label: str) -> None:
         assert stage.states == ["unconfirmed"]
 
 
-async def test_the_second_decision_is_told_that_it_is_too_late(tmp_path: Path) -> None:
+async def test_the_second_decision_is_refused_as_too_late(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         _, message_id = await unconfirmed(stage, CUT_BEFORE)
         moderator = stage.discord.person("moderator")
@@ -111,7 +111,7 @@ async def test_the_second_decision_is_told_that_it_is_too_late(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("fault", "words"), [(CUT_AFTER, "were probably charged"), (CUT_BEFORE, "probably **not** charged")]
 )
-async def test_the_next_balance_gives_a_hint(tmp_path: Path, fault: Fault, words: str) -> None:
+async def test_the_next_balance_hints_whether_it_was_charged(tmp_path: Path, fault: Fault, words: str) -> None:
     async with staged(tmp_path) as stage:
         await stage.ask("the one before")
         await stage.delivered()

@@ -66,7 +66,7 @@ async def test_file_that_is_refused_for_a_while_is_attached_later(stage: Stage, 
     assert await attached(stage, result) > 0
 
 
-async def test_slow_hosts_hold_up_nobody_else(tmp_path: Path) -> None:
+async def test_slow_hosts_delay_nobody_else(tmp_path: Path) -> None:
     async with staged(tmp_path, rate_limits=False, limit_active_jobs=0, limit_window_credits=0) as stage:
         trickling = stage.ulazai.faults.add("GET", VIDEO, Fault(drip_seconds=1.0), times=36)
         for _ in range(36):
@@ -81,7 +81,7 @@ async def test_slow_hosts_hold_up_nobody_else(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_short_pauses")
 @pytest.mark.parametrize("answer_after_effect", [False, True], ids=["before", "after"])
-async def test_post_that_fails_with_its_file_is_made_without(stage: Stage, *, answer_after_effect: bool) -> None:
+async def test_post_that_fails_with_its_file_is_made_without_it(stage: Stage, *, answer_after_effect: bool) -> None:
     stage.discord.faults.add("POST", MESSAGES, Fault(status=503, answer_after_effect=answer_after_effect))
     result = await stage.outcome(await stage.ask())
     await stage.delivered()
@@ -90,7 +90,7 @@ async def test_post_that_fails_with_its_file_is_made_without(stage: Stage, *, an
 
 
 @pytest.mark.usefixtures("_short_pauses")
-async def test_edit_with_the_file_is_tried_again_and_given_up_in_the_end(stage: Stage) -> None:
+async def test_edit_with_the_file_is_retried_and_finally_given_up(stage: Stage) -> None:
     stage.discord.faults.add("POST", MESSAGES, Fault(status=503))
     edits = stage.discord.faults.add("PATCH", MESSAGES + r"/\d+", Fault(status=503), times=None)
     result = await stage.outcome(await stage.ask())
@@ -191,7 +191,7 @@ async def test_video_that_cannot_be_fetched_is_linked(stage: Stage, fault: Fault
     await link_alone(stage)
 
 
-async def test_passing_trouble_with_the_file_is_sat_out(stage: Stage) -> None:
+async def test_temporary_errors_with_the_file_are_retried(stage: Stage) -> None:
     stage.ulazai.faults.add("GET", VIDEO, Fault(status=503), times=2)
     result = await stage.outcome(await stage.ask())
     assert len(result.attachments) == 1

@@ -20,7 +20,7 @@ _PLAYERS: dict[str, Callable[[Stage, Iterable[Row]], Awaitable[Played]]] = {
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("group", GROUPS)
-async def test_rows_keep_the_promise(group: str, tmp_path: Path) -> None:
+async def test_rows_keep_the_guarantee(group: str, tmp_path: Path) -> None:
     async with harness(tmp_path) as stage:
         with caught_logs(stage.settings.secrets) as logs:
             played = await _PLAYERS.get(group, play)(stage, GROUPS[group]())

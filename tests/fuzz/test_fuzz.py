@@ -86,6 +86,6 @@ def test_interaction_payloads(bot: Portal, command: str, tamperings: list[Tamper
     bot.check_calm(tolerated="interaction failed")
 
 
-def test_the_bot_is_there_all_along(bot: Portal) -> None:
+def test_the_bot_keeps_working(bot: Portal) -> None:
     bot.run(_alive(bot))
     assert bot.stage.discord.services.sessions.identified == 1

@@ -56,13 +56,13 @@ def test_any_text_is_either_refused_or_fit_to_be_stored_and_sent(text: str) -> N
 
 @PROPERTY
 @given(st.text(st.sampled_from(BLANKS), max_size=30))
-def test_what_shows_nothing_is_no_prompt(text: str) -> None:
+def test_an_invisible_prompt_is_refused(text: str) -> None:
     with refused(Refusal.PROMPT_EMPTY):
         clean_prompt(text)
 
 
 @pytest.mark.parametrize("text", ["猫", "م", "!", "7", "🙂", "é", "👩\u200d👩\u200d👧", "a\nb\tc"])
-def test_what_shows_something_is_kept_as_it_is(text: str) -> None:
+def test_a_visible_prompt_is_kept_as_it_is(text: str) -> None:
     assert clean_prompt(text) == text
 
 
@@ -191,7 +191,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", GOOD.values(), ids=GOOD)
-def test_a_header_is_judged_as_soon_as_it_is_there(data: bytes) -> None:
+def test_a_header_is_checked_as_soon_as_it_is_there(data: bytes) -> None:
     verdicts = [check_picture_header(data[:end], complete=False) for end in range(0, len(data), 1 + len(data) // 60)]
     assert verdicts == sorted(verdicts)
     assert not verdicts[0]
@@ -263,7 +263,7 @@ def test_picture_expires_at(url: str, moment: datetime | None) -> None:
 
 @PROPERTY
 @given(st.text())
-def test_any_address_can_be_asked(text: str) -> None:
+def test_any_address_can_be_checked(text: str) -> None:
     for url in (text, f"https://cdn.discordapp.com/a?ex={text}"):
         found = picture_expires_at(url)
         assert found is None or found.tzinfo is UTC

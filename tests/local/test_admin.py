@@ -70,7 +70,7 @@ async def test_a_role_is_given_and_taken(stage: Stage) -> None:
     assert await whoami(stage, "member-one", stage.videos) == "Reelpool Studio: member-one, Pool manager, False"
 
 
-async def test_only_a_bot_that_may_receives_members() -> None:
+async def test_only_a_bot_with_the_intent_receives_members() -> None:
     async with running() as local, connected(local) as few, connected(local) as many:
         local.settings.privileged_intents = GUILD_MEMBERS
         for socket, intents in ((few, GUILDS), (many, GUILDS | GUILD_MEMBERS)):
@@ -91,13 +91,13 @@ async def test_only_a_bot_that_may_receives_members() -> None:
         assert deleted["d"] == {"guild_id": str(seed.GUILD_ID), "role_id": str(seed.CREATORS_ROLE_ID)}
 
 
-async def test_who_left_can_do_nothing(stage: Stage) -> None:
+async def test_a_member_who_left_can_do_nothing(stage: Stage) -> None:
     stage.local.admin.remove_member(stage.local.guild_id, seed.MEMBER_ONE_ID)
     with pytest.raises(ClientError, match="access"):
         await whoami(stage, "member-one", stage.videos)
 
 
-async def test_the_bot_can_neither_post_nor_find_what_was_taken(stage: Stage) -> None:
+async def test_the_bot_can_neither_post_in_nor_see_what_was_removed(stage: Stage) -> None:
     channel = stage.bot.get_partial_messageable(seed.MODERATORS_ID)
     stage.local.admin.set_overwrite(seed.MODERATORS_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
     with pytest.raises(discord.Forbidden) as hidden:
@@ -113,7 +113,7 @@ async def test_the_bot_can_neither_post_nor_find_what_was_taken(stage: Stage) ->
         await channel.send("card")
 
 
-async def test_a_second_server_has_its_own_people_roles_and_rights(stage: Stage) -> None:
+async def test_a_second_server_has_its_own_people_roles_and_permissions(stage: Stage) -> None:
     admin, local = stage.local.admin, stage.local
     other = admin.add_guild("Other studio")
     channel = admin.add_channel(other.id, "talk")

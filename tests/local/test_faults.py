@@ -108,7 +108,7 @@ async def test_faults_match_method_and_whole_path(server: Server) -> None:
     assert (await server.get("/thing?query=1"))[0] == 200
 
 
-async def test_faults_are_met_in_the_order_planned(server: Server) -> None:
+async def test_faults_apply_in_the_order_planned(server: Server) -> None:
     server.faults.add("GET", "/thing", Fault(status=500))
     server.faults.add("GET", "/thing", Fault(status=502))
     assert [(await server.get())[0] for _ in range(3)] == [500, 502, 200]
@@ -134,7 +134,7 @@ async def test_a_false_answer_after_the_effect(server: Server) -> None:
     assert server.effects == 1
 
 
-async def test_delay_goes_on_to_the_real_answer(server: Server) -> None:
+async def test_delay_is_followed_by_the_real_answer(server: Server) -> None:
     server.faults.add("GET", "/thing", Fault(delay_seconds=0.05))
     started = time.monotonic()
     assert await server.get() == (200, b'{"real": true}')

@@ -49,7 +49,7 @@ async def content(archive: Archive, key: str) -> bytes | None:
         return file.read()
 
 
-async def test_gives_back_what_was_stored(tmp_path: Path) -> None:
+async def test_stored_copy_is_read_back(tmp_path: Path) -> None:
     archive = archive_in(tmp_path)
     file = BytesIO(b"a whole video")
     file.seek(5)
@@ -76,7 +76,7 @@ async def test_without_a_folder_nothing_is_kept() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "../1", "a/b", "A", "1.mp4", "ü", "1\n", "x" * 65])
-async def test_what_is_no_key_never_becomes_a_path(tmp_path: Path, key: str) -> None:
+async def test_an_invalid_key_never_becomes_a_path(tmp_path: Path, key: str) -> None:
     archive = archive_in(tmp_path)
     with pytest.raises(ValueError, match="not a key"):
         await archive.store(key, BytesIO(b"video"))
@@ -86,7 +86,7 @@ async def test_what_is_no_key_never_becomes_a_path(tmp_path: Path, key: str) -> 
 
 @PROPERTY
 @given(stores=STORES)
-def test_the_cap_holds_and_the_newest_stay(stores: list[tuple[str, int]]) -> None:
+def test_the_size_limit_holds_and_the_newest_stay(stores: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         asyncio.run(_check_stores(Path(name), stores))
 
@@ -112,7 +112,7 @@ def _store_in_model(model: dict[str, int], key: str, size: int) -> None:
     model[key] = size
 
 
-async def test_the_folder_is_not_gone_through_for_each_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_folder_is_not_scanned_for_each_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, scans = archive_in(tmp_path, 300), 0
     await archive.open()
 
@@ -136,7 +136,7 @@ def empty(folder: Path) -> None:
         path.unlink()
 
 
-async def test_what_was_removed_by_hand_makes_room_again(tmp_path: Path) -> None:
+async def test_files_removed_by_hand_free_their_space(tmp_path: Path) -> None:
     archive = archive_in(tmp_path)
     for number in range(CAP):
         await archive.store(str(number), BytesIO(b"x"))
@@ -146,7 +146,7 @@ async def test_what_was_removed_by_hand_makes_room_again(tmp_path: Path) -> None
     assert total(tmp_path) == CAP
 
 
-async def test_a_smaller_cap_is_kept_from_the_start(tmp_path: Path) -> None:
+async def test_a_smaller_limit_is_applied_at_start(tmp_path: Path) -> None:
     archive = archive_in(tmp_path)
     for key in ("1", "2", "3"):
         await archive.store(key, BytesIO(b"x" * 30))
@@ -165,7 +165,7 @@ async def test_the_newest_is_the_newest_though_the_clock_was_set_back(
     assert keys(tmp_path) == {"2", "3"}
 
 
-async def test_many_at_once_stay_under_the_cap(tmp_path: Path) -> None:
+async def test_many_at_once_stay_under_the_limit(tmp_path: Path) -> None:
     archive = archive_in(tmp_path)
     await asyncio.gather(*(archive.store(str(n), BytesIO(b"x" * 30)) for n in range(20)))
     assert total(tmp_path) == 90
@@ -193,7 +193,7 @@ async def test_an_open_copy_stays_readable_when_it_makes_room(tmp_path: Path) ->
         assert file.read() == b"a" * CAP
 
 
-async def test_copies_are_nobody_elses_on_this_machine(tmp_path: Path) -> None:
+async def test_copies_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     archive = archive_in(tmp_path / "new" / "folder")
     await archive.open()
     await archive.store("1", BytesIO(b"video"))
@@ -213,7 +213,7 @@ def full_disk(room_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-async def test_a_full_disk_costs_the_copy_and_is_told_once(tmp_path: Path) -> None:
+async def test_a_full_disk_costs_the_copy_and_is_logged_once(tmp_path: Path) -> None:
     archive = archive_in(tmp_path, 10**6)
     file = BytesIO(b"x" * 50_000)
     with capture_logs() as logs:
@@ -230,7 +230,7 @@ async def test_a_full_disk_costs_the_copy_and_is_told_once(tmp_path: Path) -> No
     assert keys(tmp_path) == {"3"}
 
 
-async def test_a_folder_that_cannot_be_used_costs_the_copy_and_is_told_once(tmp_path: Path) -> None:
+async def test_an_unusable_folder_costs_the_copy_and_is_logged_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     archive = archive_in(tmp_path / "file" / "folder")
     with capture_logs() as logs:
@@ -261,7 +261,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("stores", [1, 6, 20])
-async def test_killed_at_any_moment_it_has_whole_copies_only(tmp_path: Path, stores: int) -> None:
+async def test_killed_at_any_time_it_has_complete_copies_only(tmp_path: Path, stores: int) -> None:
     _store_until_killed(tmp_path, stores)
     # What a kill leaves in the middle of a copy is there for certain, too.
     (tmp_path / ".reelpool-partial-x").write_bytes(b"x" * 1000)

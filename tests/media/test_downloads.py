@@ -51,7 +51,9 @@ async def test_a_video_of_a_trusted_host(server: FileServer, trusting: Downloade
 
 
 @pytest.mark.parametrize(("path", "words"), [("/page", "no MP4"), ("/short", "no MP4"), ("/nothing", "status 404")])
-async def test_what_is_no_video(server: FileServer, trusting: Downloader, path: str, words: str) -> None:
+async def test_files_that_are_no_video_are_refused(
+    server: FileServer, trusting: Downloader, path: str, words: str
+) -> None:
     with pytest.raises(DownloadError, match=words):
         await trusting.video(server.url(path), MANY_BYTES)
     assert len(server.asked) == 1
@@ -104,7 +106,7 @@ async def test_a_video_that_says_that_it_is_too_large(server: FileServer, trusti
 @pytest.mark.parametrize(
     "fault", [Fault(status=503), Fault(status=500), Fault(cut="before"), Fault(truncate_to=100)], ids=repr
 )
-async def test_trouble_that_passes_is_tried_again(server: FileServer, trusting: Downloader, fault: Fault) -> None:
+async def test_temporary_errors_are_retried(server: FileServer, trusting: Downloader, fault: Fault) -> None:
     server.faults.add("GET", "/v.mp4", fault, times=2)
     assert await fetched(trusting, server.url("/v.mp4")) == VIDEO
     server.faults.add("GET", "/v.mp4", fault, times=None)
@@ -113,13 +115,13 @@ async def test_trouble_that_passes_is_tried_again(server: FileServer, trusting: 
 
 
 @pytest.mark.parametrize("fault", [Fault(delay_seconds=30), Fault(drip_seconds=0.05)], ids=["silence", "drip"])
-async def test_the_whole_of_it_is_bounded_in_time(server: FileServer, trusting: Downloader, fault: Fault) -> None:
+async def test_a_download_is_bounded_in_time(server: FileServer, trusting: Downloader, fault: Fault) -> None:
     server.faults.add("GET", "/v.mp4", fault, times=None)
     with pytest.raises(DownloadError, match=r"not here within 0\.3 seconds"):
         await trusting.video(server.url("/v.mp4"), MANY_BYTES, max_seconds=0.3)
 
 
-async def test_nobody_is_there() -> None:
+async def test_a_host_that_refuses_connections() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
@@ -154,7 +156,7 @@ async def test_a_picture_is_read_until_it_is_enough(server: FileServer, trusting
 
 
 @pytest.mark.parametrize("max_bytes", [1000, 300_000, len(PICTURE), MANY_BYTES])
-async def test_the_last_look_at_a_picture_says_that_it_is(
+async def test_the_last_check_of_a_picture_has_all_of_it(
     server: FileServer, trusting: Downloader, max_bytes: int
 ) -> None:
     seen: list[tuple[int, int | None]] = []
@@ -168,9 +170,7 @@ async def test_the_last_look_at_a_picture_says_that_it_is(
     assert seen[-1][0] >= min(max_bytes, len(PICTURE))
 
 
-async def test_what_the_judge_says_comes_through_and_is_not_tried_again(
-    server: FileServer, trusting: Downloader
-) -> None:
+async def test_a_refusal_by_the_check_is_raised_and_not_retried(server: FileServer, trusting: Downloader) -> None:
     def refuse(_data: bytes, _size: int | None) -> bool:
         raise RefusedError(Refusal.IMAGE_UNREADABLE)
 

@@ -29,7 +29,7 @@ async def trusting(server: Server) -> AsyncIterator[Downloader]:
         yield downloader
 
 
-async def test_nothing_is_told_but_the_address(server: Server, trusting: Downloader) -> None:
+async def test_requests_disclose_nothing_but_the_address(server: Server, trusting: Downloader) -> None:
     await fetch(trusting, server.url())
     for request in server.requests:
         assert request.headers["Accept-Encoding"] == "identity"
@@ -48,7 +48,7 @@ async def test_cookies_are_not_kept(server: Server) -> None:
     assert [request.headers.get("Cookie") for request in server.requests] == [None, None]
 
 
-async def test_packed_answer_is_not_unfolded(server: Server, trusting: Downloader) -> None:
+async def test_compressed_answer_is_not_decompressed(server: Server, trusting: Downloader) -> None:
     async def answer(request: web.Request) -> web.Response:
         del request
         return web.Response(body=MP4, headers={"Content-Encoding": "gzip"})
@@ -68,7 +68,7 @@ async def test_slow_drip_ends_at_the_deadline(server: Server, trusting: Download
     assert len(server.requests) == 1
 
 
-async def test_what_is_no_video_is_left_after_its_first_bytes(server: Server, trusting: Downloader) -> None:
+async def test_a_file_that_is_no_video_is_dropped_after_its_first_bytes(server: Server, trusting: Downloader) -> None:
     server.handler = dripping(b"<html>" * 1000, pause_seconds=0.01)
     began = time.monotonic()
     with pytest.raises(DownloadError, match="no MP4"):
@@ -78,7 +78,7 @@ async def test_what_is_no_video_is_left_after_its_first_bytes(server: Server, tr
 
 
 @pytest.mark.parametrize("body", [b"", b"\0\0\0\x18ftyp"])
-async def test_what_is_too_short_for_a_video_is_none(server: Server, trusting: Downloader, body: bytes) -> None:
+async def test_a_file_too_short_for_a_video_is_refused(server: Server, trusting: Downloader, body: bytes) -> None:
     async def answer(request: web.Request) -> web.Response:
         del request
         return web.Response(body=body)
@@ -88,7 +88,7 @@ async def test_what_is_too_short_for_a_video_is_none(server: Server, trusting: D
         await fetch(trusting, server.url())
 
 
-async def test_endless_video_is_left_when_it_is_over_the_limit(server: Server, trusting: Downloader) -> None:
+async def test_endless_video_is_dropped_at_the_size_limit(server: Server, trusting: Downloader) -> None:
     server.handler = dripping(MP4 + b"x" * 50_000, pause_seconds=0.001)
     with pytest.raises(DownloadError, match="more than 100000"):
         await fetch(trusting, server.url(), 100_000)
@@ -121,7 +121,7 @@ def full_disk(room_bytes: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [20_000, 2_000_000])
-async def test_full_disk_is_a_download_that_failed(server: Server, trusting: Downloader, size: int) -> None:
+async def test_full_disk_is_a_failed_download(server: Server, trusting: Downloader, size: int) -> None:
     async def answer(request: web.Request) -> web.Response:
         del request
         return web.Response(body=MP4 + b"x" * size)
@@ -138,9 +138,7 @@ async def test_temporary_file_has_no_name_in_the_folder(server: Server, trusting
         assert file.read() == MP4
 
 
-async def test_folder_that_is_not_there_is_a_download_that_failed(
-    server: Server, trusting: Downloader, tmp_path: Path
-) -> None:
+async def test_missing_folder_is_a_failed_download(server: Server, trusting: Downloader, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="the disk"):
         await trusting.video(server.url(), 10**6, folder=tmp_path / "gone")
 

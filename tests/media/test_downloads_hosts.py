@@ -99,7 +99,7 @@ def test_addresses_of_the_open_internet(address: str) -> None:
         "",
     ],
 )
-def test_everything_else_is_refused(address: str) -> None:
+def test_addresses_of_other_networks_are_refused(address: str) -> None:
     assert not is_public(address)
 
 
@@ -127,13 +127,13 @@ def test_everything_else_is_refused(address: str) -> None:
         "127。0。0。2",
     ],
 )
-async def test_this_machine_is_reached_under_no_name(server: Server, trusting: Downloader, host: str) -> None:
+async def test_the_local_machine_is_refused_under_every_name(server: Server, trusting: Downloader, host: str) -> None:
     with pytest.raises(DownloadError):
         await fetch(trusting, server.url(host=host))
     assert server.requests == []
 
 
-async def test_trust_is_in_a_host_and_its_port(server: Server, trusting: Downloader) -> None:
+async def test_trust_applies_to_a_host_and_its_port(server: Server, trusting: Downloader) -> None:
     async with serving() as neighbour:
         with pytest.raises(DownloadError, match="this machine"):
             await fetch(trusting, neighbour.url())
@@ -165,7 +165,7 @@ async def test_passwords_in_addresses_are_sent_to_nobody(server: Server, trustin
         "http://ulazai.com\\@127.0.0.1/",
     ],
 )
-async def test_what_is_no_web_address_is_refused(trusting: Downloader, url: str) -> None:
+async def test_invalid_web_addresses_are_refused(trusting: Downloader, url: str) -> None:
     with pytest.raises(DownloadError):
         await fetch(trusting, url)
 
@@ -233,7 +233,7 @@ async def test_only_the_public_ones_of_a_names_addresses_are_used(
     assert server.reached == ["127.0.0.2"]
 
 
-async def test_name_without_a_public_address_is_refused_at_once(
+async def test_host_without_a_public_address_is_refused_at_once(
     server: Server, trusting: Downloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = resolving_to(monkeypatch, AsyncResolver, "127.0.0.1", "10.0.0.1")
@@ -296,9 +296,7 @@ async def test_three_redirects_are_followed_and_no_more(server: Server, trusting
         "",
     ],
 )
-async def test_redirect_elsewhere_into_the_machine_is_refused(
-    server: Server, trusting: Downloader, location: str
-) -> None:
+async def test_redirect_to_the_local_machine_is_refused(server: Server, trusting: Downloader, location: str) -> None:
     server.handler = answering(302, Location=location.format(port=server.port))
     with pytest.raises(DownloadError):
         await fetch(trusting, server.url())
@@ -319,7 +317,7 @@ async def test_redirect_to_the_open_internet_is_followed_but_not_back(
     assert [request.path for request in server.requests] == ["/video.mp4", "/a"]
 
 
-async def test_others_do_not_lead_to_the_trusted_host(
+async def test_other_hosts_do_not_redirect_to_the_trusted_host(
     server: Server, trusting: Downloader, second_is_public: None
 ) -> None:
     del second_is_public
@@ -329,7 +327,7 @@ async def test_others_do_not_lead_to_the_trusted_host(
     assert len(server.requests) == 1
 
 
-def test_redirect_gives_up_no_encryption() -> None:
+def test_redirect_never_downgrades_to_http() -> None:
     with pytest.raises(DownloadError, match="https to http"):
         downloads._redirected(URL("https://ulazai.com/x"), "http://ulazai.com/x")
     assert downloads._redirected(URL("http://ulazai.com/x"), "https://ulazai.com/y") == URL("https://ulazai.com/y")

@@ -22,23 +22,25 @@ brakes = st.builds(LowBalanceLimits, percents, percents)
     ("available", "step"),
     [(1000, NONE), (250, NONE), (249, CHEAPEST), (100, CHEAPEST), (99, APPROVAL), (0, APPROVAL)],
 )
-def test_the_lines_are_a_quarter_and_a_tenth_of_the_last_deposit(available: int, step: LowBalanceLevel) -> None:
+def test_the_thresholds_are_a_quarter_and_a_tenth_of_the_last_deposit(available: int, step: LowBalanceLevel) -> None:
     assert low_balance_level(available, 1000, LowBalanceLimits()) is step
 
 
-def test_a_brake_of_zero_is_off() -> None:
+def test_a_limit_of_zero_is_off() -> None:
     assert low_balance_level(0, 1000, LowBalanceLimits(0, 0)) is NONE
     assert low_balance_level(0, 1000, LowBalanceLimits(25, 0)) is CHEAPEST
     assert low_balance_level(0, 1000, LowBalanceLimits(0, 10)) is APPROVAL
 
 
-def test_a_pool_without_any_deposit_is_not_braked() -> None:
+def test_a_pool_without_any_deposit_is_not_limited() -> None:
     assert low_balance_level(0, 0, LowBalanceLimits()) is NONE
 
 
 @PROPERTY
 @given(amounts, amounts, brakes)
-def test_the_step_is_the_share_compared_with_the_lines(available: int, deposit: int, lines: LowBalanceLimits) -> None:
+def test_the_level_is_the_percentage_compared_with_the_thresholds(
+    available: int, deposit: int, lines: LowBalanceLimits
+) -> None:
     step = low_balance_level(available, deposit, lines)
     share = Fraction(available * 100, deposit) if deposit else None
     is_under = [share is not None and share < line for line in (lines.approval_percent, lines.cheapest_percent)]
@@ -47,7 +49,7 @@ def test_the_step_is_the_share_compared_with_the_lines(available: int, deposit: 
 
 @PROPERTY
 @given(amounts, amounts, amounts, brakes)
-def test_fewer_credits_never_loosen_a_brake(first: int, second: int, deposit: int, lines: LowBalanceLimits) -> None:
+def test_fewer_credits_never_loosen_a_limit(first: int, second: int, deposit: int, lines: LowBalanceLimits) -> None:
     steps = [low_balance_level(available, deposit, lines) for available in sorted((first, second))]
     assert HARDNESS.index(steps[0]) >= HARDNESS.index(steps[1])
 
@@ -62,12 +64,12 @@ def announced(availables: Iterable[int]) -> list[LowBalanceLevel]:
     return told[1:]
 
 
-def test_each_step_is_told_once_on_the_way_down_and_once_on_the_way_up() -> None:
+def test_each_level_is_announced_once_on_the_way_down_and_once_on_the_way_up() -> None:
     down_and_up = (*range(1000, -1, -55), *range(0, 1001, 55))
     assert announced(down_and_up) == [CHEAPEST, APPROVAL, CHEAPEST, NONE]
 
 
-def test_a_pool_that_goes_to_and_fro_at_a_line_is_told_once() -> None:
+def test_a_pool_that_swings_around_a_threshold_is_announced_once() -> None:
     assert announced((260, 240, 260, 240, 270, 230)) == [CHEAPEST]
     assert announced((105, 95, 110, 90)) == [CHEAPEST, APPROVAL]
     assert announced((240, 301, 240)) == [CHEAPEST, NONE, CHEAPEST]
@@ -75,7 +77,7 @@ def test_a_pool_that_goes_to_and_fro_at_a_line_is_told_once() -> None:
 
 @PROPERTY
 @given(st.lists(amounts, max_size=30), brakes, amounts)
-def test_what_was_told_last_is_never_softer_than_the_brake(
+def test_the_announced_level_is_never_softer_than_the_limit_in_force(
     availables: list[int], lines: LowBalanceLimits, deposit: int
 ) -> None:
     told = NONE

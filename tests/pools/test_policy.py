@@ -49,7 +49,7 @@ policies = st.builds(
 
 @PROPERTY
 @given(policies)
-def test_what_is_written_is_what_is_read(policy: Policy) -> None:
+def test_a_policy_is_read_as_it_was_written(policy: Policy) -> None:
     assert policy_of(document_of(policy)) == policy
 
 
@@ -61,7 +61,7 @@ def test_the_database_takes_it_for_json(policy: Policy) -> None:
     connection.close()
 
 
-def test_what_stands_at_its_default_is_not_written() -> None:
+def test_defaults_are_not_written() -> None:
     assert document_of(Policy()) == "{}"
     assert policy_of("{}") == Policy()
     assert json.loads(document_of(Policy(approval_price=110))) == {"approval_price": 110}
@@ -71,7 +71,7 @@ def test_what_stands_at_its_default_is_not_written() -> None:
 @given(
     policies, st.sampled_from(["next_thing", "holiday"]), st.none() | st.integers() | st.text() | st.just({"a": [1]})
 )
-def test_what_a_later_version_wrote_is_passed_over(policy: Policy, name: str, value: object) -> None:
+def test_fields_of_a_later_version_are_ignored(policy: Policy, name: str, value: object) -> None:
     document = json.loads(document_of(policy)) | {name: value}
     document["low_balance"] = {"cheapest_percent": 40, name: value}
     document["members"] = {"7": {"window_credits": 5, name: value}}
@@ -81,7 +81,7 @@ def test_what_a_later_version_wrote_is_passed_over(policy: Policy, name: str, va
     assert (found.words, found.blocks, found.channels) == (policy.words, policy.blocks, policy.channels)
 
 
-def test_what_is_no_policy_is_an_error_and_not_a_server_without_rules() -> None:
+def test_an_invalid_policy_is_an_error_and_not_a_server_without_rules() -> None:
     for document in ("", "[]", '{"approval_price": "many"}', '{"blocks": {"7": {"until": "soon"}}}'):
         with pytest.raises(ValidationError):
             policy_of(document)
@@ -99,6 +99,6 @@ def test_an_allowance_of_zero_says_something() -> None:
     assert not Allowance(max_price=0).is_empty
 
 
-def test_the_words_in_the_tables_are_those_of_the_rules() -> None:
+def test_the_check_constraints_match_the_enums() -> None:
     assert tuple(LowBalanceLevel) == schema.LOW_BALANCE_LEVELS
     assert tuple(ApprovalCause) == schema.APPROVAL_CAUSES

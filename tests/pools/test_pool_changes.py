@@ -94,7 +94,7 @@ DOWN = [withdrawal, hold, charge_above_the_hold, session_start, rules]
 
 
 @pytest.mark.parametrize("spend", DOWN)
-async def test_what_brings_a_pool_down_is_announced(stage: Stage, spend: Callable[[Stage], Awaitable[None]]) -> None:
+async def test_every_decrease_of_a_pool_is_announced(stage: Stage, spend: Callable[[Stage], Awaitable[None]]) -> None:
     await spend(stage)
     assert await stage.levels() == [CHEAPEST]
 
@@ -174,7 +174,7 @@ UP = [
 
 
 @pytest.mark.parametrize("lower", UP)
-async def test_what_brings_a_pool_up_again_is_announced(
+async def test_every_recovery_of_a_pool_is_announced(
     stage: Stage, lower: Callable[[Stage], Awaitable[Callable[[], Awaitable[object]]]]
 ) -> None:
     give_back = await lower(stage)
@@ -183,7 +183,7 @@ async def test_what_brings_a_pool_up_again_is_announced(
     assert await stage.levels() == [NONE]
 
 
-async def test_what_is_rolled_back_is_not_checked(stage: Stage) -> None:
+async def test_a_rollback_is_not_checked(stage: Stage) -> None:
     async def break_off() -> None:
         async with stage.setup.database.transaction() as connection:
             await ledger.withdraw(connection, GUILD, 90, stage.clock.now(), reason=Reason.typed("a test"))

@@ -103,18 +103,18 @@ async def test_the_documented_program_gets_its_video(documentation: list[str]) -
         assert await fetched(client, ready.removeprefix("Video ready: ")) > 1000
 
 
-async def test_the_documented_program_is_told_of_a_failure(documentation: list[str]) -> None:
+async def test_the_documented_program_sees_a_failure(documentation: list[str]) -> None:
     async with running(local_ulazai(1000)) as client:
         client.ulazai.fail_next("No")
         assert (await run_documented_program(documentation, client.ulazai)).endswith("Generation failed\n")
 
 
-async def test_the_documented_program_is_told_when_credits_are_out(documentation: list[str]) -> None:
+async def test_the_documented_program_sees_that_credits_are_used_up(documentation: list[str]) -> None:
     async with running(local_ulazai(0)) as client:
         assert "Insufficient credits" in await run_documented_program(documentation, client.ulazai)
 
 
-async def test_the_documented_request_is_taken_and_answered_with_the_documented_fields(
+async def test_the_documented_request_is_accepted_and_answered_with_the_documented_fields(
     documentation: list[str],
 ) -> None:
     async with running(local_ulazai(1000)) as client:

@@ -70,7 +70,7 @@ requests = st.builds(
 
 @PROPERTY
 @given(requests)
-def test_what_publishes_or_costs_is_always_said(request: GenerationRequest) -> None:
+def test_publishing_duration_and_sound_are_always_sent(request: GenerationRequest) -> None:
     body = json.loads(json.dumps(request_body(request)))
     assert body["prompt_directory_optin"] is request.publish
     assert body["sound"] is request.sound
@@ -120,7 +120,7 @@ def is_storable(text: str | None) -> bool:
 @example({"success": True, "data": {"task_id": "a", "credits_used": 10**400}})
 @example({"success": True, "data": {"task_id": "a", "credits_used": math.inf, "credits_remaining": math.nan}})
 @example({"success": True, "data": {"task_id": "half a \ud800 character"}})
-def test_any_answer_to_a_submission_is_one_or_is_unclear(answer: object) -> None:
+def test_any_answer_to_a_submission_is_a_submission_or_is_unclear(answer: object) -> None:
     body = _parse(json.dumps(answer).encode())
     try:
         submission = read_submission(201, body)
@@ -139,7 +139,7 @@ def test_any_answer_to_a_submission_is_one_or_is_unclear(answer: object) -> None
 @given(answers(STATUS_FIELDS, ("status", st.sampled_from(["processing", "COMPLETED", "failed", "dreaming"]))))
 @example({"success": True, "data": {"status": "processing", "progress": -(10**400)}})
 @example({"success": True, "data": {"status": "failed", "error_message": "a \ud800 \0 b"}})
-def test_any_answer_to_a_look_is_one_or_is_unclear(answer: object) -> None:
+def test_any_answer_to_a_poll_is_a_status_or_is_unclear(answer: object) -> None:
     body = _parse(json.dumps(answer).encode())
     try:
         status = read_status(200, body)
@@ -189,7 +189,7 @@ def test_the_documented_answer_to_a_submission() -> None:
         ),
     ],
 )
-def test_documented_answers_to_a_look(data: dict[str, object], status: TaskStatus) -> None:
+def test_documented_answers_to_a_poll(data: dict[str, object], status: TaskStatus) -> None:
     assert read_status(200, {"success": True, "data": data}) == status
 
 

@@ -149,9 +149,7 @@ async def test_too_many_requests(
     ],
     ids=repr,
 )
-async def test_an_answer_that_does_not_tell_is_unclear(
-    local: LocalUlazAI, provider: UlazaiProvider, fault: Fault
-) -> None:
+async def test_an_ambiguous_answer_is_unclear(local: LocalUlazAI, provider: UlazaiProvider, fault: Fault) -> None:
     local.faults.add("POST", GENERATE, fault)
     await fails(provider, ProviderUnclearError)
     assert local.faults.hits == 1

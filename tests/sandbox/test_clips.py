@@ -123,7 +123,7 @@ def test_a_turned_photo_is_shown_upright() -> None:
     assert ClipSpec("", picture=target.getvalue()).size == (320, 640)
 
 
-def test_what_is_no_picture_is_an_os_error() -> None:
+def test_an_unreadable_picture_is_an_os_error() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         render_clip(ClipSpec("", picture=b"not a picture"))
 
@@ -153,7 +153,7 @@ def test_any_text_can_be_drawn(prompt: str) -> None:
     assert scene_for(prompt, (360, 640), None)(1.0).mode == "RGB"
 
 
-def test_a_clip_costs_little() -> None:
+def test_a_clip_is_drawn_quickly() -> None:
     render_clip(ClipSpec("warm up", sound=True))
     started = time.process_time()
     render_clip(ClipSpec("A dog in a field", 10, sound=True))

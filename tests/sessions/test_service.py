@@ -58,7 +58,7 @@ async def test_budget_is_set_aside_and_written_down(setup: SessionSetup) -> None
         *(({"minutes": minutes}, {"least": 1, "most": 1440, "unit": "minutes"}) for minutes in (0, -1, 1441)),
     ],
 )
-async def test_what_can_not_be_started_changes_nothing(
+async def test_a_refused_start_changes_nothing(
     setup: SessionSetup, changes: dict[str, Any], data: dict[str, Any]
 ) -> None:
     with refused(Refusal.NOT_A_NUMBER if "unit" in data else Refusal.BUDGET_TOO_LARGE, **data):
@@ -87,7 +87,7 @@ async def test_title_is_one_line_that_can_be_seen(setup: SessionSetup, typed: st
     assert (await setup.start(plan(title=typed))).title == kept
 
 
-async def test_jobs_are_paid_from_the_budget_outside_of_the_member_s_allowance(setup: SessionSetup) -> None:
+async def test_jobs_are_paid_from_the_budget_outside_the_members_limits(setup: SessionSetup) -> None:
     session = await setup.start(plan(300))
     for number in range(1, 4):
         _, overview = await setup.take(asker_in(session))
@@ -103,7 +103,7 @@ async def test_only_the_role_may_take_part(setup: SessionSetup) -> None:
         await setup.take(asker_in(session, OTHER, 8))
 
 
-async def test_what_a_budget_has_no_room_for_is_refused_though_the_pool_has_it(setup: SessionSetup) -> None:
+async def test_a_job_over_the_budget_is_refused_though_the_pool_has_enough(setup: SessionSetup) -> None:
     session = await setup.start(plan(100))
     await setup.take(asker_in(session))
     with refused(Refusal.SESSION_EMPTY, price=55, available=45, fits_price=45, fits_if_published=True):
@@ -112,7 +112,7 @@ async def test_what_a_budget_has_no_room_for_is_refused_though_the_pool_has_it(s
     assert (await setup.session(session.id)).available == 0
 
 
-async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(setup: SessionSetup) -> None:
+async def test_end_returns_what_is_left_and_running_jobs_are_still_paid_from_it(setup: SessionSetup) -> None:
     session = await setup.start(plan(300))
     running = await setup.submitted(asker_in(session))
     failing = await setup.submitted(asker_in(session))
@@ -126,7 +126,7 @@ async def test_end_gives_back_what_is_left_and_what_runs_is_still_paid_by_it(set
     assert await setup.funds() == Funds(available=950, spent=50)
 
 
-async def test_dearer_than_its_budget_after_the_end_is_paid_by_the_pool(setup: SessionSetup) -> None:
+async def test_a_charge_over_the_ended_budget_is_paid_by_the_pool(setup: SessionSetup) -> None:
     session = await setup.start(plan(55))
     running = await setup.submitted(asker_in(session))
     await setup.service.end(session.id, GUILD, MANAGER)
@@ -165,7 +165,7 @@ async def test_end_expires_what_waits_for_a_moderator(setup: SessionSetup) -> No
     assert await setup.funds() == Funds(available=DEPOSIT)
 
 
-async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(setup: SessionSetup) -> None:
+async def test_no_job_is_accepted_after_the_end_time_even_before_the_end_is_recorded(setup: SessionSetup) -> None:
     session = await setup.start(plan(300, minutes=10))
     assert await setup.service.end_by_itself(session.id, is_time_over=False) is None
     setup.clock.advance(600)
@@ -178,7 +178,7 @@ async def test_no_job_is_taken_once_the_time_is_over_though_nobody_has_noticed(s
     assert await setup.audit() == [("session_start", MANAGER), ("session_end", MANAGER)]
 
 
-async def test_a_budget_that_pays_nothing_more_ends_it_once_no_job_can_give_back(setup: SessionSetup) -> None:
+async def test_a_used_up_budget_ends_it_once_no_job_can_release_credits(setup: SessionSetup) -> None:
     session = await setup.start(plan(99))
     job = await setup.submitted(asker_in(session))
     assert (await setup.session(session.id)).available < LOWEST_PRICE

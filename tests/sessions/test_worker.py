@@ -23,7 +23,7 @@ async def setup(tmp_path: Path) -> AsyncIterator[WorkerSetup]:
         yield WorkerSetup(database)
 
 
-async def test_opened_session_has_its_card_noted_and_shows_no_number_twice(setup: WorkerSetup) -> None:
+async def test_opened_session_has_its_card_recorded_and_shows_no_number_twice(setup: WorkerSetup) -> None:
     session = await setup.opened()
     assert session.card_message_id == 70_000 + session.id
     assert setup.discord.opened == [(session.id, False)]
@@ -35,7 +35,7 @@ async def test_opened_session_has_its_card_noted_and_shows_no_number_twice(setup
     assert setup.discord.calls["show"] <= 2
 
 
-async def test_session_that_discord_has_no_place_for_is_over_and_its_budget_back(setup: WorkerSetup) -> None:
+async def test_session_that_discord_refuses_is_over_and_its_budget_returned(setup: WorkerSetup) -> None:
     session = await setup.service.record_thread((await setup.start()).id, 40_001)
     setup.discord.trouble["open"] = [REFUSED]
     assert await setup.worker.open(session) is None
@@ -66,7 +66,7 @@ async def test_session_whose_command_is_being_answered_is_left_alone(setup: Work
 
 
 @pytest.mark.parametrize("answer", [41_000, None], ids=["answer is there", "answer never came"])
-async def test_killed_before_the_answer_was_noted(setup: WorkerSetup, answer: int | None) -> None:
+async def test_killed_before_the_answer_was_recorded(setup: WorkerSetup, answer: int | None) -> None:
     session = await setup.start()
     setup.restart()
     setup.discord.answer = answer
@@ -81,7 +81,7 @@ async def test_killed_before_the_answer_was_noted(setup: WorkerSetup, answer: in
         assert (summary.session.end_cause, summary.session.returned) == (SessionEnd.FAILURE, 300)
 
 
-async def test_killed_before_the_answer_was_noted_and_the_channel_is_gone(setup: WorkerSetup) -> None:
+async def test_killed_before_the_answer_was_recorded_and_the_channel_is_gone(setup: WorkerSetup) -> None:
     await setup.start()
     setup.restart()
     setup.discord.trouble["find_answer"] = [AWAY, REFUSED]
@@ -92,7 +92,7 @@ async def test_killed_before_the_answer_was_noted_and_the_channel_is_gone(setup:
     assert await setup.service.statuses() == []
 
 
-async def test_killed_before_the_card_was_noted(setup: WorkerSetup) -> None:
+async def test_killed_before_the_card_was_recorded(setup: WorkerSetup) -> None:
     session = await setup.service.record_thread((await setup.start()).id, 40_001)
     setup.restart()
     await setup.worker.recover()
@@ -117,7 +117,7 @@ async def refuse(*_: object) -> None:
     raise StorageError("disk full")
 
 
-async def test_time_over_ends_it_on_the_second_also_after_a_restart(setup: WorkerSetup) -> None:
+async def test_it_ends_on_the_second_of_its_end_time_also_after_a_restart(setup: WorkerSetup) -> None:
     session = await setup.opened(minutes=1)
     await setup.pass_time(59.9)
     assert (await setup.session(session.id)).ended_at is None
@@ -198,7 +198,7 @@ async def test_summary_is_searched_for_after_a_restart(setup: WorkerSetup) -> No
     assert [may_be_posted for _, may_be_posted in setup.discord.closed] == [True]
 
 
-async def test_edits_of_all_cards_are_bounded_and_what_is_over_comes_first(setup: WorkerSetup) -> None:
+async def test_edits_of_all_cards_are_bounded_and_ended_sessions_come_first(setup: WorkerSetup) -> None:
     sessions = [await setup.opened(number) for number in range(1, 11)]
     await setup.pass_time()
     for number, session in enumerate(sessions):
@@ -229,7 +229,7 @@ async def test_old_card_is_edited_seldom_and_its_end_is_shown_at_once(setup: Wor
     assert setup.discord.shown[-1].session.ended_at
 
 
-async def test_card_that_is_gone_is_left_alone_and_the_session_goes_on(setup: WorkerSetup) -> None:
+async def test_deleted_card_is_left_alone_and_the_session_continues(setup: WorkerSetup) -> None:
     session = await setup.opened(minutes=10)
     setup.discord.trouble["show"] = [REFUSED]
     for number in range(3):
@@ -241,7 +241,7 @@ async def test_card_that_is_gone_is_left_alone_and_the_session_goes_on(setup: Wo
 
 
 @pytest.mark.parametrize("trouble", [AWAY, ValueError("a fault of ours")])
-async def test_step_that_fails_is_tried_again_ever_later(setup: WorkerSetup, trouble: Exception) -> None:
+async def test_failing_step_is_retried_with_backoff(setup: WorkerSetup, trouble: Exception) -> None:
     session = await setup.opened()
     setup.discord.trouble["close"] = [trouble] * 4
     await setup.worker.end(session.id, GUILD, MANAGER)
@@ -258,7 +258,7 @@ async def test_step_that_fails_is_tried_again_ever_later(setup: WorkerSetup, tro
     assert await setup.service.statuses() == []
 
 
-async def test_one_session_in_trouble_holds_up_no_other(setup: WorkerSetup) -> None:
+async def test_an_error_of_one_session_delays_no_other(setup: WorkerSetup) -> None:
     first, second = await setup.opened(1), await setup.opened(2)
     setup.discord.trouble["close"] = [AWAY]
     await setup.worker.end(first.id, GUILD, MANAGER)

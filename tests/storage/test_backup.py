@@ -54,7 +54,7 @@ async def test_copies_made_while_somebody_writes_hold_whole_transactions(tmp_pat
         await asyncio.gather(writer, return_exceptions=True)
 
 
-async def test_what_is_there_is_only_replaced_when_asked(tmp_path: Path) -> None:
+async def test_an_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
     await make(tmp_path / "a.db")
     target = tmp_path / "b.db"
     target.write_bytes(b"precious")
@@ -77,7 +77,7 @@ async def test_the_database_itself_is_never_written_over(tmp_path: Path, name: s
     assert source.read_bytes() == before
 
 
-async def test_what_cannot_be_copied_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_failed_copy_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     source = tmp_path / "a.db"
     with pytest.raises(StorageError, match=r"there is no database at .*a.db: DATABASE_URL"):
         back_up(source, tmp_path / "b.db")

@@ -60,7 +60,7 @@ async def test_schema_equals_migrations(tmp_path: Path) -> None:
     assert found == wanted
 
 
-def test_enums_equal_what_the_tables_allow() -> None:
+def test_enums_equal_the_tables_check_constraints() -> None:
     assert tuple(JobState) == schema.JOB_STATES
     assert tuple(EntryKind) == schema.ENTRY_KINDS
     assert tuple(GenerationMode) == schema.MODES

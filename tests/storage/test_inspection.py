@@ -139,7 +139,7 @@ async def test_a_crash_in_a_rollback_journal_blocks_nobody(tmp_path: Path) -> No
         assert connection.execute("SELECT count(*) FROM ledger_entries").fetchone() == (1000,)
 
 
-async def test_how_the_tables_stand(tmp_path: Path) -> None:
+async def test_the_state_of_the_tables(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     assert inspect_file(path) is Schema.MISSING
     assert not path.exists()
@@ -152,7 +152,7 @@ async def test_how_the_tables_stand(tmp_path: Path) -> None:
     assert inspect_file(path) is Schema.OLDER
 
 
-async def test_only_the_thorough_way_compares_indexes(tmp_path: Path) -> None:
+async def test_only_the_thorough_inspection_compares_indexes(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     await make(path)
     fill(path)

@@ -10,7 +10,7 @@ from bot.storage.lock import only_bot_on
 from tests.storage.test_database import url_of
 
 
-def test_a_second_one_is_told_what_to_do(tmp_path: Path) -> None:
+def test_a_second_bot_is_refused_with_advice(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with only_bot_on(path):
         with (
@@ -25,7 +25,7 @@ def test_a_second_one_is_told_what_to_do(tmp_path: Path) -> None:
         pass
 
 
-def test_other_names_of_the_same_file_meet_at_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_names_of_the_same_file_share_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "link.db").symlink_to(tmp_path / "a.db")
     (tmp_path / "folder").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)

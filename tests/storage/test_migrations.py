@@ -128,7 +128,7 @@ async def test_every_job_and_entry_is_kept_as_it_was(old: Path) -> None:
     assert added == [(GUILD, "adjustment", BEFORE.held + BEFORE.spent), (OTHER_GUILD, "adjustment", CHARGED)]
 
 
-async def test_the_books_are_sound_afterwards(old: Path) -> None:
+async def test_the_ledger_is_consistent_afterwards(old: Path) -> None:
     async with Database.open(url_of(old)) as database, database.reading() as connection:
         recounted = await ledger.recount(connection)
     assert recounted == {GUILD: BEFORE, OTHER_GUILD: Funds(spent=CHARGED)}
@@ -151,7 +151,7 @@ async def test_a_pool_opens_once_with_the_starting_credits(old: Path) -> None:
     assert reconcile(old).is_sound
 
 
-async def test_old_jobs_go_on_and_new_ones_are_taken(old: Path) -> None:
+async def test_old_jobs_continue_and_new_ones_are_accepted(old: Path) -> None:
     async with Database.open(url_of(old)) as database:
         repository = JobRepository(database, FakeClock())
         assert {job.state for job in await repository.unfinished()} >= {JobState.QUEUED, JobState.PROCESSING}

@@ -114,7 +114,7 @@ async def test_a_writer_has_the_lock_from_its_first_statement_on(database: Datab
     assert await count(database) == 1
 
 
-async def test_a_statement_that_fails_takes_all_of_it_back(database: Database) -> None:
+async def test_a_failed_statement_rolls_everything_back(database: Database) -> None:
     async with database.transaction() as connection:
         await add(connection, 1)
     with pytest.raises(IntegrityError):
@@ -151,7 +151,7 @@ async def test_many_rows_at_once(database: Database) -> None:
     assert found == list(range(5))
 
 
-async def test_who_is_urgent_waits_for_one_of_the_others_at_most(database: Database) -> None:
+async def test_an_urgent_task_waits_for_one_other_at_most(database: Database) -> None:
     order: list[str] = []
     over = asyncio.Event()
 

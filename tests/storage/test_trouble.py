@@ -149,7 +149,7 @@ async def test_many_at_once_all_end(tmp_path: Path, trouble: Trouble) -> None:
         await works(database, 0)
 
 
-async def test_requests_are_refused_with_a_clear_sentence_and_taken_afterwards(
+async def test_requests_are_refused_with_a_clear_sentence_and_accepted_afterwards(
     tmp_path: Path, trouble: Trouble
 ) -> None:
     async with opened(tmp_path / "a.db") as database:
@@ -213,7 +213,7 @@ async def _hold(database: Database, holding: asyncio.Event, over: asyncio.Event)
 
 
 @pytest.mark.parametrize("turns", range(0, 60, 3))
-async def test_who_is_cancelled_leaves_nothing_and_blocks_nobody(tmp_path: Path, turns: int) -> None:
+async def test_a_cancelled_task_leaves_nothing_and_blocks_nobody(tmp_path: Path, turns: int) -> None:
     """At whatever await it happens: waiting for its turn, beginning, writing or committing."""
     async with opened(tmp_path / "a.db") as database:
         first = asyncio.create_task(add(database, entries=3))
@@ -232,7 +232,7 @@ async def test_who_is_cancelled_leaves_nothing_and_blocks_nobody(tmp_path: Path,
         await works(database, entries)
 
 
-async def test_who_is_cancelled_while_the_file_is_locked_blocks_nobody(tmp_path: Path) -> None:
+async def test_a_task_cancelled_while_the_file_is_locked_blocks_nobody(tmp_path: Path) -> None:
     async with opened(tmp_path / "a.db") as database:
         with locked(database, tmp_path / "a.db"):
             writer = asyncio.create_task(add(database))

@@ -170,7 +170,7 @@ def test_the_first_in_the_prompt_is_named_as_it_is_listed() -> None:
 
 @PROPERTY
 @given(st.text(), st.text())
-def test_any_text_is_taken(text: str, prompt: str) -> None:
+def test_any_text_can_be_matched(text: str, prompt: str) -> None:
     try:
         listed = parse_words(text)
     except RefusedError:
@@ -199,7 +199,7 @@ def test_words_are_split_and_cleaned() -> None:
         ("xx, " + "y" * (MAX_WORD_LENGTH + 1), Refusal.WORD_TOO_LONG, "y" * 101),
     ],
 )
-def test_what_can_not_be_listed_is_refused(text: str, code: Refusal, word: str | None) -> None:
+def test_invalid_words_are_refused(text: str, code: Refusal, word: str | None) -> None:
     with refused(code, **({"word": word} if word else {})):
         parse_words(text)
 
@@ -217,7 +217,7 @@ def test_a_word_is_removed_in_whatever_spelling() -> None:
     assert remove_words(("naive", "Bad word", "other"), ("NA\u00cfVE", "bad, word")) == ("other",)
 
 
-def test_the_list_has_an_end() -> None:
+def test_the_list_has_a_maximum() -> None:
     full = tuple(f"word{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(MAX_WORDS))
     assert add_words(full, full[:5]) == full
     with refused(Refusal.WORDS_FULL, count=501, most=500):

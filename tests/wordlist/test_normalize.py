@@ -32,7 +32,7 @@ FORMS: tuple[Form, ...] = ("NFC", "NFD", "NFKC", "NFKD")
         "p\ufe0fa\U000e0101y\u034fp\u3164a\U000e0061l\x07",  # variation selectors, fillers, tags, controls
     ],
 )
-def test_one_spelling_for_what_looks_the_same(text: str) -> None:
+def test_look_alike_spellings_normalize_to_the_same(text: str) -> None:
     assert fold(text) == "paypal"
 
 
@@ -63,19 +63,19 @@ def test_marks_that_make_another_letter_stay(one: str, other: str) -> None:
         ("\u1100\u1161\u11a8", "\uac01"),  # Hangul from its letters
     ],
 )
-def test_other_scripts_fold_within_themselves(one: str, other: str) -> None:
+def test_other_scripts_normalize_within_themselves(one: str, other: str) -> None:
     assert fold(one) == fold(other)
 
 
 @PROPERTY
 @given(st.text())
-def test_folding_again_changes_nothing(text: str) -> None:
+def test_normalizing_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
 @PROPERTY
 @given(st.text(), st.sampled_from(FORMS))
-def test_every_normal_form_folds_to_the_same(text: str, form: Form) -> None:
+def test_every_unicode_normal_form_gives_the_same(text: str, form: Form) -> None:
     assert fold(unicodedata.normalize(form, text)) == fold(text)
 
 
@@ -85,17 +85,17 @@ def test_case_makes_no_difference(text: str) -> None:
     assert fold(text.casefold()) == fold(text)
 
 
-def test_every_look_alike_in_the_tables_can_be_met() -> None:
+def test_every_look_alike_in_the_table_is_reachable() -> None:
     assert [f"{ord(c):04X}" for c, letter in LOOK_ALIKES.items() if fold(c) != letter or fold(letter) != letter] == []
     readings = (LETTER_READINGS, DIGIT_READINGS, SIGN_READINGS, EMOJI_READINGS)
     assert [f"{ord(c):04X}" for table in readings for c in table if fold(c) != c] == []
 
 
-def test_the_table_is_what_is_made_out_of_unicodes_data() -> None:
+def test_the_table_is_generated_from_unicodes_data() -> None:
     assert TABLE.read_text("utf-8") == look_alike_table()
 
 
-def test_every_character_folds_once_and_for_all() -> None:
+def test_every_character_normalizes_in_one_step() -> None:
     characters = [chr(point) for point in range(0x30000)]
     assert [hex(ord(c)) for c in characters if fold(fold(c)) != fold(c)] == []
 
@@ -118,7 +118,7 @@ def test_every_character_folds_once_and_for_all() -> None:
     ],
     ids=ascii,
 )
-def test_what_shows_nothing_or_reverses_is_taken_out(text: str, shown: str) -> None:
+def test_invisible_and_direction_changing_characters_are_removed(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 

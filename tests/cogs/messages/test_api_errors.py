@@ -7,7 +7,7 @@ from bot.errors import DeliveryDelayedError
 from cogs.messages.api_errors import discord_errors
 
 
-async def test_a_session_that_was_closed_meanwhile_is_trouble_that_passes() -> None:
+async def test_a_closed_http_session_is_a_temporary_error() -> None:
     session = aiohttp.ClientSession()
     await session.close()
     with pytest.raises(DeliveryDelayedError):

@@ -64,7 +64,7 @@ async def edits_in_each_second(board: StatusCards, clock: FakeClock, channels: C
     return found
 
 
-async def test_edits_that_count_keep_to_the_limit_and_all_are_made(
+async def test_counted_edits_keep_the_limit_and_are_all_made(
     board: StatusCards, clock: FakeClock, channels: Channels
 ) -> None:
     for job_id in range(150):

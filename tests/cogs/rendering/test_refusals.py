@@ -11,7 +11,7 @@ def test_every_code_has_a_sentence() -> None:
     assert set(refusals._SENTENCES) == set(Refusal)
 
 
-def test_an_error_is_told_by_its_code_and_logged_without_a_sentence() -> None:
+def test_an_error_is_shown_by_its_code_and_logged_without_a_sentence() -> None:
     error = RefusedError(Refusal.STOPPING)
     assert "restarted" in refusals.sentence_of(error)
     assert str(error) == "stopping"

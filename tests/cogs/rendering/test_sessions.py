@@ -128,12 +128,12 @@ def test_bar_shows_what_is_spent_held_and_left(spent: int, held: int, available:
         (JobState.UNCONFIRMED, None, "unconfirmed: a moderator decides whether it was charged · 0 credits"),
     ],
 )
-def test_summary_says_what_came_of_each_job(state: JobState, charged: int | None, words: str) -> None:
+def test_summary_has_the_result_of_each_job(state: JobState, charged: int | None, words: str) -> None:
     (page,) = _session_render.pages(Summary(session(), (job(1, state, charged=charged),)))
     assert f"#1 {words}" in (page.description or "")
 
 
-def test_summary_says_what_it_cost_and_what_went_back() -> None:
+def test_summary_has_the_cost_and_what_was_returned() -> None:
     (page,) = _session_render.pages(Summary(session(300, spent=110, held=55), (job(1), job(2))))
     assert (page.description or "").startswith(
         "It was ended by a moderator. 2 videos for **110 credits**. 135 of 300 credits went back to the pool.\n"
@@ -159,7 +159,7 @@ def test_card_says_for_whom_it_is(role_id: int | None, role_is_gone: bool, words
     assert words in str(card.to_dict())
 
 
-def test_manager_who_ends_it_is_told_what_goes_on_and_what_has_expired() -> None:
+def test_manager_who_ends_it_sees_which_jobs_continue_and_which_expired() -> None:
     status = SessionStatus(session(300, spent=55, held=55), ready=1, open_jobs=1)
     text = _session_render.ended(EndedSession(status, (job(2, JobState.EXPIRED),))).description or ""
     assert "190 of 300 credits went back to the pool." in text

@@ -93,7 +93,7 @@ async def audit(repository: JobRepository) -> list[tuple[int, Reason]]:
 
 
 @pytest.mark.parametrize("name", STATES)
-async def test_each_way_out_moves_the_job_and_books_its_part(
+async def test_each_decision_moves_the_job_and_books_its_credits(
     repository: JobRepository, approvals: DecisionRepository, name: str
 ) -> None:
     job = await waiting(repository)
@@ -117,7 +117,7 @@ async def test_each_way_out_moves_the_job_and_books_its_part(
         ("cancel", ApprovalDecision.CANCELLED, MEMBER),
     ],
 )
-async def test_each_way_out_is_written_down(
+async def test_each_decision_is_recorded(
     repository: JobRepository,
     approvals: DecisionRepository,
     clock: FakeClock,
@@ -134,7 +134,7 @@ async def test_each_way_out_is_written_down(
     assert approval.reason == ("too long" if name == "deny" else None)
 
 
-async def test_what_moderators_decide_is_in_the_audit_trail(
+async def test_moderators_decisions_are_in_the_audit_trail(
     repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     for name in STATES:
@@ -146,7 +146,9 @@ async def test_what_moderators_decide_is_in_the_audit_trail(
     ]
 
 
-async def test_approved_cheaper_it_is_another_request(repository: JobRepository, approvals: DecisionRepository) -> None:
+async def test_approving_the_cheaper_kind_changes_the_request(
+    repository: JobRepository, approvals: DecisionRepository
+) -> None:
     job = await waiting(repository)
     cheaper = await approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.CHEAPER)
     assert cheaper.request == replace(EXPENSIVE, sound=False)
@@ -188,7 +190,7 @@ async def test_moderators_of_another_server_decide_nothing(
 
 @pytest.mark.parametrize("second", STATES)
 @pytest.mark.parametrize("first", ["deny", "expire", "cancel"])
-async def test_what_is_decided_stays_decided(
+async def test_a_decision_is_final(
     repository: JobRepository, approvals: DecisionRepository, first: str, second: str
 ) -> None:
     job = await waiting(repository)
@@ -222,7 +224,7 @@ async def test_an_approved_job_can_still_be_cancelled_and_its_decision_stays(
 
 
 @pytest.mark.parametrize("turn", range(6))
-async def test_of_all_at_once_one_wins_and_the_books_add_up(
+async def test_of_concurrent_decisions_one_wins_and_the_ledger_adds_up(
     repository: JobRepository, approvals: DecisionRepository, turn: int
 ) -> None:
     job = await waiting(repository)
@@ -238,7 +240,7 @@ async def test_of_all_at_once_one_wins_and_the_books_add_up(
     assert await funds(repository) == Funds(available=PLENTY - booked, held=booked)
 
 
-async def test_what_waits_is_listed_for_its_server_alone(
+async def test_waiting_jobs_are_listed_for_their_server_only(
     repository: JobRepository, approvals: DecisionRepository
 ) -> None:
     first, gone, second = [await waiting(repository) for _ in range(3)]
@@ -249,7 +251,7 @@ async def test_what_waits_is_listed_for_its_server_alone(
     assert {case.approval.cause for case in await approvals.waiting(GUILD)} == {ApprovalCause.WORDS}
 
 
-async def test_cards_that_still_ask_are_known(repository: JobRepository, approvals: DecisionRepository) -> None:
+async def test_open_cards_are_known(repository: JobRepository, approvals: DecisionRepository) -> None:
     undecided, decided, unposted, closed = [await waiting(repository) for _ in range(4)]
     for job in (undecided, decided, closed):
         assert (await approvals.record_card(job.id, 5, 6)).id == job.id

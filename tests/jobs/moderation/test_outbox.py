@@ -143,7 +143,7 @@ async def test_the_card_of_a_waiting_job_stays(stage: OutboxStage) -> None:
     assert not await is_closed(stage, job)
 
 
-async def test_a_card_that_is_gone_is_left_alone(stage: OutboxStage) -> None:
+async def test_a_deleted_card_is_left_alone(stage: OutboxStage) -> None:
     job = await stage.waiting()
     await stage.approvals.expire(job.id, FAILURE)
     stage.moderators.trouble = PlaceRefusedError("unknown message")
@@ -154,7 +154,7 @@ async def test_a_card_that_is_gone_is_left_alone(stage: OutboxStage) -> None:
 
 
 @pytest.mark.parametrize("trouble", [DeliveryDelayedError("status 503"), RuntimeError("a mistake")], ids=repr)
-async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: OutboxStage, trouble: Exception) -> None:
+async def test_temporary_errors_are_retried_with_growing_pauses(stage: OutboxStage, trouble: Exception) -> None:
     job = await stage.waiting()
     await members_side(stage.repository).cancel(job.id, GUILD, MEMBER)
     stage.moderators.trouble = trouble
@@ -167,7 +167,7 @@ async def test_trouble_that_passes_is_waited_for_longer_each_time(stage: OutboxS
     assert stage.moderators.closed == [job.id]
 
 
-async def test_after_a_restart_the_cards_that_still_ask_are_closed(stage: OutboxStage) -> None:
+async def test_after_a_restart_the_open_cards_of_decided_jobs_are_closed(stage: OutboxStage) -> None:
     decided, undecided = await stage.waiting(), await stage.waiting()
     await stage.approvals.decide(decided.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason=None)
     outbox = stage.new_desk()
@@ -182,7 +182,7 @@ async def test_after_a_restart_the_cards_that_still_ask_are_closed(stage: Outbox
 # Low balances
 
 
-async def test_each_step_is_told_once(stage: OutboxStage) -> None:
+async def test_each_low_balance_level_is_announced_once(stage: OutboxStage) -> None:
     await stage.name_channel()
     for credits_left in (250, 249, 200, 100, 99, 98, 0):
         await stage.leave(credits_left)
@@ -191,7 +191,7 @@ async def test_each_step_is_told_once(stage: OutboxStage) -> None:
     assert [news.pool.funds.available for news in stage.moderators.told] == [249, 99]
 
 
-async def test_what_comes_back_to_the_line_is_not_told_but_what_comes_well_above_is(stage: OutboxStage) -> None:
+async def test_a_recovery_is_announced_only_when_it_is_well_above_the_threshold(stage: OutboxStage) -> None:
     await stage.name_channel()
     job = await stage.waiting()
     await stage.leave(240)
@@ -205,7 +205,7 @@ async def test_what_comes_back_to_the_line_is_not_told_but_what_comes_well_above
     assert stage.steps == [LowBalanceLevel.CHEAPEST, LowBalanceLevel.NONE]
 
 
-async def test_after_a_new_deposit_a_step_is_new_again(stage: OutboxStage) -> None:
+async def test_after_a_new_deposit_a_level_is_announced_again(stage: OutboxStage) -> None:
     await stage.name_channel()
     await stage.leave(200)
     await stage.pools.deposit(GUILD, MODERATOR, 1000, "more")
@@ -217,7 +217,7 @@ async def test_after_a_new_deposit_a_step_is_new_again(stage: OutboxStage) -> No
     assert all(len(nonce) <= 25 for nonce in nonces)
 
 
-async def test_without_a_channel_nothing_is_told_until_there_is_one(stage: OutboxStage) -> None:
+async def test_without_a_channel_nothing_is_announced_until_there_is_one(stage: OutboxStage) -> None:
     await stage.leave(50)
     assert (stage.steps, await stage.low_balance.stale()) == ([], [])
     await stage.name_channel()
@@ -236,7 +236,7 @@ async def test_a_channel_that_refuses_is_asked_again_with_the_next_change(stage:
     assert stage.steps == [LowBalanceLevel.CHEAPEST]
 
 
-async def test_what_could_not_be_told_is_told_under_the_same_nonce_after_a_restart(stage: OutboxStage) -> None:
+async def test_an_unsent_announcement_is_sent_under_the_same_nonce_after_a_restart(stage: OutboxStage) -> None:
     await stage.name_channel()
     stage.moderators.trouble = DeliveryDelayedError("the answer never came")
     await stage.leave(200)
@@ -250,12 +250,12 @@ async def test_what_could_not_be_told_is_told_under_the_same_nonce_after_a_resta
     assert await stage.low_balance.stale() == []
 
 
-async def test_a_server_without_a_pool_has_no_news(stage: OutboxStage) -> None:
+async def test_a_server_without_a_pool_has_no_announcements(stage: OutboxStage) -> None:
     await stage.look()
     assert (stage.moderators.tries, len(stage.outbox)) == (0, 0)
 
 
-async def test_the_wait_ends_with_an_errand(stage: OutboxStage) -> None:
+async def test_a_new_task_ends_the_wait(stage: OutboxStage) -> None:
     waiting = asyncio.create_task(stage.outbox.wait_until_due())
     await asyncio.sleep(0)
     assert not waiting.done()

@@ -106,7 +106,7 @@ def survival_at(age: float, durations: list[float]) -> float:
 
 @PROPERTY
 @given(many, st.floats(0, 86_400), st.floats(0, 86_400))
-def test_shares_fall_and_nothing_is_impossible(durations: list[float], low: float, more: float) -> None:
+def test_survival_falls_and_starts_above_zero(durations: list[float], low: float, more: float) -> None:
     shares = survival_function(durations, Estimate(low, low + more))
     assert all(0 <= later <= earlier <= 1 + 1e-9 for earlier, later in pairwise(shares))
     assert shares[0] > 0
@@ -135,11 +135,11 @@ def test_two_modes_stay_apart() -> None:
     assert survival_at(85, durations) - survival_at(115, durations) < 0.02
 
 
-def test_a_provider_that_became_slower_is_followed_within_ten_jobs() -> None:
+def test_a_slower_provider_is_learned_within_ten_jobs() -> None:
     slow, usual = [150.0 + number for number in range(10)], [70.0 + number % 10 for number in range(54)]
     assert survival_at(120, slow + usual) > 0.75
 
 
-def test_one_slow_job_is_no_trend() -> None:
+def test_one_slow_job_changes_little() -> None:
     usual = [70.0 + number % 10 for number in range(MEMORY - 1)]
     assert survival_at(120, [150.0, *usual]) == pytest.approx(0.1, abs=0.1)

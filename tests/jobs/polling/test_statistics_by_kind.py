@@ -72,7 +72,7 @@ def test_the_shortest_of_many_jobs_are_not_used_before_nearly_all_have_ended() -
     assert cohorts.end(19, None) == []
 
 
-def test_a_job_without_an_end_holds_back_its_own_cohort_only() -> None:
+def test_an_endless_job_holds_back_its_own_cohort_only() -> None:
     cohorts = Cohorts()
     for job_id in range(40):
         cohorts.start(job_id)

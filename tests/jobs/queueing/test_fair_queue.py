@@ -41,7 +41,7 @@ def test_servers_alternate() -> None:
     assert taken(queue) == [0, 10, 1, 11, 2, 3]
 
 
-def test_the_server_with_the_fewest_jobs_at_the_provider_goes_first() -> None:
+def test_the_server_with_the_fewest_jobs_in_flight_goes_first() -> None:
     queue = line(job(1), job(2), job(3, BLUE))
     queue.add_in_flight(job(4, BLUE, BEN), START)
     assert taken(queue, 1) == [1]
@@ -62,7 +62,7 @@ def test_a_server_is_remembered_as_served_by_an_earlier_process() -> None:
     assert taken(queue) == [2, 1]
 
 
-def test_a_member_with_nothing_at_the_provider_goes_first() -> None:
+def test_a_member_with_no_job_in_flight_goes_first() -> None:
     queue = line(job(1), job(2), job(3), job(4, member_id=BEN), job(5, member_id=EVE))
     assert taken(queue) == [1, 4, 5, 2, 3]
 
@@ -73,7 +73,7 @@ def test_the_member_who_used_the_fewest_credits_goes_first() -> None:
     assert taken(queue) == [2, 3, 1]
 
 
-def test_what_is_sent_counts_as_used() -> None:
+def test_submitted_jobs_count_as_used() -> None:
     queue = line(job(1, price=220), job(2), job(3, member_id=BEN), job(4, member_id=BEN))
     assert taken(queue, 2) == [1, 3]
     queue.end(1)
@@ -103,7 +103,7 @@ def test_a_job_that_was_refused_gets_its_turn_back() -> None:
     assert taken(queue) == [1, 2]
 
 
-def test_who_leaves_keeps_nobody_waiting() -> None:
+def test_a_removed_job_delays_nobody() -> None:
     queue = line(job(1), job(2, member_id=BEN), job(3, moved=1))
     queue.remove(3)
     queue.remove(1)
@@ -112,7 +112,7 @@ def test_who_leaves_keeps_nobody_waiting() -> None:
     assert taken(queue) == [2]
 
 
-def test_it_is_known_whose_use_is_not_known() -> None:
+def test_members_whose_usage_is_unknown_are_named() -> None:
     queue = line(job(1), job(2, member_id=BEN), job(3, member_id=EVE, moved=1))
     assert queue.unknown_members == {(RED, ANN), (RED, BEN)}
     queue.set_used_credits({(RED, ANN): 0})
@@ -151,7 +151,7 @@ def arranged(
 
 @given(waiting=_lines, sent=_lines, used=_uses, served=_served)
 @PROPERTY
-def test_turns_are_given_in_the_order_that_was_told_and_each_once(
+def test_jobs_get_their_slots_in_the_predicted_order_and_each_once(
     waiting: list[QueuedJob], sent: list[QueuedJob], used: dict[tuple[int, int], int], served: dict[int, int]
 ) -> None:
     queue = arranged(waiting, sent, used, served)
@@ -162,7 +162,7 @@ def test_turns_are_given_in_the_order_that_was_told_and_each_once(
 
 @given(waiting=_lines, sent=_lines, used=_uses, served=_served, seed=st.randoms())
 @PROPERTY
-def test_the_order_does_not_depend_on_how_the_line_came_about(
+def test_the_order_does_not_depend_on_how_the_queue_was_filled(
     waiting: list[QueuedJob],
     sent: list[QueuedJob],
     used: dict[tuple[int, int], int],
@@ -178,7 +178,7 @@ def test_the_order_does_not_depend_on_how_the_line_came_about(
 
 @given(waiting=_lines, flood=st.integers(1, 30), used=_uses)
 @PROPERTY
-def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
+def test_a_members_second_job_never_delays_anothers_first(
     waiting: list[QueuedJob], flood: int, used: dict[tuple[int, int], int]
 ) -> None:
     others = [each for each in waiting if each.moved_at is None]
@@ -190,7 +190,7 @@ def test_a_members_flood_never_keeps_anothers_first_waiting_behind_its_second(
 
 @given(red=st.integers(1, 20), blue=st.integers(1, 20), room=st.integers(1, 5))
 @PROPERTY
-def test_two_servers_share_the_turns_while_both_wait(red: int, blue: int, room: int) -> None:
+def test_two_servers_share_the_slots_while_both_wait(red: int, blue: int, room: int) -> None:
     queue = line(*(job(n, RED) for n in range(red)), *(job(100 + n, BLUE) for n in range(blue)))
     under_way: list[QueuedJob] = []
     given_to: list[int] = []
@@ -205,7 +205,7 @@ def test_two_servers_share_the_turns_while_both_wait(red: int, blue: int, room: 
 
 @given(data=st.data())
 @PROPERTY
-def test_nobody_starves_beside_a_member_who_asks_for_ever(data: st.DataObject) -> None:
+def test_nobody_starves_beside_a_member_with_endless_requests(data: st.DataObject) -> None:
     waiting = data.draw(_lines)
     used = data.draw(_uses)
     queue = arranged([*waiting, job(999, RED, EVE + 100)], [], used, {})
@@ -235,11 +235,11 @@ def test_without_a_limit_all_start_at_once() -> None:
     assert starts(3, ends=(10, 20)) == at(0, 0, 0)
 
 
-def test_each_starts_when_a_place_is_free() -> None:
+def test_each_starts_when_a_slot_is_free() -> None:
     assert starts(5, ends=(30, 10), limit=2) == at(10, 30, 85, 105, 160)
 
 
-def test_a_free_place_is_taken_at_once() -> None:
+def test_a_free_slot_is_used_at_once() -> None:
     assert starts(3, ends=(30,), limit=2) == at(0, 30, 75)
 
 
@@ -247,7 +247,7 @@ def test_what_is_late_may_end_now() -> None:
     assert starts(2, ends=(-5,), limit=1) == at(0, 75)
 
 
-def test_with_more_at_the_provider_than_may_be_the_first_ends_make_no_room() -> None:
+def test_while_the_limit_is_exceeded_finished_jobs_free_no_slot() -> None:
     assert starts(2, ends=(10, 20, 30), limit=1) == at(30, 105)
 
 
@@ -260,7 +260,7 @@ def test_the_pace_of_requests_is_kept() -> None:
 
 @given(changes=st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 5)), max_size=200))
 @PROPERTY
-def test_a_ranking_is_what_sorting_would_give(changes: list[tuple[int, int | None]]) -> None:
+def test_a_priority_map_pops_in_sorted_order(changes: list[tuple[int, int | None]]) -> None:
     ranking: PriorityMap[int] = PriorityMap()
     plain: dict[int, int] = {}
     for key, rank in changes:

@@ -52,7 +52,7 @@ _counts = st.integers(0, 30)
 
 
 @given(room=_counts, submissions=_counts, polls=_counts)
-def test_no_request_is_left_unused_and_none_is_made_up(room: int, submissions: int, polls: int) -> None:
+def test_no_token_is_lost_and_none_is_invented(room: int, submissions: int, polls: int) -> None:
     granted = AlternatingSplit().split(room, submissions, polls)
     assert sum(granted) == min(room, submissions + polls)
     assert granted[0] <= submissions
@@ -60,7 +60,7 @@ def test_no_request_is_left_unused_and_none_is_made_up(room: int, submissions: i
 
 
 @given(rooms=st.lists(st.integers(0, 5), max_size=40))
-def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]) -> None:
+def test_while_both_wait_submissions_and_polls_alternate_and_submissions_go_first(rooms: list[int]) -> None:
     share = AlternatingSplit()
     submissions = polls = 0
     for room in rooms:
@@ -69,7 +69,7 @@ def test_while_both_wait_they_take_turns_and_to_send_goes_first(rooms: list[int]
         assert submissions - polls in (0, 1)
 
 
-def test_nothing_is_owed_for_what_did_not_wait() -> None:
+def test_no_slots_are_saved_up_while_nothing_waits() -> None:
     share = AlternatingSplit()
     assert [share.split(1, 5, 0) for _ in range(5)] == [(1, 0)] * 5
     assert share.split(1, 5, 5) == (1, 0)

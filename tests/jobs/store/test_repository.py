@@ -52,7 +52,7 @@ async def used(repository: JobRepository, limits: Limits = UNLIMITED) -> MemberU
 # Taking
 
 
-async def test_a_job_is_taken_with_all_it_was_asked_for(repository: JobRepository, clock: FakeClock) -> None:
+async def test_a_job_is_stored_with_its_whole_request(repository: JobRepository, clock: FakeClock) -> None:
     who, request = requester(), picture_request()
     job, overview = await members_side(repository, PoolSettings(UNLIMITED)).create(who, request, 55)
     assert (job.requester, job.request, job.state, job.held_credits) == (who, request, JobState.QUEUED, 55)
@@ -66,7 +66,7 @@ async def test_a_job_asked_for_in_a_thread_has_that_thread(repository: JobReposi
 
 
 @pytest.mark.parametrize("limits", [THREE_JOBS, Limits(None, 3 * 55, 24)], ids=["jobs", "credits"])
-async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
+async def test_of_a_hundred_at_once_exactly_as_many_are_accepted_as_the_limit_allows(
     repository: JobRepository, limits: Limits
 ) -> None:
     taken, refused = await outcomes([take(repository, requester(), limits=limits) for _ in range(100)])
@@ -75,7 +75,7 @@ async def test_of_a_hundred_at_once_just_as_many_are_taken_as_there_is_room_for(
     assert len((await used(repository)).open_jobs) == 3
 
 
-async def test_the_same_interaction_is_taken_once(repository: JobRepository) -> None:
+async def test_the_same_interaction_is_accepted_once(repository: JobRepository) -> None:
     who = requester()
     taken, refused = await outcomes([take(repository, who) for _ in range(10)])
     assert len(taken) == 1
@@ -88,7 +88,7 @@ async def test_the_same_interaction_is_taken_once(repository: JobRepository) -> 
 
 
 @pytest.mark.parametrize("number", range(5))
-async def test_of_cancelling_and_sending_one_wins(repository: JobRepository, number: int) -> None:
+async def test_cancel_or_submit_wins_but_not_both(repository: JobRepository, number: int) -> None:
     job = await take(repository)
     attempts = [members_side(repository).cancel(job.id, GUILD, MEMBER), repository.begin_submission(job.id)]
     won, lost = await outcomes(attempts if number % 2 else attempts[::-1])
@@ -97,7 +97,7 @@ async def test_of_cancelling_and_sending_one_wins(repository: JobRepository, num
     assert await repository.get(job.id) == won[0]
 
 
-async def test_a_job_is_sent_once(repository: JobRepository) -> None:
+async def test_a_job_is_submitted_once(repository: JobRepository) -> None:
     job = await take(repository)
     won, _lost = await outcomes([repository.begin_submission(job.id) for _ in range(10)])
     assert len(won) == 1
@@ -114,7 +114,7 @@ async def test_nobody_cancels_another_members_job(repository: JobRepository) -> 
 # Accepting
 
 
-async def test_what_the_provider_said_is_kept(repository: JobRepository) -> None:
+async def test_the_providers_answer_is_stored(repository: JobRepository) -> None:
     job = await take(repository)
     await repository.begin_submission(job.id)
     accepted = await repository.accept(job.id, Submission("a-task", 60, 940, Estimate(60, 90)))
@@ -123,7 +123,7 @@ async def test_what_the_provider_said_is_kept(repository: JobRepository) -> None
     assert (accepted.estimate, accepted.submitted_at) == (Estimate(60, 90), START)
 
 
-async def test_a_price_that_was_not_said_is_the_list_price(repository: JobRepository) -> None:
+async def test_a_missing_price_is_the_list_price(repository: JobRepository) -> None:
     assert (await processing(repository, await take(repository, price=110))).charged_credits == 110
 
 
@@ -169,7 +169,7 @@ async def _unconfirmed(repository: JobRepository, job: Job) -> Job:
 
 
 @pytest.mark.parametrize("end", [_failed, _cancelled])
-async def test_what_came_to_nothing_does_not_count(repository: JobRepository, end: End) -> None:
+async def test_jobs_without_a_charge_do_not_count(repository: JobRepository, end: End) -> None:
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
     overview = await used(repository, ONE_DAY)
     assert (overview.usage, overview.open_jobs) == (Usage(), ())
@@ -177,7 +177,7 @@ async def test_what_came_to_nothing_does_not_count(repository: JobRepository, en
 
 
 @pytest.mark.parametrize("end", [_succeeded, _unconfirmed, _kept_by_the_provider])
-async def test_what_was_paid_or_may_have_been_counts_without_being_open(repository: JobRepository, end: End) -> None:
+async def test_charged_and_unconfirmed_jobs_count_without_being_open(repository: JobRepository, end: End) -> None:
     await end(repository, await take(repository, price=110, limits=ONE_DAY))
     overview = await used(repository, ONE_DAY)
     assert (overview.usage.credits, overview.usage.open_jobs, overview.open_jobs) == (110, (), ())
@@ -185,7 +185,7 @@ async def test_what_was_paid_or_may_have_been_counts_without_being_open(reposito
         await take(repository, limits=ONE_DAY)
 
 
-async def test_what_was_really_paid_counts_and_not_the_list_price(repository: JobRepository) -> None:
+async def test_the_charge_counts_and_not_the_list_price(repository: JobRepository) -> None:
     await processing(repository, await take(repository, price=110, limits=ONE_DAY), credits_used=55)
     assert (await used(repository, ONE_DAY)).usage.credits == 55
     await take(repository, limits=ONE_DAY)
@@ -229,7 +229,7 @@ async def test_history_is_ones_own_and_newest_first(repository: JobRepository, c
     assert [job.id for job in await members_side(repository).history(GUILD, MEMBER, 3)] == mine[:0:-1]
 
 
-async def test_unfinished_is_what_needs_worker(repository: JobRepository) -> None:
+async def test_unfinished_jobs_are_those_that_need_the_worker(repository: JobRepository) -> None:
     queued, submitting, watched, undelivered, kept, delivered, cancelled = [await take(repository) for _ in range(7)]
     await repository.begin_submission(submitting.id)
     await processing(repository, watched)
@@ -243,7 +243,7 @@ async def test_unfinished_is_what_needs_worker(repository: JobRepository) -> Non
     assert [job.id for job in await repository.half_submitted()] == [submitting.id]
 
 
-async def test_notes_are_kept(repository: JobRepository, clock: FakeClock) -> None:
+async def test_message_and_channel_ids_are_stored(repository: JobRepository, clock: FakeClock) -> None:
     job = await take(repository, request=picture_request())
     await members_side(repository).record_card(job, 1)
     await repository.record_thread(job.id, 2)

@@ -99,7 +99,7 @@ async def go_on(stage: Stage, job: Job, state: JobState) -> None:
 
 @states
 @step
-async def test_work_goes_on_within_seconds(stage: Stage, state: JobState, step: float) -> None:
+async def test_work_continues_within_seconds(stage: Stage, state: JobState, step: float) -> None:
     job = await begun(stage, state)
     stage.clock.jump(step)
     if state is JobState.PROCESSING:
@@ -112,7 +112,7 @@ async def test_work_goes_on_within_seconds(stage: Stage, state: JobState, step: 
 
 @states
 @step
-async def test_ten_wrong_seconds_decide_nothing(stage: Stage, state: JobState, step: float) -> None:
+async def test_ten_wrong_seconds_expire_nothing(stage: Stage, state: JobState, step: float) -> None:
     job = await begun(stage, state)
     stage.clock.jump(step)
     await stage.pass_time(10)
@@ -125,7 +125,7 @@ async def test_ten_wrong_seconds_decide_nothing(stage: Stage, state: JobState, s
 
 @states
 @pytest.mark.parametrize("step", [26 * HOUR, 30 * DAY])
-async def test_a_step_that_lasts_gives_up_no_young_job(stage: Stage, state: JobState, step: float) -> None:
+async def test_a_lasting_step_expires_no_young_job(stage: Stage, state: JobState, step: float) -> None:
     job = await begun(stage, state)
     stage.clock.jump(step)
     await stage.pass_time(2 * STEP_COUNTS_AFTER_SECONDS, step=10)
@@ -167,7 +167,7 @@ async def test_a_job_that_was_polled_before_the_step_teaches_its_true_duration(s
 
 
 @pytest.mark.parametrize("step", [-26 * HOUR, -45.0, 26 * HOUR])
-async def test_a_restart_under_a_wrong_clock_goes_on_as_well(stage: Stage, step: float) -> None:
+async def test_a_restart_under_a_wrong_clock_works_as_well(stage: Stage, step: float) -> None:
     job = await processing(stage)
     await stage.worker.stop(0)
     stage.clock = FakeClock(stage.clock.now() + timedelta(seconds=step))

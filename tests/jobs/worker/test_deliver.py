@@ -36,7 +36,7 @@ async def finished(stage: Stage) -> Job:
 @pytest.mark.parametrize(
     ("refused", "place"), [((), THREAD), ((THREAD,), CHANNEL), ((THREAD, CHANNEL), DIRECT), ((CHANNEL,), THREAD)]
 )
-async def test_the_first_place_that_takes_it_gets_it(
+async def test_the_first_place_that_accepts_it_gets_it(
     stage: Stage, refused: tuple[DeliveryTarget, ...], place: DeliveryTarget
 ) -> None:
     stage.notifier.refusals = dict.fromkeys(refused, REFUSED)
@@ -48,7 +48,7 @@ async def test_the_first_place_that_takes_it_gets_it(
     assert len(stage.worker) == 0
 
 
-async def test_an_outcome_that_no_place_takes_is_kept(stage: Stage) -> None:
+async def test_an_outcome_that_no_place_accepts_is_kept(stage: Stage) -> None:
     stage.notifier.refusals = dict.fromkeys(DeliveryTarget, REFUSED)
     job = await finished(stage)
     await stage.settle()
@@ -61,7 +61,7 @@ async def test_an_outcome_that_no_place_takes_is_kept(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("trouble", [DELAYED, StorageError("locked"), RuntimeError("a mistake")], ids=repr)
-async def test_trouble_that_passes_is_waited_for_at_the_same_place(stage: Stage, trouble: Exception) -> None:
+async def test_temporary_errors_are_retried_at_the_same_place(stage: Stage, trouble: Exception) -> None:
     stage.notifier.refusals = {THREAD: trouble}
     job = await finished(stage)
     await stage.pass_time(60)
@@ -72,7 +72,7 @@ async def test_trouble_that_passes_is_waited_for_at_the_same_place(stage: Stage,
     assert stage.notifier.posts == [(job.id, JobState.SUCCEEDED, THREAD)]
 
 
-async def test_a_discord_that_is_away_for_long_is_asked_seldom_and_not_given_up(stage: Stage) -> None:
+async def test_a_long_discord_outage_is_retried_rarely_and_never_given_up(stage: Stage) -> None:
     stage.notifier.refusals = {THREAD: DELAYED}
     job = await finished(stage)
     await stage.pass_time(6 * 3600, step=10)
@@ -86,7 +86,7 @@ async def test_a_discord_that_is_away_for_long_is_asked_seldom_and_not_given_up(
 @pytest.mark.parametrize(
     ("refusals", "method"), [({}, "record_delivery"), (dict.fromkeys(DeliveryTarget, REFUSED), "mark_undeliverable")]
 )
-async def test_a_post_that_cannot_be_noted_is_noted_later_and_not_made_again(
+async def test_a_post_that_cannot_be_recorded_is_recorded_later_and_not_repeated(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, refusals: dict[DeliveryTarget, Exception], method: str
 ) -> None:
     break_for_a_while(monkeypatch, stage.repository, method, times=3)
@@ -111,7 +111,7 @@ async def test_a_post_whose_answer_was_lost_is_found_again_when_its_nonce_is_for
     assert (await stage.row(job)).result_message_id == 7001
 
 
-async def test_what_nobody_decides_counts_as_paid_after_two_days(stage: Stage) -> None:
+async def test_an_undecided_job_counts_as_charged_after_two_days(stage: Stage) -> None:
     stage.provider.answers.append(ProviderUnclearError("cut"))
     job = await stage.ask()
     await stage.settle()
@@ -167,7 +167,7 @@ async def test_a_picture_that_lasts_is_sent_as_it_is(stage: Stage, url: str) -> 
     assert [request.image_url for request in stage.provider.sent] == [url]
 
 
-async def test_a_picture_that_ends_soon_is_fetched_anew(stage: Stage) -> None:
+async def test_a_picture_that_expires_soon_is_fetched_again(stage: Stage) -> None:
     stage.notifier.pictures.append(picture(LATER))
     job = await stage.ask(picture_request(picture(SOON)))
     await stage.settle()

@@ -14,7 +14,7 @@ async def processing(stage: Stage, count: int) -> list[str]:
     return [f"task-{number + 1}" for number in range(count)]
 
 
-async def test_the_provider_gets_no_more_requests_than_it_may(stage: Stage) -> None:
+async def test_the_request_rate_limit_is_kept(stage: Stage) -> None:
     stage.new_worker(requests_per_second=RATE)
     for _ in range(10):
         await stage.ask()
@@ -24,7 +24,7 @@ async def test_the_provider_gets_no_more_requests_than_it_may(stage: Stage) -> N
     assert len(stage.provider.sent) == 10
 
 
-async def test_what_is_to_be_sent_goes_before_looks(stage: Stage) -> None:
+async def test_submissions_go_before_polls(stage: Stage) -> None:
     await processing(stage, 20)
     stage.clock.advance(80)
     stage.new_worker(requests_per_second=RATE)
@@ -35,7 +35,7 @@ async def test_what_is_to_be_sent_goes_before_looks(stage: Stage) -> None:
     assert len(stage.provider.looked) == RATE - 1
 
 
-async def test_the_look_that_saves_most_waiting_goes_first(stage: Stage) -> None:
+async def test_the_poll_that_saves_most_waiting_goes_first(stage: Stage) -> None:
     await processing(stage, 3)
     stage.clock.advance(20)
     await processing(stage, 3)
@@ -49,7 +49,7 @@ async def test_the_look_that_saves_most_waiting_goes_first(stage: Stage) -> None
     assert len(stage.provider.looked) == RATE
 
 
-async def test_no_look_starves(stage: Stage) -> None:
+async def test_no_poll_starves(stage: Stage) -> None:
     task_ids = await processing(stage, 30)
     stage.clock.advance(60)
     stage.new_worker(requests_per_second=RATE)
@@ -59,7 +59,7 @@ async def test_no_look_starves(stage: Stage) -> None:
     assert len(stage.provider.looked) <= RATE * 41
 
 
-async def test_posts_do_not_wait_for_the_provider(stage: Stage) -> None:
+async def test_posts_do_not_wait_for_the_rate_limit(stage: Stage) -> None:
     jobs = [await stage.ask() for _ in range(3)]
     await stage.settle()
     stage.provider.statuses.extend([COMPLETED] * 3)

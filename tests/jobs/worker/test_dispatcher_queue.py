@@ -60,7 +60,7 @@ def count_reads(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[set[Membe
     return calls
 
 
-async def test_without_a_limit_all_are_sent_at_once_and_nothing_is_read(
+async def test_without_a_limit_all_are_submitted_at_once_and_nothing_is_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = count_reads(stage, monkeypatch)
@@ -71,7 +71,7 @@ async def test_without_a_limit_all_are_sent_at_once_and_nothing_is_read(
     assert all(status.waiting is None for status in stage.notifier.shown)
 
 
-async def test_the_provider_has_no_more_jobs_than_it_may(stage: Stage) -> None:
+async def test_the_limit_of_active_jobs_is_kept(stage: Stage) -> None:
     stage.new_worker(active_jobs=2)
     jobs = [await ask(stage, str(n)) for n in range(5)]
     await stage.settle()
@@ -83,7 +83,7 @@ async def test_the_provider_has_no_more_jobs_than_it_may(stage: Stage) -> None:
     assert len(stage.provider.sent) == 5
 
 
-async def test_turns_go_to_servers_then_to_members_with_nothing_there_then_to_those_who_used_least(
+async def test_slots_go_to_servers_then_to_members_with_no_job_in_flight_then_by_least_usage(
     stage: Stage,
 ) -> None:
     await ask(stage, "before", RED, BEN)
@@ -103,7 +103,7 @@ async def test_turns_go_to_servers_then_to_members_with_nothing_there_then_to_th
     assert sent(stage)[1:] == ["red ann 1", "blue ann 1", "red ann 2", "blue ben 1", "red ben 1", "red ann 3"]
 
 
-async def test_cards_say_the_place_and_the_expected_start(stage: Stage) -> None:
+async def test_cards_show_the_place_and_the_expected_start(stage: Stage) -> None:
     stage.new_worker(active_jobs=2)
     there = [await ask(stage, "a"), await ask(stage, "b", BLUE)]
     await stage.settle()
@@ -145,7 +145,7 @@ async def test_a_card_is_not_shown_again_while_nothing_changes_for_its_reader(st
     assert len([status for status in stage.notifier.shown if status.job.id == job.id]) == 1
 
 
-async def test_what_is_late_is_expected_soon_again_and_again(stage: Stage) -> None:
+async def test_an_overdue_job_is_expected_soon_again_and_again(stage: Stage) -> None:
     stage.new_worker(active_jobs=1)
     await ask(stage, "there")
     await stage.settle()
@@ -156,7 +156,7 @@ async def test_what_is_late_is_expected_soon_again_and_again(stage: Stage) -> No
     assert abs(expected - stage.clock.now()) < timedelta(seconds=45)
 
 
-async def test_a_moved_job_has_its_servers_next_turn(stage: Stage) -> None:
+async def test_a_prioritized_job_has_its_servers_next_slot(stage: Stage) -> None:
     stage.new_worker(active_jobs=1)
     await ask(stage, "there")
     await stage.settle()
@@ -173,7 +173,7 @@ async def test_a_moved_job_has_its_servers_next_turn(stage: Stage) -> None:
         await members_side(stage.repository).prioritize(jobs[0].id, BLUE, MODERATOR)
 
 
-async def test_a_job_that_moved_on_meanwhile_is_not_put_back_in_line(stage: Stage) -> None:
+async def test_a_job_that_moved_on_meanwhile_is_not_queued_again(stage: Stage) -> None:
     job = await ask(stage, "quick")
     moved = await members_side(stage.repository).prioritize(job.id, RED, MODERATOR)
     await stage.settle()
@@ -209,7 +209,7 @@ async def test_the_order_is_the_same_after_a_restart(stage: Stage) -> None:
     assert await order_of_what_follows() == ["red 1", "blue ben", "red 0", "blue", "red ben", "red 2"]
 
 
-async def test_an_unconfirmed_job_takes_no_place_at_the_provider(stage: Stage) -> None:
+async def test_an_unconfirmed_job_takes_no_slot(stage: Stage) -> None:
     stage.new_worker(active_jobs=1)
     stage.provider.answers.append(ProviderUnclearError("cut"))
     await ask(stage, "unclear")
@@ -218,7 +218,7 @@ async def test_an_unconfirmed_job_takes_no_place_at_the_provider(stage: Stage) -
     assert sent(stage) == ["unclear", "next"]
 
 
-async def test_a_job_that_failed_or_was_refused_makes_room(stage: Stage) -> None:
+async def test_a_failed_or_refused_job_frees_its_slot(stage: Stage) -> None:
     stage.new_worker(active_jobs=1)
     stage.provider.answers.append(ProviderBusyError(10))
     first = await ask(stage, "first")
@@ -257,7 +257,7 @@ async def test_in_trouble_there_is_a_next_try_and_no_expected_start(stage: Stage
     assert status.retry_at == stage.clock.now() + timedelta(seconds=2)
 
 
-async def test_what_members_used_is_read_once_and_only_where_some_wait_beside_others(
+async def test_usage_is_read_once_and_only_if_several_members_wait(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = count_reads(stage, monkeypatch)
@@ -274,9 +274,7 @@ async def test_what_members_used_is_read_once_and_only_where_some_wait_beside_ot
     assert len(reads) == 3
 
 
-async def test_turns_go_by_age_while_it_cannot_be_read_what_members_used(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slots_go_by_age_while_usage_cannot_be_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(members: Collection[Member], since: datetime) -> dict[Member, int]:
         raise StorageError(f"disk trouble with {members} since {since}")
 
@@ -291,7 +289,7 @@ async def test_turns_go_by_age_while_it_cannot_be_read_what_members_used(
     assert sent(stage) == ["a", f"of {BEN}", f"of {ANN}"]
 
 
-async def test_no_more_are_being_sent_at_once_than_one_provider_can_answer(stage: Stage) -> None:
+async def test_concurrent_submissions_are_bounded(stage: Stage) -> None:
     stage.provider.before_answer = for_ever
     for n in range(40):
         await ask(stage, f"ann {n}")
@@ -319,7 +317,7 @@ async def test_polls_get_every_second_request_while_jobs_are_queued(stage: Stage
     assert new + len(stage.provider.looked) == 20
 
 
-async def test_the_positions_of_a_long_queue_are_updated_seldom(stage: Stage) -> None:
+async def test_the_places_of_a_long_queue_are_updated_rarely(stage: Stage) -> None:
     now, request = stage.clock.monotonic(), GenerationRequest(GenerationMode.TEXT, "x")
     tracked: dict[int, TrackedJob] = {}
     queue = SubmissionQueue(stage.repository, tracked, active_jobs=1, window=timedelta(hours=1))

@@ -45,7 +45,7 @@ NO_URL = TaskStatus(TaskState.COMPLETED)
     ],
     ids=repr,
 )
-async def test_whatever_a_look_meets_the_job_goes_on(stage: Stage, error: Exception | TaskStatus) -> None:
+async def test_whatever_a_poll_gets_the_job_continues(stage: Stage, error: Exception | TaskStatus) -> None:
     stage.provider.statuses.extend([error, error, PROCESSING, COMPLETED])
     job = await stage.ask()
     await stage.pass_time(120)
@@ -56,7 +56,7 @@ async def test_whatever_a_look_meets_the_job_goes_on(stage: Stage, error: Except
     assert len(stage.provider.sent) == 1
 
 
-async def test_looks_that_fail_are_made_ever_less_often(stage: Stage) -> None:
+async def test_failing_polls_back_off(stage: Stage) -> None:
     stage.provider.statuses.extend([ProviderUnclearError("status 500")] * 100)
     await stage.ask()
     await stage.pass_time(3600)
@@ -78,7 +78,7 @@ async def test_a_refused_poll_holds_the_others_for_half_a_minute_at_most(stage: 
 
 
 @pytest.mark.parametrize(("answer", "failure"), [(UNKNOWN, Failure.LOST), (NO_URL, Failure.NO_VIDEO)])
-async def test_an_answer_that_cannot_be_is_believed_when_it_stays_for_minutes(
+async def test_an_implausible_answer_is_believed_when_it_stays_for_minutes(
     stage: Stage, answer: Exception | TaskStatus, failure: Failure
 ) -> None:
     stage.provider.statuses.extend([answer] * 50)
@@ -130,7 +130,7 @@ async def test_an_odd_answer_in_between_is_forgotten(stage: Stage) -> None:
     assert await stage.state(job) is JobState.SUCCEEDED
 
 
-async def test_states_that_nobody_documented_count_as_work(stage: Stage) -> None:
+async def test_undocumented_states_count_as_processing(stage: Stage) -> None:
     words = ("pending", "queued", "dreaming", "", "under_way")
     stage.provider.statuses.extend(read_status(200, {"success": True, "data": {"status": word}}) for word in words)
     stage.provider.statuses.append(COMPLETED)
@@ -159,7 +159,7 @@ async def test_a_job_that_failed(stage: Stage, status: TaskStatus, kept: int, re
 
 
 @pytest.mark.parametrize(("status", "method"), [(COMPLETED, "succeed"), (TaskStatus(TaskState.FAILED), "fail")])
-async def test_an_outcome_is_asked_for_once_however_long_it_takes_to_write(
+async def test_an_outcome_is_polled_once_however_long_its_write_takes(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, status: TaskStatus, method: str
 ) -> None:
     break_for_a_while(monkeypatch, stage.repository, method, times=4)
@@ -171,7 +171,7 @@ async def test_an_outcome_is_asked_for_once_however_long_it_takes_to_write(
 
 
 @pytest.mark.parametrize("answer", [PROCESSING, ProviderUnclearError("status 500")])
-async def test_a_job_that_never_moves_is_looked_at_seldom_and_handed_over_after_a_day(
+async def test_a_job_without_progress_is_polled_rarely_and_unconfirmed_after_a_day(
     stage: Stage, answer: Exception | TaskStatus
 ) -> None:
     stage.provider.statuses.extend([answer] * 1000)
@@ -195,7 +195,7 @@ async def test_a_reason_with_broken_characters_is_stored(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("answer", [PROCESSING, UNKNOWN, NO_URL, ProviderBusyError(), ProviderUnclearError("cut")])
-async def test_no_two_looks_are_closer_than_the_operator_allows(stage: Stage, answer: Exception | TaskStatus) -> None:
+async def test_polls_keep_the_minimum_interval(stage: Stage, answer: Exception | TaskStatus) -> None:
     stage.new_worker(min_interval=200.0)
     stage.provider.statuses.extend([answer] * 1000)
     job = await stage.ask()
@@ -210,7 +210,7 @@ async def test_no_two_looks_are_closer_than_the_operator_allows(stage: Stage, an
     assert min(late - early for early, late in itertools.pairwise(times)) >= timedelta(seconds=200)
 
 
-async def test_a_clock_that_is_set_back_does_not_stop_the_looks(stage: Stage) -> None:
+async def test_a_clock_that_is_set_back_does_not_stop_polls(stage: Stage) -> None:
     stage.provider.statuses.extend([PROCESSING, COMPLETED])
     job = await stage.ask()
     await stage.until_looked()
@@ -219,7 +219,7 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_looks(stage: Stage) ->
     assert await stage.state(job) is JobState.SUCCEEDED
 
 
-async def test_a_job_of_an_earlier_process_is_looked_at_by_its_own_age(stage: Stage) -> None:
+async def test_a_job_of_an_earlier_process_is_polled_by_its_own_age(stage: Stage) -> None:
     job = await take(stage.repository)
     await stage.repository.begin_submission(job.id)
     await stage.repository.accept(job.id, Submission("old", 55))

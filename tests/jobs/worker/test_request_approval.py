@@ -53,7 +53,7 @@ async def test_an_approved_job_is_sent(stage: Stage) -> None:
     assert len(stage.provider.sent) == 1
 
 
-async def test_a_denied_job_is_told(stage: Stage) -> None:
+async def test_a_denied_jobs_member_is_notified(stage: Stage) -> None:
     job = await asked(stage)
     stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason="no"))
     await stage.settle()
@@ -61,7 +61,7 @@ async def test_a_denied_job_is_told(stage: Stage) -> None:
     assert (len(stage.worker), stage.provider.sent) == (0, [])
 
 
-async def test_undecided_it_expires_after_a_day_and_is_told(stage: Stage) -> None:
+async def test_undecided_it_expires_after_a_day_and_the_member_is_notified(stage: Stage) -> None:
     job = await asked(stage)
     await stage.pass_time(23.9 * HOUR, step=600)
     assert await stage.state(job) is JobState.AWAITING_APPROVAL
@@ -109,7 +109,7 @@ async def test_a_card_whose_answer_was_lost_is_found_and_not_posted_again(stage:
     assert await card(stage, job) == (CHANNEL, 8000 + job.id)
 
 
-async def test_within_the_life_of_its_nonce_it_is_posted_again_without_looking(stage: Stage) -> None:
+async def test_while_its_nonce_is_valid_it_is_posted_again_without_a_search(stage: Stage) -> None:
     stage.notifier.lost_answers = 1
     job = await asked(stage)
     await stage.pass_time(10)
@@ -118,7 +118,7 @@ async def test_within_the_life_of_its_nonce_it_is_posted_again_without_looking(s
 
 
 @pytest.mark.parametrize("trouble", [DeliveryDelayedError("status 503"), StorageError("locked")], ids=repr)
-async def test_trouble_that_passes_is_waited_for(stage: Stage, trouble: Exception) -> None:
+async def test_temporary_errors_are_retried(stage: Stage, trouble: Exception) -> None:
     stage.notifier.card_refusals = {CHANNEL: trouble}
     job = await asked(stage)
     await stage.pass_time(30)
@@ -128,7 +128,7 @@ async def test_trouble_that_passes_is_waited_for(stage: Stage, trouble: Exceptio
     assert stage.notifier.cards == [(job.id, CHANNEL)]
 
 
-async def test_where_no_channel_takes_the_card_it_is_tried_again_each_hour_and_expires_all_the_same(
+async def test_if_no_channel_accepts_the_card_it_is_retried_each_hour_and_still_expires(
     stage: Stage,
 ) -> None:
     stage.notifier.card_refusals = {CHANNEL: REFUSED}
@@ -156,7 +156,7 @@ async def test_a_card_posted_while_somebody_decided_is_closed(stage: Stage) -> N
     assert len(stage.provider.sent) == 1
 
 
-async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: Stage) -> None:
+async def test_a_job_decided_before_it_was_tracked_continues_as_decided(stage: Stage) -> None:
     job = await taken(stage)
     stage.worker.track(await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.APPROVED))
     stage.worker.track(job)
@@ -166,7 +166,7 @@ async def test_a_job_decided_before_it_was_taken_up_goes_on_as_decided(stage: St
     assert stage.notifier.cards == []
 
 
-async def test_a_job_denied_before_it_was_taken_up_is_not_asked_about(stage: Stage) -> None:
+async def test_a_job_denied_before_it_was_tracked_gets_no_card(stage: Stage) -> None:
     job = await taken(stage)
     await stage.approvals.decide(job.id, GUILD, MODERATOR, ApprovalDecision.DENIED, reason=None)
     stage.worker.track(job)

@@ -111,7 +111,7 @@ async def test_waiting_ends_after_a_while_whatever_the_plans_say(
     assert schedule.pop_due() == []
 
 
-async def test_waiting_ends_when_it_is_woken(clock: FakeClock, schedule: TimerQueue) -> None:
+async def test_waiting_ends_when_it_is_woken_up(clock: FakeClock, schedule: TimerQueue) -> None:
     schedule.put(1, clock.monotonic() + 10)
     waiting = asyncio.create_task(schedule.wait())
     await asyncio.sleep(0)

@@ -28,7 +28,7 @@ QUEUED, SUBMITTING, UNCONFIRMED = JobState.QUEUED, JobState.SUBMITTING, JobState
 HELD, NOTHING, PAID = Balance(held=55, spent=0), Balance(held=0, spent=0), Balance(held=0, spent=55)
 
 
-async def test_from_asked_to_posted(stage: Stage) -> None:
+async def test_from_request_to_post(stage: Stage) -> None:
     stage.provider.statuses.extend([PROCESSING, COMPLETED])
     job = await stage.ask()
     await stage.settle()
@@ -45,7 +45,7 @@ async def test_from_asked_to_posted(stage: Stage) -> None:
     assert len(stage.worker) == 0
 
 
-async def test_submitting_is_on_the_disk_before_the_provider_hears_of_it(stage: Stage) -> None:
+async def test_submitting_is_committed_before_the_request_is_sent(stage: Stage) -> None:
     job = await stage.ask()
     seen: list[JobState] = []
 
@@ -91,7 +91,7 @@ async def test_a_final_refusal_ends_the_job_and_frees_its_credits(
         (ProviderUnreachableError("no connection"), WaitReason.UNREACHABLE),
     ],
 )
-async def test_a_passing_refusal_keeps_the_job_queued_until_it_is_over(
+async def test_a_temporary_refusal_keeps_the_job_queued(
     tmp_path: Path, error: NotStartedError, reason: WaitReason
 ) -> None:
     async with stage_at(tmp_path / "a.db", wait_for_credits=True) as stage:
@@ -107,7 +107,7 @@ async def test_a_passing_refusal_keeps_the_job_queued_until_it_is_over(
         assert stage.waiting(job) is None
 
 
-async def test_the_providers_wish_to_be_left_alone_is_honoured(stage: Stage) -> None:
+async def test_the_providers_retry_after_is_honoured(stage: Stage) -> None:
     stage.provider.answers.append(ProviderBusyError(60))
     first, second = await stage.ask(), await stage.ask()
     await stage.settle()
@@ -118,7 +118,7 @@ async def test_the_providers_wish_to_be_left_alone_is_honoured(stage: Stage) -> 
     assert {await stage.state(first), await stage.state(second)} == {JobState.PROCESSING}
 
 
-async def test_while_one_tries_the_others_wait_and_go_in_their_order(stage: Stage) -> None:
+async def test_while_one_probes_the_others_wait_and_keep_their_order(stage: Stage) -> None:
     stage.provider.answers.append(ProviderBusyError())
     first = await stage.ask()
     await stage.settle()
@@ -147,7 +147,7 @@ async def test_a_submission_without_a_clear_answer_is_never_sent_again(stage: St
 
 
 @pytest.mark.parametrize(("used", "charged"), [(550, 550), (551, 55), (2**53 - 1, 55)])
-async def test_a_price_beyond_all_reason_is_not_booked(stage: Stage, used: int, charged: int) -> None:
+async def test_an_implausible_price_is_not_booked(stage: Stage, used: int, charged: int) -> None:
     stage.provider.answers.append(Submission("one", used))
     job = await stage.ask()
     await stage.settle()
@@ -240,7 +240,7 @@ async def test_a_job_that_is_cancelled_while_it_waits_is_never_sent(stage: Stage
     assert (len(stage.provider.sent), len(stage.worker), stage.notifier.posts) == (1, 0, [])
 
 
-async def test_one_jobs_trouble_is_not_anothers(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_jobs_error_does_not_affect_another(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = await take(stage.repository)
     begin = stage.repository.begin_submission
 
@@ -304,7 +304,7 @@ async def test_a_submission_cut_off_by_a_stop_is_unconfirmed_after_the_next_star
     assert await stage.balance(job) == HELD
 
 
-async def test_recovery_goes_on_with_everything_where_it_was(stage: Stage) -> None:
+async def test_recovery_continues_every_job_where_it_was(stage: Stage) -> None:
     queued, submitting, watched, undelivered, delivered = [await take(stage.repository) for _ in range(5)]
     for job in (submitting, watched, undelivered, delivered):
         await stage.repository.begin_submission(job.id)

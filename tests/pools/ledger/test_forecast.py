@@ -46,7 +46,7 @@ def test_the_pace_of_a_young_pool_is_that_since_it_exists() -> None:
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(seconds=1), timedelta(days=-1), timedelta(hours=23)])
-def test_one_video_of_a_new_pool_is_no_stampede(age: timedelta) -> None:
+def test_one_video_of_a_new_pool_does_not_distort_the_pace(age: timedelta) -> None:
     assert empty_at(945, 55, NOW - age, NOW) == NOW + timedelta(days=945 / 55)
 
 

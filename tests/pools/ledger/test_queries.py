@@ -40,7 +40,7 @@ async def treasury(tmp_path: Path) -> AsyncIterator[Treasury]:
 # Spending
 
 
-async def test_spending_is_told_by_day_week_and_month(treasury: Treasury) -> None:
+async def test_spending_is_reported_by_day_week_and_month(treasury: Treasury) -> None:
     # 1 August 2026 is a Saturday.
     treasury.clock.advance(29 * DAY)
     await treasury.paid(price=100)  # Sunday, 30 August
@@ -77,7 +77,7 @@ async def test_a_job_that_was_charged_twice_and_refunded_once_counts_once(treasu
     assert (await treasury.pools.statement(GUILD)).pool.funds.spent == 0
 
 
-async def test_servers_and_members_are_told_apart(treasury: Treasury) -> None:
+async def test_servers_and_members_are_kept_apart(treasury: Treasury) -> None:
     await treasury.paid(MEMBER, price=10)
     await treasury.paid(OTHER, price=20)
     await treasury.paid(OTHER, GUILD + 1, price=40)
@@ -105,7 +105,7 @@ async def test_last_months_spending_makes_nobody_the_top(treasury: Treasury) -> 
 # Forecast and account
 
 
-async def test_the_forecast_goes_by_the_books(treasury: Treasury) -> None:
+async def test_the_forecast_uses_the_ledger(treasury: Treasury) -> None:
     await treasury.pools.pool(GUILD)
     treasury.clock.advance(30 * DAY)
     await treasury.paid(price=300)
@@ -126,7 +126,7 @@ async def newest(treasury: Treasury) -> ProviderBalance | None:
         return await newest_account(connection)
 
 
-async def test_the_account_is_that_of_the_newest_answer_to_whichever_server(treasury: Treasury) -> None:
+async def test_the_balance_is_that_of_the_newest_answer_to_any_server(treasury: Treasury) -> None:
     first = await treasury.job()
     treasury.clock.advance(60)
     await treasury.paid(guild_id=GUILD + 1, account=4000)
@@ -164,7 +164,7 @@ async def test_pages_hold_every_entry_once_newest_first(treasury: Treasury) -> N
         assert all(len(page) == size for page in pages[:-1])
 
 
-async def test_leafing_back_shows_the_same_pages(treasury: Treasury) -> None:
+async def test_paging_back_shows_the_same_pages(treasury: Treasury) -> None:
     for _ in range(6):
         await treasury.pools.deposit(GUILD, MODERATOR, 5, "more")
     pages = await leaf(treasury, 3)
@@ -179,7 +179,7 @@ async def test_leafing_back_shows_the_same_pages(treasury: Treasury) -> None:
     assert first.older == Cursor(pages[0][-1], is_older=True)
 
 
-async def test_what_is_booked_meanwhile_shifts_no_page(treasury: Treasury) -> None:
+async def test_entries_booked_meanwhile_shift_no_page(treasury: Treasury) -> None:
     for _ in range(3):
         await treasury.pools.deposit(GUILD, MODERATOR, 5, "more")
     first = await treasury.pools.ledger_page(GUILD, size=2)
@@ -227,7 +227,7 @@ async def test_the_audit_trail_has_pages_too(treasury: Treasury) -> None:
 # Rules
 
 
-async def test_rules_tell_numbers_step_and_session(treasury: Treasury) -> None:
+async def test_the_rules_have_numbers_level_and_session(treasury: Treasury) -> None:
     await treasury.pools.withdraw(GUILD, MODERATOR, 950, "gone")
     await treasury.pools.change(
         GUILD, MODERATOR, PolicyChange(AuditAction.PAUSE, lambda policy: changes.pause(policy, "tired"))
@@ -274,7 +274,7 @@ async def test_the_table_of_some_days_begins_there(treasury: Treasury) -> None:
     assert [row[-1] for row in await read_all(treasury, days=2)] == ["reason", "new"]
 
 
-async def test_what_is_booked_while_the_table_is_read_is_not_in_it(treasury: Treasury) -> None:
+async def test_entries_booked_while_the_table_is_read_are_not_in_it(treasury: Treasury) -> None:
     await treasury.pools.deposit(GUILD, MODERATOR, 5, "before")
     found = []
     async for entries in treasury.pools.entries(GUILD, chunk=1):

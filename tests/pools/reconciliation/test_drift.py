@@ -109,9 +109,7 @@ SETTLED = truths().filter(lambda job: job.is_booked and not (job.given_back and 
 
 @PROPERTY
 @given(st.lists(SETTLED, max_size=10), st.floats(0, LATE), st.integers(-500, 5000).filter(bool))
-def test_what_came_or_went_outside_is_found_to_the_credit_and_bounded_in_time(
-    jobs: list[Truth], at: float, amount: int
-) -> None:
+def test_outside_use_is_found_to_the_credit_and_bounded_in_time(jobs: list[Truth], at: float, amount: int) -> None:
     jobs = [quiet(55, -10), *jobs, quiet(55, LATE + 10), quiet(110, LATE + 20)]
     drift = drift_of(jobs, (at, amount))
     (step,) = drift.steps
@@ -134,7 +132,7 @@ def test_two_readings_that_disagree_leave_none_that_agree() -> None:
     assert drift.steps[0].job_ids == (1,)
 
 
-def test_steps_there_and_back_are_both_told() -> None:
+def test_drift_there_and_back_is_reported_twice() -> None:
     jobs = [quiet(55, at) for at in (0, 10, 20, 30, 40)]
     drift = drift_of(jobs, (15, -300), (35, 300))
     assert drift.credits == CreditRange(0, 0)

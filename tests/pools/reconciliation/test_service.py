@@ -106,7 +106,7 @@ def lines(result: Result) -> list[str]:
 # Books
 
 
-async def test_every_servers_credits_are_told_by_where_they_are(setup: Setup) -> None:
+async def test_every_servers_credits_are_reported_by_where_they_are(setup: Setup) -> None:
     await setup.make(GUILD)
     await setup.make(OTHER_GUILD, 110)
     await take(setup.repository, requester(OTHER_GUILD), price=220)
@@ -122,7 +122,7 @@ async def test_every_servers_credits_are_told_by_where_they_are(setup: Setup) ->
     assert report.is_sound
 
 
-async def test_a_database_without_any_job_is_sound(setup: Setup) -> None:
+async def test_a_database_without_any_job_is_consistent(setup: Setup) -> None:
     report = setup.report()
     assert (report.servers, report.account, report.missing, report.is_sound) == ((), None, 0, True)
     result = books()
@@ -144,7 +144,7 @@ SPOILT = {
 
 
 @pytest.mark.parametrize(("statement", "subject"), list(SPOILT.values()), ids=list(SPOILT))
-async def test_what_entries_and_rows_say_differently_is_wrong(setup: Setup, statement: str, subject: str) -> None:
+async def test_entries_and_rows_that_differ_are_wrong(setup: Setup, statement: str, subject: str) -> None:
     await setup.make()
     assert books().exit_code == 0
     assert [finding.verdict for finding in check_books(setup.path)] == [Verdict.OK]
@@ -156,7 +156,7 @@ async def test_what_entries_and_rows_say_differently_is_wrong(setup: Setup, stat
     assert [finding.verdict for finding in check_books(setup.path)] == [Verdict.WRONG]
 
 
-async def test_a_faulty_job_is_told_with_both_sides(setup: Setup) -> None:
+async def test_a_wrong_job_is_reported_with_both_sides(setup: Setup) -> None:
     await setup.make()
     setup.spoil("UPDATE jobs SET charged_credits = NULL, guild_id = guild_id + 1")
     (fault,) = setup.report().job_faults
@@ -211,7 +211,7 @@ async def test_nothing_drifts_where_only_the_bot_uses_the_account(setup: Setup) 
     assert "ok      drift: none in 3 readings of the account since job 1 (2026-08-01 12:00 UTC)." in lines(books())
 
 
-async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(setup: Setup) -> None:
+async def test_use_of_the_account_by_others_is_reported_with_the_jobs_around_it(setup: Setup) -> None:
     for number in range(5):
         await setup.make()
         setup.account -= 300 if number == 2 else 0
@@ -234,7 +234,7 @@ async def test_use_of_the_account_by_others_is_told_with_the_jobs_around_it(setu
     assert agreed == f"ok      drift: none between the last two readings that agree, job 4 {at} and job 5 {at}."
 
 
-async def test_bought_credits_are_told_as_such(setup: Setup) -> None:
+async def test_bought_credits_are_reported_as_such(setup: Setup) -> None:
     setup.account = 55
     await setup.make()
     setup.account += 2_000_000
@@ -342,7 +342,7 @@ def test_what_cannot_be_read_is_an_error_of_the_database(tmp_path: Path) -> None
     assert check_books(tmp_path / "a.db") == []
 
 
-async def test_looking_is_one_moment_of_a_bot_at_work_and_changes_nothing(setup: Setup) -> None:
+async def test_the_report_is_a_snapshot_of_a_running_bot_and_changes_nothing(setup: Setup) -> None:
     await setup.make()
     async with setup.database.transaction() as connection:
         await ledger.deposit(connection, GUILD, 5, setup.clock.now(), reason=Reason.typed("not committed yet"))

@@ -80,7 +80,7 @@ def refusal(
     return caught.value.reason
 
 
-def test_without_rules_everything_passes() -> None:
+def test_without_rules_everything_is_accepted() -> None:
     assert decide(POOL) is None
     assert decide(POOL, SESSION) is None
 
@@ -100,7 +100,7 @@ HINDRANCES: list[tuple[Refusal, dict[str, object], Callable[[Pool], Pool]]] = [
 
 
 @pytest.mark.parametrize("number", range(len(HINDRANCES)), ids=[code for code, *_ in HINDRANCES])
-def test_of_all_that_refuses_a_request_the_first_counts(number: int) -> None:
+def test_of_all_refusals_the_first_counts(number: int) -> None:
     pool = POOL
     for _, _, hinder in HINDRANCES[number:]:
         pool = hinder(pool)
@@ -108,7 +108,7 @@ def test_of_all_that_refuses_a_request_the_first_counts(number: int) -> None:
     assert refusal(pool) == Reason(code, data)
 
 
-def test_a_block_that_is_over_and_somebody_elses_keep_nobody_out() -> None:
+def test_an_expired_block_or_somebody_elses_refuses_nobody() -> None:
     assert decide(ruled(blocks={MEMBER: Block(until=NOW)})) is None
     assert decide(ruled(blocks={MEMBER + 1: Block()})) is None
 
@@ -156,7 +156,7 @@ def test_from_its_price_on_a_job_waits_for_a_moderator() -> None:
     assert decide(ruled(approval_price=0), request=CHEAP) is ApprovalCause.PRICE
 
 
-def test_who_asks_about_a_refused_prompt_waits_and_every_other_rule_still_holds() -> None:
+def test_an_appealed_prompt_waits_and_every_other_rule_still_holds() -> None:
     asked = replace(REQUEST, is_asked=True)
     pool = ruled(words=("moon",), approval_price=55)
     assert decide(pool, request=asked) is ApprovalCause.WORDS
@@ -168,12 +168,12 @@ def test_who_asks_about_a_refused_prompt_waits_and_every_other_rule_still_holds(
 # Sessions
 
 
-def test_a_session_is_outside_of_channels_low_balance_limits_and_approvals() -> None:
+def test_a_session_is_exempt_from_channels_low_balance_limits_and_approvals() -> None:
     pool = with_available(5, ruled(channels=frozenset({77}), approval_price=1))
     assert decide(pool, SESSION) is None
 
 
-def test_a_session_is_not_outside_of_pauses_blocks_and_words() -> None:
+def test_a_session_is_not_exempt_from_pauses_blocks_and_words() -> None:
     pools = (ruled(paused=""), ruled(blocks={MEMBER: Block()}), ruled(words=("moon",)))
     codes = [Refusal.PAUSED, Refusal.BLOCKED, Refusal.PROMPT_NOT_ALLOWED]
     assert [refusal(pool, SESSION).code for pool in pools] == codes
@@ -285,7 +285,7 @@ sessions = st.none() | st.builds(
 
 @PROPERTY
 @given(pools, sessions, requests)
-def test_what_passes_is_paid_for_and_allowed(pool: Pool, session: Session | None, request: AdmissionRequest) -> None:
+def test_accepted_jobs_are_paid_for_and_allowed(pool: Pool, session: Session | None, request: AdmissionRequest) -> None:
     try:
         cause = decide(pool, session, request)
     except RefusedError:

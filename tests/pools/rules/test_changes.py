@@ -32,7 +32,7 @@ SOMEONE = Target(TargetKind.MEMBER, 3)
 TARGETS = pytest.mark.parametrize("target", [EVERYONE, ROLE, SOMEONE])
 
 
-def test_manager_roles_come_and_go() -> None:
+def test_manager_roles_are_added_and_removed() -> None:
     policy = changes.add_manager_role(changes.add_manager_role(NONE, 5), 6)
     assert policy.manager_roles == {5, 6}
     assert changes.remove_manager_role(policy, 5).manager_roles == {6}
@@ -42,7 +42,7 @@ def test_manager_roles_come_and_go() -> None:
         changes.remove_manager_role(policy, 7)
 
 
-def test_channels_come_and_go() -> None:
+def test_channels_are_added_and_removed() -> None:
     policy = changes.add_channel(changes.add_channel(NONE, 5), 6)
     assert policy.channels == {5, 6}
     assert changes.remove_channel(policy, 5).channels == {6}
@@ -52,7 +52,7 @@ def test_channels_come_and_go() -> None:
         changes.remove_channel(policy, 7)
 
 
-def test_there_is_a_most_of_roles_and_channels() -> None:
+def test_roles_and_channels_have_a_maximum() -> None:
     policy = Policy(
         manager_roles=frozenset(range(1, MAX_MANAGER_ROLES + 1)), channels=frozenset(range(1, MAX_CHANNELS + 1))
     )
@@ -90,19 +90,19 @@ def test_a_block_may_have_an_end_and_a_reason() -> None:
 
 
 @pytest.mark.parametrize("hours", [0, -1, MAX_BLOCK_HOURS + 1, 10**30, 1.5])
-def test_hours_that_are_none_block_nobody(hours: int) -> None:
+def test_invalid_hours_block_nobody(hours: int) -> None:
     with refused(Refusal.NOT_A_NUMBER, least=1, most=MAX_BLOCK_HOURS, unit=Unit.HOURS):
         changes.block(NONE, 5, hours, "", NOW)
 
 
-def test_nobody_is_unblocked_who_is_not_blocked() -> None:
+def test_unblocking_needs_a_block() -> None:
     over = changes.block(NONE, 5, 1, "", NOW)
     for policy, now in ((NONE, NOW), (over, NOW + timedelta(hours=1))):
         with refused(Refusal.BLOCKED_NOT, member_id=5):
             changes.unblock(policy, 5, now)
 
 
-def test_blocks_that_are_over_make_room() -> None:
+def test_expired_blocks_free_their_place() -> None:
     full = replace(NONE, blocks={number: Block("", NOW + timedelta(hours=1)) for number in range(MAX_BLOCKS)})
     with refused(Refusal.BLOCKS_FULL, most=MAX_BLOCKS):
         changes.block(full, 9_999, None, "", NOW)
@@ -143,13 +143,13 @@ def test_rules_of_targets_do_not_mix() -> None:
         Allowance(max_price=1.5),  # type: ignore[arg-type]  # what a client of its own making might send
     ],
 )
-def test_numbers_that_are_none_make_no_rule(target: Target, numbers: Allowance) -> None:
+def test_invalid_numbers_make_no_rule(target: Target, numbers: Allowance) -> None:
     with refused(Refusal.NOT_A_NUMBER, least=0):
         changes.allow(NONE, target, numbers)
 
 
 @pytest.mark.parametrize("kind", [TargetKind.ROLE, TargetKind.MEMBER])
-def test_there_is_a_most_of_rules(kind: TargetKind) -> None:
+def test_rules_have_a_maximum(kind: TargetKind) -> None:
     rules = {number: Allowance(1) for number in range(MAX_RULES)}
     full = Policy(roles=rules, members=rules)
     with refused(Refusal.RULES_FULL, most=MAX_RULES):
@@ -192,7 +192,7 @@ def test_words_are_listed_once_and_taken_off_in_any_spelling() -> None:
     hours=st.none() | st.integers(1, MAX_BLOCK_HOURS),
     reason=st.text(max_size=MAX_REASON),
 )
-def test_what_was_changed_outlives_the_database(everyone: Allowance, hours: int | None, reason: str) -> None:
+def test_changes_survive_serialization(everyone: Allowance, hours: int | None, reason: str) -> None:
     policy = changes.allow(changes.block(NONE, 5, hours, reason, NOW), EVERYONE, everyone)
     assert policy_of(document_of(policy)) == policy
 

@@ -66,7 +66,7 @@ def test_each_number_is_decided_by_itself() -> None:
     assert limits_for(policy, MEMBER, [11], SETTINGS) == Limits(1, 1000, 24, 110)
 
 
-def test_where_the_operator_set_no_window_moderators_mean_a_day() -> None:
+def test_without_a_window_setting_moderators_rules_mean_a_day() -> None:
     unlimited = Limits(active_jobs=None, window_credits=550, window_hours=0)
     assert limits_for(Policy(), MEMBER, [], unlimited) == Limits(None, None, 0)
     limited = Policy(everyone=Allowance(window_credits=100))
@@ -121,6 +121,6 @@ def test_why_lists_every_rule_once_and_those_that_count_are_the_limits(
         assert all((origin.role_id in roles) is (origin.source is LimitSource.ROLE) for origin in of_number)
 
 
-def test_every_number_of_an_allowance_is_looked_at() -> None:
+def test_every_number_of_an_allowance_counts() -> None:
     assert {field.name for field in fields(Allowance)} == {number.value for number in LimitKind}
     assert AppliedLimit(LimitKind.MAX_PRICE, 1, LimitSource.MEMBER).is_in_force is False

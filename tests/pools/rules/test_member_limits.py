@@ -48,7 +48,7 @@ def passes(window: Limits, usage: Usage, price: int) -> bool:
 
 @PROPERTY
 @given(limits, usages(), prices)
-def test_what_passes_never_overruns(given_limits: Limits, usage: Usage, price: int) -> None:
+def test_accepted_jobs_never_exceed_a_limit(given_limits: Limits, usage: Usage, price: int) -> None:
     if passes(given_limits, usage, price):
         assert given_limits.active_jobs is None or len(usage.open_jobs) + 1 <= given_limits.active_jobs
         assert given_limits.credits is None or usage.credits + price <= given_limits.credits
@@ -83,7 +83,7 @@ def test_zero_means_no_limit(usage: Usage, price: int, allowed: int, hours: floa
 
 @PROPERTY
 @given(usages(), st.integers(1, 600))
-def test_credits_left_is_just_what_passes(usage: Usage, allowed: int) -> None:
+def test_credits_left_is_exactly_what_is_accepted(usage: Usage, allowed: int) -> None:
     window = Limits(None, allowed, HOURS)
     left = credits_left(window, usage)
     assert left is not None
@@ -94,7 +94,7 @@ def test_credits_left_is_just_what_passes(usage: Usage, allowed: int) -> None:
 
 @PROPERTY
 @given(st.lists(st.floats(-600, 600), min_size=1, max_size=6), st.integers(1, 6))
-def test_room_for_another_job_is_told_for_when_enough_are_done(finishes: list[float], allowed: int) -> None:
+def test_a_full_limit_of_jobs_says_when_enough_will_be_done(finishes: list[float], allowed: int) -> None:
     usage = Usage(tuple(NOW + timedelta(seconds=each) for each in finishes))
     assume(len(finishes) >= allowed)
     refusal = limit_refusal(Limits(allowed, None, 0), usage, 55, NOW)
@@ -116,7 +116,7 @@ def test_a_refusal_has_the_numbers_and_when_there_is_room() -> None:
     assert refusal.data["free_at"] is None
 
 
-def test_a_video_may_cost_as_much_as_any_and_no_more() -> None:
+def test_a_video_may_cost_the_maximum_and_no_more() -> None:
     limits = Limits(None, None, 0, max_price=109)
     assert limit_refusal(limits, Usage(), 110, NOW) == Reason(Refusal.MAX_PRICE, {"price": 110, "max_price": 109})
     assert limit_refusal(Limits(None, None, 0, max_price=110), Usage(), 110, NOW) is None

@@ -37,7 +37,7 @@ async def add_channel(treasury: Treasury, channel_id: int, guild_id: int = GUILD
     )
 
 
-async def test_a_change_holds_and_is_written_down_before_and_after(treasury: Treasury) -> None:
+async def test_a_change_is_stored_and_audited_before_and_after(treasury: Treasury) -> None:
     assert (await add_channel(treasury, 5)).channels == {5}
     await add_channel(treasury, 6)
     assert (await treasury.pools.pool(GUILD)).policy.channels == {5, 6}
@@ -48,7 +48,7 @@ async def test_a_change_holds_and_is_written_down_before_and_after(treasury: Tre
     ]
 
 
-async def test_servers_do_not_know_of_each_other(treasury: Treasury) -> None:
+async def test_servers_are_independent(treasury: Treasury) -> None:
     await add_channel(treasury, 5)
     assert (await treasury.pools.pool(GUILD + 1)).policy == Policy()
 
@@ -59,7 +59,7 @@ async def test_no_change_of_two_moderators_at_once_is_lost(treasury: Treasury) -
     assert len(await treasury.rows(AUDIT)) == 20
 
 
-async def test_of_two_who_pause_at_once_one_wins_and_the_other_is_told(treasury: Treasury) -> None:
+async def test_of_two_who_pause_at_once_one_wins_and_the_other_is_refused(treasury: Treasury) -> None:
     async def pause(actor_id: int) -> Policy:
         return await treasury.pools.change(
             GUILD,
@@ -86,7 +86,7 @@ async def test_a_refused_change_changes_nothing(treasury: Treasury) -> None:
     assert await treasury.rows(AUDIT) == []
 
 
-async def test_what_stays_as_it_is_leaves_no_trace(treasury: Treasury) -> None:
+async def test_no_change_leaves_no_audit_entry(treasury: Treasury) -> None:
     policy = await treasury.pools.change(GUILD, MODERATOR, PolicyChange(AuditAction.ALLOW, replace))
     assert policy == Policy()
     assert await treasury.rows(AUDIT) == []
@@ -115,7 +115,7 @@ async def test_deposit_and_withdrawal_are_booked_with_who_and_why(treasury: Trea
 
 
 @pytest.mark.parametrize("amount", [0, -1, -(10**30), MAX_CREDITS + 1, 10**30, 1.5])
-async def test_amounts_that_are_none_move_nothing(treasury: Treasury, amount: int) -> None:
+async def test_invalid_amounts_move_nothing(treasury: Treasury, amount: int) -> None:
     before = await treasury.pools.pool(GUILD)
     for move in (treasury.pools.deposit, treasury.pools.withdraw):
         with refused(Refusal.NOT_A_NUMBER, least=1, most=MAX_CREDITS, unit="credits"):
@@ -132,14 +132,14 @@ async def test_amounts_that_are_none_move_nothing(treasury: Treasury, amount: in
         ("x" * (MAX_REASON + 1), Refusal.REASON_TOO_LONG),
     ],
 )
-async def test_reasons_that_are_none_move_nothing(treasury: Treasury, reason: str, code: Refusal) -> None:
+async def test_invalid_reasons_move_nothing(treasury: Treasury, reason: str, code: Refusal) -> None:
     for move in (treasury.pools.deposit, treasury.pools.withdraw):
         with refused(code):
             await move(GUILD, MODERATOR, 5, reason)
     assert await treasury.rows(ENTRIES) == []
 
 
-async def test_what_is_held_can_not_be_withdrawn(treasury: Treasury) -> None:
+async def test_held_credits_cannot_be_withdrawn(treasury: Treasury) -> None:
     await treasury.job(price=100)
     with refused(Refusal.WITHDRAWAL_TOO_LARGE, amount=901, available=900):
         await treasury.pools.withdraw(GUILD, MODERATOR, 901, "all of it")

@@ -142,7 +142,7 @@ async def test_failure_modal_and_autocomplete_end_an_interaction(bot: RawBot) ->
         assert status == 200
 
 
-async def test_threads_commands_and_deletions_are_told(bot: RawBot) -> None:
+async def test_threads_commands_and_deletions_send_events(bot: RawBot) -> None:
     async with page(bot, ONE) as one:
         _, message = await bot("POST", f"/channels/{seed.VIDEOS_ID}/messages", {"content": "a"})
         await bot("POST", f"/channels/{seed.VIDEOS_ID}/messages/{message['id']}/threads", {"name": "t"})
@@ -184,7 +184,7 @@ async def test_pins_are_shown(bot: RawBot) -> None:
         assert (status, refused) == (403, {"message": "You do not have access to this channel."})
 
 
-async def test_what_is_hidden_from_a_person_goes_from_their_page_without_its_name(bot: RawBot) -> None:
+async def test_what_becomes_hidden_leaves_the_page_without_its_name(bot: RawBot) -> None:
     async with page(bot, ONE) as one, page(bot, MODERATOR) as moderator:
         bot.local.admin.set_overwrite(seed.GENERAL_ID, seed.MEMBER_ONE_ID, deny=permissions.VIEW_CHANNEL)
         gone = {"id": str(seed.GENERAL_ID), "type": 0, "parent_id": None}
@@ -201,7 +201,7 @@ async def test_what_is_hidden_from_a_person_goes_from_their_page_without_its_nam
         )
 
 
-async def test_a_person_is_told_for_whom_there_is_news(bot: RawBot) -> None:
+async def test_the_page_hears_which_other_users_have_news(bot: RawBot) -> None:
     async with page(bot, ONE) as one:
         await bot("POST", f"/channels/{seed.VIDEOS_ID}/messages", {"content": "for all to see"})
         await bot("POST", f"/channels/{seed.VIDEOS_ID}/messages", {"content": f"for <@{TWO}> and <@{ONE}>"})
@@ -234,12 +234,12 @@ async def test_people_of_other_servers_are_not_among_the_members(bot: RawBot) ->
         ({"Origin": "http://localhost:1"}, 403),
     ],
 )
-async def test_foreign_pages_are_kept_away(bot: RawBot, headers: dict[str, str], status: int) -> None:
+async def test_pages_of_other_origins_are_refused(bot: RawBot, headers: dict[str, str], status: int) -> None:
     async with bot.session.get(f"{bot.local.origin}/client/bootstrap?user={ONE}", headers=headers) as answer:
         assert answer.status == status
 
 
-async def test_own_page_by_both_names_of_loopback(bot: RawBot) -> None:
+async def test_own_page_is_accepted_by_both_names_of_loopback(bot: RawBot) -> None:
     for origin in (bot.local.origin, bot.local.origin.replace("127.0.0.1", "localhost")):
         async with bot.session.get(bot.local.origin + "/client/bootstrap", headers={"Origin": origin}) as answer:
             assert answer.status == 200

@@ -125,13 +125,13 @@ async def test_too_many_events(local: LocalDiscord) -> None:
         assert await socket.close_code() == 4008
 
 
-async def test_silent_bot_is_dropped(local: LocalDiscord) -> None:
+async def test_bot_without_heartbeat_is_disconnected(local: LocalDiscord) -> None:
     local.settings.heartbeat_seconds = 0.05
     async with connected(local) as socket:
         assert await socket.close_code() == 4009
 
 
-async def test_intents_decide_what_comes(local: LocalDiscord) -> None:
+async def test_intents_filter_events(local: LocalDiscord) -> None:
     async with connected(local) as few, connected(local) as many:
         await few.send(2, identity(local))
         await few.receive_event("GUILD_CREATE")
@@ -146,7 +146,7 @@ async def test_intents_decide_what_comes(local: LocalDiscord) -> None:
         assert (first["t"], first["d"]["id"]) == ("CHANNEL_CREATE", str(channel.id))
 
 
-async def test_content_is_shown_to_who_is_mentioned_or_may_read_it(local: LocalDiscord) -> None:
+async def test_message_content_needs_a_mention_or_the_intent(local: LocalDiscord) -> None:
     local.settings.privileged_intents = MESSAGE_CONTENT
     async with connected(local) as few, connected(local) as many:
         await few.send(2, identity(local, GUILD_MESSAGES))
@@ -208,7 +208,7 @@ async def test_members_by_id_and_name(local: LocalDiscord) -> None:
         assert [m["user"]["username"] for m in chunk["members"]] == ["member-one"]
 
 
-async def test_guilds_come_and_go(local: LocalDiscord) -> None:
+async def test_joining_and_leaving_guilds_sends_events(local: LocalDiscord) -> None:
     async with connected(local) as socket:
         await socket.send(2, identity(local))
         await socket.receive_event("GUILD_CREATE")

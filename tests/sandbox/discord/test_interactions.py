@@ -114,7 +114,7 @@ async def test_options_arrive_resolved(bot: RawBot) -> None:
         {"unknown": "x"},
     ],
 )
-async def test_apps_refuse_what_is_not_valid(bot: RawBot, options: dict[str, Value]) -> None:
+async def test_invalid_options_are_refused_as_in_discords_apps(bot: RawBot, options: dict[str, Value]) -> None:
     with pytest.raises(ClientError) as refused:
         await use(bot, **options)
     assert refused.value.status == 400
@@ -132,7 +132,7 @@ async def test_too_large_a_file(bot: RawBot) -> None:
         await person.slash(seed.VIDEOS_ID, "video", prompt="a cat", files={"image": ("c.png", b"x" * 11)})
 
 
-async def test_commands_need_their_rights(bot: RawBot) -> None:
+async def test_commands_need_their_permissions(bot: RawBot) -> None:
     member, moderator = bot.local.person("member-one"), bot.local.person("moderator")
     assert set(member.offered(seed.VIDEOS_ID)) == {"video", "Animate image", "Give credits", "here"}
     assert "pool" in moderator.offered(seed.VIDEOS_ID)
@@ -143,7 +143,7 @@ async def test_commands_need_their_rights(bot: RawBot) -> None:
     assert record.data["options"] == [{"name": "show", "type": 1, "options": []}]
 
 
-async def test_no_commands_without_the_right_or_in_hidden_channels(bot: RawBot) -> None:
+async def test_no_commands_without_the_permission_or_in_hidden_channels(bot: RawBot) -> None:
     member = bot.local.person("member-one")
     with pytest.raises(ClientError):
         await member.slash(seed.MODERATORS_ID, "video", prompt="a cat")

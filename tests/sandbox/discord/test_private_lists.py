@@ -24,7 +24,7 @@ async def listed(stage: Stage) -> InteractionRecord:
     return record
 
 
-async def test_a_list_is_turned_after_a_restart_of_the_bot(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_list_is_paged_after_a_restart_of_the_bot(monkeypatch: pytest.MonkeyPatch) -> None:
     local = LocalDiscord(rate_limits=False)
     async with real_bot(monkeypatch, add_pool, local) as stage:
         listing = (await listed(stage)).message
@@ -41,7 +41,7 @@ async def test_a_list_is_turned_after_a_restart_of_the_bot(monkeypatch: pytest.M
         assert (listing.content, listing.components, listing.ephemeral) == ("Denied: too expensive", [], True)
 
 
-async def test_a_public_answer_shows_nothing_of_what_one_person_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_public_answer_shows_nothing_of_an_ephemeral_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async with real_bot(monkeypatch, add_pool) as stage:
         listing = (await listed(stage)).message
         shared = await (await stage.local.person("moderator").press(listing.id, "Share")).answered()
@@ -53,7 +53,7 @@ async def test_a_public_answer_shows_nothing_of_what_one_person_saw(monkeypatch:
         assert public in stage.local.messages(stage.videos, stage.local.person("member-one").id)
 
 
-async def test_a_file_is_for_one_person(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_ephemeral_file_is_for_one_person(monkeypatch: pytest.MonkeyPatch) -> None:
     async with real_bot(monkeypatch, add_pool) as stage, aiohttp.ClientSession() as session:
         record = await stage.local.person("moderator").slash(stage.videos, "pool export")
         filled = await record.finished()

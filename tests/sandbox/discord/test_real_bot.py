@@ -159,7 +159,7 @@ async def test_deferred_answer_is_filled_and_keeps_its_visibility(stage: Stage) 
     assert filled not in stage.local.messages(stage.videos, stage.local.person("member-two").id)
 
 
-async def test_picture_goes_up_and_down(stage: Stage) -> None:
+async def test_picture_is_uploaded_and_downloaded(stage: Stage) -> None:
     person = stage.local.person("member-one")
     record = await person.slash(stage.videos, "status", files={"picture": ("cat.png", picture(64, 48))})
     await record.answered()
@@ -267,7 +267,7 @@ async def test_components_v2_with_a_video(stage: Stage) -> None:
     assert refused.value.code == 50035
 
 
-async def test_rate_limit_is_waited_out(stage: Stage) -> None:
+async def test_rate_limit_is_respected(stage: Stage) -> None:
     body = {"message": "You are being rate limited.", "retry_after": 0.05, "global": False}
     fault = Fault(status=429, body=body, headers={"Via": "1.1 local", "Retry-After": "1"})
     stage.local.faults.add("POST", r"/api/v10/channels/\d+/messages", fault)

@@ -45,13 +45,13 @@ async def test_a_mentionable_is_a_member_a_role_or_everyone(stage: Stage, target
     assert answer == f"{told}: 500 x 0.5, True"
 
 
-async def test_a_members_rights_are_those_in_the_channel(stage: Stage) -> None:
+async def test_a_members_permissions_are_those_in_the_channel(stage: Stage) -> None:
     stage.local.admin.set_overwrite(stage.videos, seed.MEMBER_ONE_ID, deny=permissions.SEND_MESSAGES)
     answer = await said(stage, "pool allow", target=seed.MEMBER_ONE_ID, credits=0)
     assert answer == "member member-one, reads, 2 roles: 0 x 1.0, False"
 
 
-async def test_a_channels_rights_are_those_of_who_acts(stage: Stage) -> None:
+async def test_a_channels_permissions_are_those_of_the_acting_user(stage: Stage) -> None:
     stage.local.admin.set_overwrite(seed.GENERAL_ID, seed.BOT_ROLE_ID, deny=permissions.SEND_MESSAGES)
     assert await said(stage, "pool channels", channel=seed.GENERAL_ID) == "general, manages"
     stage.local.admin.delete_role(stage.local.guild_id, seed.MODERATOR_ROLE_ID)
@@ -75,7 +75,7 @@ async def test_a_user_may_have_left(stage: Stage) -> None:
     assert await said(stage, "pool why", member=seed.MEMBER_TWO_ID) == "User member-two"
 
 
-async def test_a_role_comes_with_what_it_may(stage: Stage) -> None:
+async def test_a_role_comes_with_its_permissions(stage: Stage) -> None:
     assert await said(stage, "pool managers", role=seed.POOL_MANAGER_ROLE_ID) == "Pool manager, 0, 3"
 
 
@@ -106,12 +106,12 @@ async def test_a_subcommand_in_a_group(stage: Stage) -> None:
         ("pool nothing", {}),
     ],
 )
-async def test_what_is_not_valid_never_reaches_the_bot(stage: Stage, command: str, options: dict[str, Any]) -> None:
+async def test_invalid_options_never_reach_the_bot(stage: Stage, command: str, options: dict[str, Any]) -> None:
     with pytest.raises(ClientError):
         await said(stage, command, **options)
 
 
-async def test_who_lacks_the_default_permissions_neither_finds_nor_uses_a_command(stage: Stage) -> None:
+async def test_a_command_is_hidden_and_refused_without_its_default_permissions(stage: Stage) -> None:
     assert stage.local.person("moderator").offered(stage.videos) == ["pool", "session"]
     assert stage.local.person("operator").offered(stage.videos) == ["pool", "session"]
     member = stage.local.person("member-one")

@@ -79,7 +79,7 @@ def _messages_on_disk(folder: Path) -> int:
             return 0
 
 
-async def test_killed_process_leaves_a_whole_world(tmp_path: Path) -> None:
+async def test_killed_process_leaves_a_complete_state(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", KILLED, str(tmp_path), str(seed.VIDEOS_ID),
@@ -123,7 +123,7 @@ async def test_global_limit_spares_interactions() -> None:
 
 
 @pytest.mark.parametrize("kept", [False, True])
-async def test_it_stays_quick(tmp_path: Path, kept: bool) -> None:
+async def test_it_stays_fast(tmp_path: Path, kept: bool) -> None:
     local = LocalDiscord(data_dir=tmp_path if kept else None, rate_limits=False)
     async with raw_bot(local) as bot:
         fill(local, 10_000)

@@ -104,7 +104,7 @@ async def test_a_typed_command_gives_a_video_that_plays_on_while_its_message_is_
     assert not await video.evaluate("video => video.paused")
 
 
-async def test_the_thread_of_an_answer_opens_and_tells_who_is_mentioned(page: Page) -> None:
+async def test_the_thread_of_an_answer_opens_and_shows_who_is_mentioned(page: Page) -> None:
     await run(page, "/video prompt: a lighthouse")
     await expect(page.get_by_test_id("thread-a lighthouse").get_by_test_id("mention-badge")).to_have_text("1")
     await expect(newest(page).get_by_test_id("thread-link")).to_contain_text("1 message")
@@ -118,7 +118,7 @@ async def test_the_thread_of_an_answer_opens_and_tells_who_is_mentioned(page: Pa
     await expect(page.get_by_test_id("channel-title")).to_have_text("videos")
 
 
-async def test_the_list_of_commands_is_walked_by_keys_and_required_options_come_first(page: Page) -> None:
+async def test_the_command_list_works_with_the_keyboard_and_required_options_come_first(page: Page) -> None:
     composer = page.get_by_test_id("composer")
     await composer.press_sequentially("/vi")
     await expect(page.get_by_test_id("command-option-video")).to_have_attribute("aria-selected", "true")
@@ -155,7 +155,7 @@ async def test_the_bot_completes_an_option(page: Page) -> None:
     await expect(newest(page).get_by_test_id("content")).to_have_text("It is winter")
 
 
-async def test_silence_of_the_bot_is_told_at_the_command_and_at_the_button(page: Page, server: LocalDiscord) -> None:
+async def test_a_missing_response_is_shown_at_the_command_and_at_the_button(page: Page, server: LocalDiscord) -> None:
     await run(page, "/video prompt: a fox")
     message = page.get_by_test_id("message").filter(has_text="a fox, 5 s")
     dead = message.get_by_role("button", name="Dead")
@@ -259,14 +259,14 @@ async def test_only_moderators_see_their_channel(page: Page) -> None:
     await expect(page.get_by_test_id("channel-moderators")).to_be_visible()
 
 
-async def test_the_page_tells_when_the_bot_is_away(page: Page, server: LocalDiscord) -> None:
+async def test_the_page_shows_that_the_bot_is_offline(page: Page, server: LocalDiscord) -> None:
     server.drop_gateway(resumable=False)
     await expect(page.get_by_test_id("bot-offline")).to_be_visible()
     await server.wait_online()
     await expect(page.get_by_test_id("bot-offline")).to_have_count(0)
 
 
-async def test_the_page_comes_back_after_its_server_was_away(browser: Browser, tmp_path: Path) -> None:
+async def test_the_page_reconnects_after_a_server_outage(browser: Browser, tmp_path: Path) -> None:
     server = LocalDiscord(data_dir=tmp_path)
     await server.start()
     page = await browser.new_page()

@@ -118,7 +118,7 @@ WRONG_NUMBERS = {
 }
 
 
-async def test_a_number_that_can_not_be_is_told_at_its_field(page: Page) -> None:
+async def test_an_invalid_number_is_reported_at_its_field(page: Page) -> None:
     for typed, told in WRONG_NUMBERS.items():
         await run(page, f"/pool allow target: Member One credits: {typed}")
         await expect(page.get_by_test_id("option-credits")).to_contain_text(told)
@@ -146,7 +146,7 @@ async def test_users_roles_and_channels_are_picked_by_keys(page: Page, server: L
     await expect(newest(page).get_by_test_id("content")).to_have_text("general, manages")
 
 
-async def test_members_find_no_command_of_moderators(page: Page, server: LocalDiscord) -> None:
+async def test_members_do_not_see_moderator_commands(page: Page, server: LocalDiscord) -> None:
     await act_as(page, "member-one")
     await page.get_by_test_id("composer").press_sequentially("/pool")
     await expect(page.get_by_test_id("command-list")).to_contain_text("No command fits")
@@ -157,7 +157,7 @@ async def test_members_find_no_command_of_moderators(page: Page, server: LocalDi
     await expect(page.get_by_test_id("command-option-pool-show")).to_be_visible()
 
 
-async def test_a_list_in_private_is_turned_shared_and_decided_in_a_form(page: Page) -> None:
+async def test_an_ephemeral_list_is_paged_shared_and_decided_in_a_form(page: Page) -> None:
     await run(page, "/pool history")
     listing = page.get_by_test_id("message").filter(has=page.get_by_test_id("ephemeral"))
     await expect(listing.get_by_test_id("content")).to_have_text("Page 1")
@@ -178,7 +178,7 @@ async def test_a_list_in_private_is_turned_shared_and_decided_in_a_form(page: Pa
     await expect(page.get_by_text("too expensive")).to_have_count(0)
 
 
-async def test_a_file_in_private_is_downloaded(page: Page) -> None:
+async def test_a_file_in_an_ephemeral_answer_is_downloaded(page: Page) -> None:
     await run(page, "/pool export")
     await expect(newest(page).get_by_test_id("ephemeral")).to_be_visible()
     async with page.expect_download() as download:
@@ -231,7 +231,9 @@ async def test_a_closed_thread_leaves_the_list_and_stays_behind_its_link(page: P
     await expect(page.get_by_test_id("composer")).to_be_disabled()
 
 
-async def test_what_waits_for_the_moderator_is_seen_by_who_acts_as_somebody_else(page: Page, bot: PageBot) -> None:
+async def test_unread_messages_of_the_moderator_are_shown_while_acting_as_somebody_else(
+    page: Page, bot: PageBot
+) -> None:
     await act_as(page, "member-one")
     await expect(page.get_by_test_id("channel-moderators")).to_have_count(0)
     await bot.get_partial_messageable(seed.MODERATORS_ID).send("a request waits")
@@ -251,7 +253,7 @@ async def test_what_waits_for_the_moderator_is_seen_by_who_acts_as_somebody_else
     await expect(page.get_by_test_id("user-member-two").get_by_test_id("news")).to_be_visible()
 
 
-async def test_what_is_taken_from_the_moderator_leaves_the_page(page: Page, server: LocalDiscord) -> None:
+async def test_what_a_moderator_may_no_longer_see_leaves_the_page(page: Page, server: LocalDiscord) -> None:
     await page.get_by_test_id("channel-moderators").click()
     await expect(page.get_by_test_id("channel-title")).to_have_text("moderators")
     server.admin.delete_role(seed.GUILD_ID, seed.MODERATOR_ROLE_ID)
@@ -264,7 +266,7 @@ async def test_what_is_taken_from_the_moderator_leaves_the_page(page: Page, serv
     await expect(page.get_by_test_id("composer")).to_be_disabled()
 
 
-async def test_moderators_have_a_hint_of_their_own(page: Page) -> None:
+async def test_moderators_have_their_own_hint(page: Page) -> None:
     examples = page.get_by_test_id("hint-example")
     await expect(examples).to_have_text(["/pool show", "/session start"])
     await examples.first.click()

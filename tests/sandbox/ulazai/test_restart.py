@@ -8,7 +8,7 @@ from tests.sandbox.ulazai.client import Clock, picture, running, serving
 from tests.sandbox.ulazai.test_videos import fetch, finished
 
 
-async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+async def test_it_continues_where_it_stopped(tmp_path: Path) -> None:
     clock = Clock()
     first = LocalUlazAI(render=False, now=clock, data_dir=tmp_path / "new", durations=lambda: 80.0)
     async with running(first) as client:
@@ -28,7 +28,7 @@ async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
         assert (await client.status(still_open))["status"] == "completed"
 
 
-async def test_a_given_key_takes_the_place_of_the_kept_one(tmp_path: Path) -> None:
+async def test_a_given_key_replaces_the_stored_one(tmp_path: Path) -> None:
     async with running(LocalUlazAI(render=False, data_dir=tmp_path)):
         pass
     async with running(LocalUlazAI(render=False, data_dir=tmp_path, api_key="mine")) as client:

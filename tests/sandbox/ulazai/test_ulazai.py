@@ -89,7 +89,9 @@ async def test_the_directory_is_joined_unless_it_is_refused(client: Client) -> N
         ({"generationMode": "image_to_video", "imageUrls": ["http://[/"]}, "http or https"),
     ],
 )
-async def test_what_breaks_a_rule_is_refused_and_free(client: Client, changes: dict[str, object], error: str) -> None:
+async def test_invalid_requests_are_refused_and_cost_nothing(
+    client: Client, changes: dict[str, object], error: str
+) -> None:
     answer = await client.post({**TEXT, **changes})
     assert answer.status == 400
     assert answer.body["success"] is False
@@ -136,7 +138,7 @@ async def test_a_revoked_key_is_refused_until_it_is_restored(client: Client) -> 
     assert (await client.post(TEXT)).status == 201
 
 
-async def test_without_credits_nothing_is_begun(client: Client) -> None:
+async def test_without_credits_nothing_is_started(client: Client) -> None:
     client.ulazai.set_credits(54)
     answer = await client.post(TEXT)
     assert answer.status == 402
@@ -157,7 +159,7 @@ async def test_the_last_credits_are_spent_once(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/kling26/api/status/unknown/", "/kling26/api/generate", "/"])
-async def test_what_is_not_there_is_404_in_json(client: Client, path: str) -> None:
+async def test_unknown_paths_and_tasks_are_404_in_json(client: Client, path: str) -> None:
     answer = await client.get(path)
     assert answer.status == 404
     assert answer.body["success"] is False
@@ -167,7 +169,7 @@ async def test_the_wrong_method_is_405(client: Client) -> None:
     assert (await client.get("/kling26/api/generate/")).status == 405
 
 
-async def test_too_many_posts_have_to_wait(clock: Clock) -> None:
+async def test_too_many_posts_are_rate_limited(clock: Clock) -> None:
     async with running(LocalUlazAI(render=False, now=clock, max_posts_per_hour=2)) as client:
         await client.submit()
         clock.seconds += 600
@@ -196,7 +198,7 @@ async def test_progress_grows_and_then_there_is_a_video(client: Client, clock: C
     }
 
 
-async def test_progress_behaves_as_told(client: Client, clock: Clock) -> None:
+async def test_progress_behaves_as_set(client: Client, clock: Clock) -> None:
     task_id = await client.submit()
     client.ulazai.progress = absent
     assert "progress" not in await client.status(task_id)
@@ -252,7 +254,7 @@ async def test_finishing_an_unknown_task_is_a_key_error(client: Client) -> None:
         client.ulazai.finish("unknown")
 
 
-async def test_the_bookkeeping_names_request_state_and_times(client: Client, clock: Clock) -> None:
+async def test_the_records_have_request_state_and_times(client: Client, clock: Clock) -> None:
     task_id = await client.submit(prompt="A cat")
     task = client.ulazai.tasks[task_id]
     assert task.request == {**TEXT, "prompt": "A cat"}

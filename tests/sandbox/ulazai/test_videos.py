@@ -45,7 +45,7 @@ def shape(clip: bytes) -> tuple[int, int, int, bool]:
         return video.width, video.height, round(container.duration / av.time_base), bool(container.streams.audio)
 
 
-async def test_a_video_is_what_was_paid_for(client: Client) -> None:
+async def test_a_video_has_the_length_and_sound_that_were_paid_for(client: Client) -> None:
     task_id = await client.submit(aspectRatio="9:16", sound=True)
     data = await finished(client, task_id)
     status, _, clip = await fetch(client, data["video_url"])
@@ -53,7 +53,7 @@ async def test_a_video_is_what_was_paid_for(client: Client) -> None:
     assert shape(clip) == (360, 640, 5, True)
 
 
-async def test_a_video_can_be_sought_in(client: Client) -> None:
+async def test_a_video_supports_range_requests(client: Client) -> None:
     url = (await finished(client, await client.submit()))["video_url"]
     _, _, whole = await fetch(client, url)
     size = len(whole)
@@ -86,7 +86,7 @@ async def test_a_truncated_video_is_cut_short(client: Client) -> None:
         assert len(await response.content.readexactly(1000)) == 1000 < response.content_length
 
 
-async def test_the_loop_goes_on_while_clips_are_drawn(client: Client) -> None:
+async def test_the_event_loop_is_not_blocked_while_clips_are_drawn(client: Client) -> None:
     task_ids = [await client.submit(prompt=f"Dog {number}", sound=True) for number in range(3)]
     drawing = asyncio.gather(*(finished(client, task_id) for task_id in task_ids))
     turns = 0
@@ -118,7 +118,7 @@ async def test_a_picture_becomes_a_video_of_its_shape(client: Client) -> None:
         ("/huge.png", "larger than 10 MB"),
     ],
 )
-async def test_an_unsuitable_picture_is_refused_and_free(client: Client, path: str, error: str) -> None:
+async def test_an_unsuitable_picture_is_refused_and_costs_nothing(client: Client, path: str, error: str) -> None:
     files = {
         "/text.png": b"hello",
         "/webp.png": picture(kind="WEBP"),
@@ -149,7 +149,7 @@ def test_pictures_at_the_limits_are_taken(size: tuple[int, int], kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_damaged_picture_is_taken_or_refused_but_never_more(kind: str) -> None:
+def test_a_damaged_picture_is_accepted_or_refused_and_nothing_else(kind: str) -> None:
     sound = picture((300, 300), kind)
     for position in range(0, len(sound), max(1, len(sound) // 150)):
         damaged = sound[:position] + bytes([sound[position] ^ 0xFF]) + sound[position + 1 :]

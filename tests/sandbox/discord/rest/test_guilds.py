@@ -40,7 +40,7 @@ async def test_everything_can_be_fetched(stage: Stage) -> None:
     assert information.id == seed.APPLICATION_ID
 
 
-async def test_changes_reach_the_bot(stage: Stage) -> None:
+async def test_changes_are_sent_to_the_bot(stage: Stage) -> None:
     guild = stage.bot.guilds[0]
     admin, local = stage.local.admin, stage.local
     admin.edit_guild(guild.id, premium_tier=2)
@@ -59,7 +59,7 @@ async def test_changes_reach_the_bot(stage: Stage) -> None:
     assert guild.filesize_limit == local.world.guilds[guild.id].upload_limit_bytes
 
 
-async def test_channel_is_edited_with_the_right(stage: Stage) -> None:
+async def test_editing_a_channel_needs_the_permission(stage: Stage) -> None:
     channel = await stage.bot.fetch_channel(seed.GENERAL_ID)
     assert isinstance(channel, discord.TextChannel)
     with pytest.raises(discord.Forbidden):
@@ -140,7 +140,7 @@ def test_overwrites_apply_in_their_order() -> None:
     assert rights_with(denied, Overwrite(_MEMBER, 1, allow=_SEND)) & _SEND
 
 
-def test_what_follows_from_other_rights() -> None:
+def test_implied_permissions() -> None:
     assert rights_with(Overwrite(1, 0, deny=_VIEW)) == 0
     assert not rights_with(Overwrite(1, 0, deny=_SEND, allow=_ATTACH)) & _ATTACH
     assert rights_with(base=permissions.ADMINISTRATOR) == permissions.ALL

@@ -81,7 +81,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize(("body", "field"), INVALID.values(), ids=INVALID.keys())
-async def test_what_discord_does_not_take_is_refused_by_field(bot: RawBot, body: dict[str, object], field: str) -> None:
+async def test_invalid_values_are_refused_by_field(bot: RawBot, body: dict[str, object], field: str) -> None:
     status, answer = await bot("POST", MESSAGES, body)
     assert (status, answer["code"], answer["message"]) == (400, 50035, "Invalid Form Body")
     assert list(answer["errors"]) == [field]
@@ -153,7 +153,7 @@ async def test_mentionable_role_pings_its_members(bot: RawBot) -> None:
     assert bot.local.world.messages[int(answer["id"])].pinged_user_ids == [seed.MEMBER_TWO_ID]
 
 
-async def test_reply_pings_the_author_unless_told_not_to(bot: RawBot) -> None:
+async def test_reply_pings_the_author_unless_disabled(bot: RawBot) -> None:
     asked = await bot.local.person("member-one").say(seed.VIDEOS_ID, "hello")
     reference = {"message_id": str(asked.id)}
     answer = await post(bot, content="hi", message_reference=reference)
@@ -185,7 +185,7 @@ async def test_pages_of_history(bot: RawBot) -> None:
     assert (await bot("GET", MESSAGES + "?limit=101"))[1]["code"] == 50035
 
 
-async def test_edit_keeps_what_is_not_given(bot: RawBot) -> None:
+async def test_edit_keeps_fields_that_are_not_given(bot: RawBot) -> None:
     first = await post(bot, content="a", embeds=[{"title": "t"}], components=[row(button())])
     path = f"{MESSAGES}/{first['id']}"
     _, edited = await bot("PATCH", path, {"content": "b"})
@@ -206,7 +206,7 @@ async def test_edit_and_delete_of_others_messages(bot: RawBot) -> None:
     assert (await bot("DELETE", path))[1]["code"] == 10008
 
 
-async def test_old_message_is_edited_less_often(bot: RawBot) -> None:
+async def test_edits_of_old_messages_have_a_lower_rate_limit(bot: RawBot) -> None:
     bot.local.settings.late_edits_per_hour = 2
     first = await post(bot, content="a")
     bot.local.world.messages[int(first["id"])].timestamp -= 3601
@@ -218,7 +218,7 @@ async def test_old_message_is_edited_less_often(bot: RawBot) -> None:
     assert answer["retry_after"] > 3000
 
 
-async def test_files_replace_and_stay(bot: RawBot) -> None:
+async def test_edits_replace_or_keep_files(bot: RawBot) -> None:
     files: list[File] = [("a b.png", picture()), ("c.mp4", b"video")]
     told = {"attachments": [{"id": 0, "filename": "a b.png", "description": "alt"}, {"id": 1}]}
     _, sent = await bot("POST", MESSAGES, told, files)
@@ -243,7 +243,7 @@ async def test_embed_shows_an_attached_picture(bot: RawBot) -> None:
 
 
 @pytest.mark.parametrize("name", ["Kätzchen & Co.png", "../../etc/passwd", "a%2Fb#c?.mp4", "..."])
-async def test_any_filename_can_be_fetched(bot: RawBot, name: str) -> None:
+async def test_attachments_with_any_filename_can_be_fetched(bot: RawBot, name: str) -> None:
     _, sent = await bot("POST", MESSAGES, {"attachments": [{"id": 0, "filename": name}]}, [("x", b"content")])
     async with bot.session.get(sent["attachments"][0]["url"]) as answer:
         assert (answer.status, await answer.read()) == (200, b"content")

@@ -80,13 +80,13 @@ async def test_managing_messages_is_not_enough(bot: RawBot) -> None:
         assert await code_of(bot, method, f"{PINS}/{message}") == 50013
 
 
-async def test_a_channel_is_full_of_pins(bot: RawBot) -> None:
+async def test_a_channel_has_a_maximum_of_pins(bot: RawBot) -> None:
     for _ in range(MAX_PINS):
         assert await code_of(bot, "PUT", f"{PINS}/{await post(bot)}") == 0
     assert await code_of(bot, "PUT", f"{PINS}/{await post(bot)}") == 30003
 
 
-async def test_what_discord_wrote_itself_is_not_pinned(bot: RawBot) -> None:
+async def test_system_messages_cannot_be_pinned(bot: RawBot) -> None:
     await bot("PUT", f"{PINS}/{await post(bot)}")
     told = bot.local.messages(seed.VIDEOS_ID)[-1]
     assert await code_of(bot, "PUT", f"{PINS}/{told.id}") == 50021
@@ -101,7 +101,7 @@ async def test_nothing_is_pinned_in_an_archived_thread(bot: RawBot) -> None:
     assert await code_of(bot, "PUT", f"{path}/pins/{card['id']}") == 50083
 
 
-async def test_real_client_pins_and_is_told(stage: Stage) -> None:
+async def test_real_client_pins_and_receives_the_events(stage: Stage) -> None:
     told: asyncio.Future[datetime | None] = asyncio.get_running_loop().create_future()
 
     async def on_guild_channel_pins_update(_channel: discord.abc.GuildChannel, last_pin: datetime | None) -> None:
@@ -122,7 +122,7 @@ async def test_real_client_pins_and_is_told(stage: Stage) -> None:
     assert not (await channel.fetch_message(card.id)).pinned
 
 
-async def test_real_client_has_a_thread_of_its_own(stage: Stage) -> None:
+async def test_real_client_creates_a_thread(stage: Stage) -> None:
     channel = await stage.bot.fetch_channel(seed.VIDEOS_ID)
     assert isinstance(channel, discord.TextChannel)
     thread = await channel.create_thread(name="night", type=discord.ChannelType.public_thread)

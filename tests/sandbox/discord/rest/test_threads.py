@@ -78,7 +78,7 @@ async def test_posting_wakes_an_archived_thread_but_not_a_locked_one(bot: RawBot
     assert await code_of(bot, "PATCH", f"/channels/{thread}", {"archived": False}) == 50013
 
 
-async def test_threads_need_rights_of_their_own(bot: RawBot) -> None:
+async def test_threads_need_their_own_permissions(bot: RawBot) -> None:
     thread = await start_thread(bot)
     deny = permissions.SEND_MESSAGES_IN_THREADS | permissions.CREATE_PUBLIC_THREADS
     bot.local.admin.set_overwrite(seed.VIDEOS_ID, seed.BOT_ROLE_ID, deny=deny)
@@ -95,7 +95,7 @@ async def test_sending_in_threads_without_sending_in_the_channel(bot: RawBot) ->
     assert status == 200
 
 
-async def test_thread_without_a_message_is_private_unless_told(bot: RawBot) -> None:
+async def test_thread_without_a_message_is_private_by_default(bot: RawBot) -> None:
     everyone = bot.local.guild_id
     _, private = await bot("POST", VIDEOS + "/threads", {"name": "p"})
     assert private["type"] == 12
