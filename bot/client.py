@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import yarl
 from discord import app_commands
 from discord.ext import commands
 
+from bot.backoff import Backoff
 from bot.clock import Clock
 from bot.codes import Refusal
 from bot.command_sync import commands_differ
@@ -45,6 +47,9 @@ A `RuntimeError` is what aiohttp says of a session that is closed, as it is once
 """
 
 _INTERACTIONS_REMEMBERED = 10_000
+_SYNC_BACKOFF = Backoff(30.0, 3600.0)
+# Discord's documentation, "Application Commands", the type PRIMARY_ENTRY_POINT.
+_ENTRY_POINT = 4
 # Discord sends a bot's servers within seconds of its connection.
 _GUILDS_SECONDS = 10.0
 _GUILD_CHECK_SECONDS = 0.05
@@ -158,7 +163,8 @@ class VideoBot(commands.AutoShardedBot):
             self.tree.add_command(command)
         await self._recover()
         self._running = [asyncio.create_task(_repeat(*loop), name=loop[0]) for loop in self._parts.loops.items()]
-        await self._sync_commands()
+        if not await self._sync_commands():
+            self._running.append(asyncio.create_task(self._sync_later(), name="commands"))
         _log.info("invite the bot with this link", url=self.invite_url)
 
     async def close(self) -> None:
@@ -271,19 +277,31 @@ class VideoBot(commands.AutoShardedBot):
         _, address, _ = await self.http.get_bot_gateway()
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(address)
 
-    async def _sync_commands(self) -> None:
-        wanted: list[Mapping[str, Any]] = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+    async def _sync_commands(self) -> bool:
+        wanted: list[Any] = [command.to_dict(self.tree) for command in self.tree.get_commands()]
+        application_id = self.application_id or 0
         try:
-            registered = await self.http.get_global_commands(self.application_id or 0)
+            found: list[Any] = await self.http.get_global_commands(application_id)
+            # An application's Entry Point command is not the bot's: Discord refuses an overwrite without it (50240).
+            entry_points = [command for command in found if command.get("type") == _ENTRY_POINT]
+            registered = [command for command in found if command.get("type") != _ENTRY_POINT]
             if not commands_differ(registered, wanted):
                 _log.info("commands are registered already", commands=len(wanted))
-                return
-            await self.tree.sync()
+                return True
+            await self.http.bulk_upsert_global_commands(application_id, [*wanted, *entry_points])
         except (discord.HTTPException, *NETWORK_ERRORS) as error:
             # Those of an earlier start still work, and open jobs must go on in any case.
-            _log.error("commands could not be registered; start again to retry", error=str(error))
-            return
+            kind = type(error).__name__
+            _log.error("commands are not registered; it will be tried again", error=f"{kind}: {error}")
+            return False
         _log.info("commands registered", commands=len(wanted))
+        return True
+
+    async def _sync_later(self) -> None:
+        for failures in itertools.count(1):
+            await asyncio.sleep(_SYNC_BACKOFF.pause(failures))
+            if await self._sync_commands():
+                return
 
 
 async def _repeat(name: str, step: Callable[[], Awaitable[None]]) -> None:

@@ -103,6 +103,9 @@ async def _check_server(client: discord.Client, listed: discord.Guild, link: str
             member = await guild.fetch_member(client.user.id if client.user else 0)
     except _TROUBLE as error:
         return wrong(subject, f"not known, Discord {_reason(error)}: check again in a while.")
+    # Without the role @everyone, which every server has, Discord sent none.
+    if guild.get_role(guild.id) is None:
+        return wrong(subject, "not known, Discord did not send its roles: check again in a while.")
     missing = missing_permissions(member.guild_permissions)
     if missing:
         cure = f"give them to its role (Server Settings, Roles), or invite it again with {link}"

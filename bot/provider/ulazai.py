@@ -204,7 +204,7 @@ def _raise_for_refusal(response: aiohttp.ClientResponse, body: _Json) -> None:
             date = _moment(response.headers.get("Date") or "")
             raise ProviderBusyError(retry_after_seconds(response.headers.get("Retry-After"), date))
         case status:
-            raise ProviderUnclearError(f"the provider answered with status {status}: {_shortened(body)}")
+            raise ProviderUnclearError(f"the provider answered with status {status} ({_shortened(body)})")
 
 
 def retry_after_seconds(header: str | None, now: datetime | None = None) -> float | None:

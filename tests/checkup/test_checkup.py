@@ -18,7 +18,7 @@ from bot.checkup.run import check_all
 from bot.client import PERMISSIONS
 from bot.clock import Clock, SteadyClock, SystemClock
 from bot.storage.database import Database
-from sandbox.discord.world import permissions
+from sandbox.discord.world import permissions, seed
 from sandbox.run import bot_environment
 from tests.e2e.stage import Stage, running_bot, servers
 from tests.local.faults import Fault
@@ -126,6 +126,7 @@ def discord_fault(path: str, fault: Fault) -> Callable[[Stage, pytest.MonkeyPatc
 TOKEN, KEY, SERVER, WRONG, WARNING = "Discord token", "UlazAI key", SUBJECTS[-1], Verdict.WRONG, Verdict.WARNING
 HTML = Fault(status=200, body="<html>hello</html>", content_type="text/html")
 GUILD = r"/api/v10/guilds/\d+"
+WITHOUT_ROLES = Fault(status=200, body={"id": str(seed.GUILD_ID), "name": "Reelpool Studio", "owner_id": "1"})
 
 CASES = {
     "wrong token": Case(setting("DISCORD_TOKEN", "not-the-token"), TOKEN, WRONG, "refused: copy it again from the"),
@@ -137,7 +138,9 @@ CASES = {
     "Discord hangs up": Case(discord_fault(ACCOUNT, Fault(cut="before")), TOKEN, WRONG, "can't be reached: check the"),
     "wrong key": Case(lambda stage, _: stage.ulazai.revoke_key(), KEY, WRONG, "refused: put the key from your UlazAI"),
     "no UlazAI": Case(setting("ULAZAI_BASE_URL", NOBODY), KEY, WRONG, "can't be reached: check the network and"),
-    "UlazAI away": Case(ulazai_fault(Fault(status=502)), KEY, WRONG, "status 502: check again in a while"),
+    "UlazAI away": Case(
+        ulazai_fault(Fault(status=502)), KEY, WRONG, "status 502 (an empty answer): check again in a while"
+    ),
     "UlazAI hangs up": Case(ulazai_fault(Fault(cut="before")), KEY, WRONG, "check again in a while"),
     "UlazAI busy": Case(ulazai_fault(Fault(status=429)), KEY, WARNING, "check again in a while"),
     "404 to everybody": Case(ulazai_fault(Fault(status=404)), KEY, WARNING, "make sure that ULAZAI_BASE_URL is"),
@@ -145,6 +148,7 @@ CASES = {
         ulazai_fault(Fault(body={"success": True, "data": {"status": "processing"}})), KEY, WARNING, "ULAZAI_BASE_URL"
     ),
     "missing rights": Case(missing_rights, SERVER, WRONG, "the bot lacks Send Messages, Embed Links, Attach Files,"),
+    "roles not sent": Case(discord_fault(GUILD, WITHOUT_ROLES), SERVER, WRONG, "not known, Discord did not send its"),
     "server not shown": Case(discord_fault(GUILD, Fault(status=403, body={})), SERVER, WRONG, "answered with status"),
     "servers not shown": Case(
         discord_fault(ACCOUNT + "/guilds", Fault(status=403, body={})), "servers", WRONG, "status 403: check again"
