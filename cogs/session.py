@@ -28,7 +28,9 @@ _MAX_CHOICES = 25
 class Sessions(commands.Cog):
     """Starting and ending sessions."""
 
-    session = app_commands.Group(name="session", description="Threads in which videos are paid from a budget")
+    session = app_commands.Group(
+        name="session", description="Creative sessions: threads with a shared budget for videos"
+    )
 
     def __init__(self, sessions: SessionService, worker: SessionWorker) -> None:
         self.service = sessions
@@ -39,7 +41,7 @@ class Sessions(commands.Cog):
         """Update the cards, as one may name the deleted role."""
         self.worker.role_gone()
 
-    @session.command(description="Start a session: a thread in which videos are paid from a budget")
+    @session.command(description="Start a session: a thread with a shared budget for videos")
     @app_commands.describe(
         budget="Credits to set aside from this server's pool",
         minutes="How many minutes it lasts (default: until you end it)",
@@ -79,7 +81,7 @@ class Sessions(commands.Cog):
         await self._open(interaction, session, await self._announce(interaction, session))
 
     @session.command(description="End a session: what is left of its budget goes back to the pool")
-    @app_commands.describe(session="Which one; not needed in its thread, or if there is only one")
+    @app_commands.describe(session="Which one (default: this thread's, or the only open one)")
     async def end(self, interaction: _Interaction, session: int | None = None) -> None:
         """End a session now."""
         guild_id = await require_manager(interaction)

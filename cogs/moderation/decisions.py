@@ -153,9 +153,7 @@ class DenialForm(Form):
             custom_id="reason", style=discord.TextStyle.paragraph, required=False, max_length=MAX_REASON
         )
         self.add_item(
-            discord.ui.Label(
-                text="Why?", description="The member reads it. It may be left empty.", component=self._reason
-            )
+            discord.ui.Label(text="Why?", description="Optional; the member sees it.", component=self._reason)
         )
 
     async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
@@ -173,7 +171,9 @@ class TaskIdForm(Form):
         self._task_id = discord.ui.TextInput[Any](custom_id="task_id", min_length=1, max_length=_TASK_ID_LENGTH)
         self.add_item(
             discord.ui.Label(
-                text="Task id", description="As UlazAI shows it in the account's generations", component=self._task_id
+                text="Task id",
+                description="From the list of generations in the UlazAI account",
+                component=self._task_id,
             )
         )
 
@@ -203,7 +203,7 @@ class Moderation(commands.Cog):
         """Forget them."""
         self.bot.remove_dynamic_items(DecisionButton)
 
-    @app_commands.command(description="List the videos of which nobody knows whether they were charged, to decide each")
+    @app_commands.command(description="List videos that may or may not have been charged, with buttons to decide")
     async def unconfirmed(self, interaction: _Interaction) -> None:
         """List a server's unconfirmed jobs, with the decisions."""
         guild_id = await require_decider(interaction)

@@ -43,15 +43,15 @@ class _TextChannel(app_commands.Transformer):
 
 _OFF = [
     app_commands.Choice(name="Price: no price needs approval", value="price"),
-    app_commands.Choice(name="Channel: ask where the video was asked for", value="channel"),
+    app_commands.Choice(name="Channel: post requests where they were made", value="channel"),
     app_commands.Choice(name="Both", value="both"),
 ]
 
 
-@app_commands.command(description="Set which videos need approval, and where moderators are asked")
+@app_commands.command(description="Set which videos need approval, and where requests are posted")
 @app_commands.describe(
     price="Videos of this many credits or more need approval",
-    channel="Where moderators are asked, and notified when the pool runs low",
+    channel="Where requests and low-balance notices are posted",
     off="What to switch off",
 )
 @app_commands.choices(off=_OFF)

@@ -63,7 +63,7 @@ async def show(interaction: _Interaction) -> None:
 
 
 @app_commands.command(description="Add credits to this server's pool")
-@app_commands.describe(credits_="How many", reason="What for; the ledger keeps it")
+@app_commands.describe(credits_="How many", reason="Why; shown in the ledger")
 @app_commands.rename(credits_="credits")
 async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason) -> None:
     """Deposit credits."""
@@ -79,8 +79,8 @@ async def deposit(interaction: _Interaction, credits_: _Credits, reason: _Reason
     await send_or_edit(interaction, embed, ephemeral=True)
 
 
-@app_commands.command(description="Remove free credits from this server's pool")
-@app_commands.describe(credits_="How many", reason="What for; the ledger keeps it")
+@app_commands.command(description="Withdraw available credits from this server's pool")
+@app_commands.describe(credits_="How many", reason="Why; shown in the ledger")
 @app_commands.rename(credits_="credits")
 async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reason) -> None:
     """Withdraw credits."""
@@ -93,7 +93,7 @@ async def withdraw(interaction: _Interaction, credits_: _Credits, reason: _Reaso
 
 
 @app_commands.command(description="Page through the pool's ledger: every deposit, hold, charge and release")
-@app_commands.describe(member="Show only what is about this member")
+@app_commands.describe(member="Only entries about or by this member")
 async def history(interaction: _Interaction, member: discord.User | None = None) -> None:
     """Page through the ledger."""
     guild_id = await require_manager(interaction)
@@ -129,7 +129,7 @@ async def export(interaction: _Interaction, days: app_commands.Range[int, 1, _MA
             raise RefusedError(Refusal.EXPORT_TOO_LARGE, entries=found.entries, megabytes=None) from error
 
 
-@app_commands.command(description="Page through what moderators changed: who, what and when")
+@app_commands.command(description="Page through the audit trail: what moderators changed, and when")
 async def audit(interaction: _Interaction) -> None:
     """Page through the audit trail."""
     guild_id = await require_manager(interaction)

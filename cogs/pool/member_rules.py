@@ -26,14 +26,14 @@ _Target = discord.Role | discord.Member | discord.User
 
 
 @app_commands.command(
-    description="Set what everyone, a role or a member may spend; without options, list all such rules"
+    description="Set spending rules for everyone, a role or a member; without options, list the rules"
 )
 @app_commands.describe(
     target="@everyone, a role or a member",
-    credits_="Credits within the window of time; 0: none",
+    credits_="Credits in the rolling window (normally 24 hours); 0: none",
     open_jobs="Open videos at once; 0: none",
-    max_cost="Credits that one video may cost",
-    no_limit="What is not limited",
+    max_cost="Max cost of one video in credits",
+    no_limit="What to leave unlimited",
     remove="Remove the whole rule",
 )
 @app_commands.rename(credits_="credits")

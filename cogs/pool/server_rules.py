@@ -15,6 +15,7 @@ from bot.pools.rules.input_checks import MAX_REASON
 from cogs.interactions.permissions import require_manager
 from cogs.pool._changes import PoolCommand, change_rules, rules_for_choices
 from cogs.rendering import pool as _pool_render
+from cogs.rendering.labels import CHEAPEST_KIND
 
 _Interaction = discord.Interaction[VideoBot]
 _Percent = app_commands.Range[int, 0, 100]
@@ -53,7 +54,7 @@ class _PlaceForVideos(app_commands.Transformer):
         return channel.id
 
 
-@app_commands.command(description="Set which roles manage the pool, beside members with Manage Server")
+@app_commands.command(description="Set which roles manage the pool, besides members with Manage Server")
 @app_commands.describe(add="A role to add", remove="A role to remove")
 async def managers(interaction: _Interaction, add: discord.Role | None = None, remove: str | None = None) -> None:
     """Add, remove or list roles that manage the pool."""
@@ -75,7 +76,7 @@ async def _manager_roles(interaction: _Interaction, typed: str) -> list[app_comm
     return _choices(((role_id, f"@{role.name}" if role else None) for role_id, role in names.items()), typed)
 
 
-@app_commands.command(description="Set in which channels videos may be made; with none, in all")
+@app_commands.command(description="Set the channels in which videos can be made (default: all)")
 @app_commands.describe(add="A channel to add", remove="A channel to remove")
 async def channels(
     interaction: _Interaction,
@@ -109,7 +110,7 @@ async def pause(interaction: _Interaction, reason: app_commands.Range[str, 1, MA
     )
 
 
-@app_commands.command(description="End a pause")
+@app_commands.command(description="Resume paused videos")
 async def resume(interaction: _Interaction) -> None:
     """End a pause."""
     await change_rules(interaction, AuditAction.RESUME, changes.resume, _pool_render.resumed_now)
@@ -117,8 +118,8 @@ async def resume(interaction: _Interaction) -> None:
 
 @app_commands.command(name="low-balance", description="Set what happens when the pool runs low")
 @app_commands.describe(
-    cheapest="Under this per cent of the last deposit, only 5-second silent videos are made; 0: never",
-    approval="Under this per cent of the last deposit, every video needs approval; 0: never",
+    cheapest=f"Below this % of the last deposit, only {CHEAPEST_KIND} videos are made; 0: never",
+    approval="Below this % of the last deposit, every video needs approval; 0: never",
 )
 async def low_balance(
     interaction: _Interaction, cheapest: _Percent | None = None, approval: _Percent | None = None

@@ -19,8 +19,8 @@ words = app_commands.Group(name="words", description="Words and phrases that pro
 
 @words.command(description="Add words or phrases that prompts may not contain")
 @app_commands.describe(
-    words_="With commas between them; whole words are found, however they are disguised",
-    endings="Also find English plurals and -ed, -er and -ing forms; not by default",
+    words_="Separated by commas; disguised spellings are found too",
+    endings="Also find English plurals and -ed, -er and -ing forms (default: no)",
 )
 @app_commands.rename(words_="words")
 async def add(interaction: _Interaction, words_: str, endings: bool = False) -> None:
@@ -36,7 +36,7 @@ async def add(interaction: _Interaction, words_: str, endings: bool = False) -> 
 
 
 @words.command(description="Remove words or phrases from the list")
-@app_commands.describe(words_="With commas between them, in any spelling")
+@app_commands.describe(words_="Separated by commas, in any spelling")
 @app_commands.rename(words_="words")
 async def remove(interaction: _Interaction, words_: str) -> None:
     """Remove from the list."""

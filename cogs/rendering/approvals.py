@@ -25,6 +25,7 @@ from bot.pools.policy import ApprovalCause, LowBalanceLevel, Policy
 from cogs.rendering import policy as wording
 from cogs.rendering.failures import failure
 from cogs.rendering.jobs import settings
+from cogs.rendering.labels import CHEAPEST_KIND
 from cogs.rendering.refusals import refusal
 from cogs.rendering.text import ended, fit, plain, quoted, relative, short
 
@@ -34,7 +35,7 @@ _DESCRIPTION = 3800
 
 _CAUSES = {
     ApprovalCause.PRICE: "It costs {price} credits, and videos of {threshold} credits or more need approval.",
-    ApprovalCause.WORDS: "Its prompt was refused by `/pool words`, and the member asks you to check it.",
+    ApprovalCause.WORDS: "Its prompt matches `/pool words`, and the member asks for a review.",
     ApprovalCause.LOW_BALANCE: "The pool is nearly empty, so every video needs approval.",
 }
 _DECISIONS = {
@@ -57,7 +58,7 @@ _LABELS: Mapping[Decision, str] = {
 
 def card_text(job: Job) -> str:
     """Return the line above a card; the member it names is not pinged."""
-    return f"<@{job.requester.member_id}> asks for a video of {job.held_credits} credits."
+    return f"<@{job.requester.member_id}> requests a video for {job.held_credits} credits."
 
 
 def card_mark(job: Job) -> str:
@@ -76,7 +77,7 @@ def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: d
     """
     job = case.job
     embed = discord.Embed(
-        title="May this video be made?",
+        title="Approve this video?",
         description=_whole_prompt(job),
         colour=discord.Colour.gold(),
         timestamp=job.created_at,
@@ -85,17 +86,17 @@ def open_card(case: ApprovalCase, pool: Pool, overview: MemberUsage, deadline: d
     embed.add_field(name="Price", value=f"{job.held_credits} credits")
     embed.add_field(name="Settings", value=settings(job.request), inline=False)
     embed.add_field(name="Pool", value=_pool_line(pool, overview), inline=False)
-    embed.add_field(name="The member's use", value=_use_line(overview), inline=False)
-    embed.add_field(name="Why it waits", value=_cause(case, pool.policy), inline=False)
+    embed.add_field(name="The member's usage", value=_use_line(overview), inline=False)
+    embed.add_field(name="Why it needs approval", value=_cause(case, pool.policy), inline=False)
     embed.add_field(name="Expires", value=relative(deadline), inline=False)
     return _finished(embed, job)
 
 
 def public_note(job: Job) -> discord.Embed:
-    """Return the note about a job that awaits approval where there is no moderators' channel: without the prompt."""
+    """Return the public note of a job that awaits approval, for servers without a moderators' channel; no prompt."""
     embed = discord.Embed(
         title="Waiting for a moderator",
-        description="Moderators: `/pool waiting` shows the request, to approve or deny it.",
+        description="Moderators can approve or deny it with `/pool waiting`.",
         colour=discord.Colour.gold(),
         timestamp=job.created_at,
     )
@@ -103,7 +104,7 @@ def public_note(job: Job) -> discord.Embed:
 
 
 def _whole_prompt(job: Job) -> str:
-    """Return the whole prompt, which moderators decide about; less where escaping it takes too much room."""
+    """Return the prompt that moderators decide about, shortened only if it does not fit once it is escaped."""
     quotations = (quoted(job.request.prompt, limit) for limit in range(MAX_PROMPT, 0, -200))
     return next(text for text in quotations if len(text) <= _DESCRIPTION)
 
@@ -144,16 +145,16 @@ def _pool_line(pool: Pool, overview: MemberUsage) -> str:
     if overview.session is None:
         return line
     session = overview.session
-    return f"{line}\nThis one is paid by a session, which has {session.available} of {session.budget} credits left."
+    return f"{line}\nA session pays for this video; it has {session.available} of {session.budget} credits left."
 
 
 def _use_line(overview: MemberUsage) -> str:
     limits, count = overview.limits, len(overview.usage.open_jobs)
     jobs = f"{count} of {limits.active_jobs}" if limits.active_jobs is not None else f"{count}"
     if limits.credits is None:
-        return f"{jobs} open, no limit of credits."
+        return f"{jobs} videos open; no credit limit."
     used = overview.usage.credits
-    return f"{used} of {limits.credits} credits in {limits.window_hours:g} hours, {jobs} open."
+    return f"{used} of {limits.credits} credits in the last {limits.window_hours:g} hours; {jobs} videos open."
 
 
 def _cause(case: ApprovalCase, policy: Policy) -> str:
@@ -172,7 +173,7 @@ def _decision_line(case: ApprovalCase) -> str:
 
 
 def button_label(decision: Decision, job: Job) -> str | None:
-    """Return what the button of a decision says; None: the job has no such choice."""
+    """Return the label of a decision's button; None: the job does not have this choice."""
     if decision is not ApprovalDecision.CHEAPER:
         return _LABELS[decision]
     request = cheaper_variant(job.request)
@@ -188,18 +189,18 @@ def waiting_list(
     """Return the answer to `/pool waiting`.
 
     Args:
-        cases: what can be decided here.
+        cases: the approvals to list.
         deadlines: when each of them expires.
         hidden: how many more wait.
-        trouble: what keeps cards out of the moderators' channel.
+        trouble: why cards can't be posted in the moderators' channel; None: they can.
     """
     lines = [_waiting_line(case, deadline) for case, deadline in zip(cases, deadlines, strict=True)]
     if hidden:
-        lines.append(f"{hidden} more wait behind these.")
+        lines.append(f"{hidden} more are waiting. Decide these to see the next ones.")
     if not lines:
-        lines.append("Nothing waits for a moderator.")
+        lines.append("Nothing is waiting for approval.")
     if trouble:
-        lines.insert(0, f"⚠️ {refusal(trouble)} Until that is fixed, I ask where the video was asked for.\n")
+        lines.insert(0, f"⚠️ {refusal(trouble)} Until then I post requests where they were made.\n")
     return discord.Embed(title="Waiting for a moderator", description=fit(lines, 4096), colour=discord.Colour.gold())
 
 
@@ -215,14 +216,14 @@ def unconfirmed_list(jobs: Sequence[Job], hints: Sequence[ChargeHint], hidden: i
     """Return the answer to `/unconfirmed`.
 
     Args:
-        jobs: what can be decided here.
-        hints: what the account's balance says about each.
+        jobs: the unconfirmed jobs to list.
+        hints: what UlazAI's balance suggests about each.
         hidden: how many more there are.
     """
     lines = [_unconfirmed_line(job, hint) for job, hint in zip(jobs, hints, strict=True)]
     if hidden:
-        lines.append(f"{hidden} more are unconfirmed.")
-    text = fit(lines, 4096) or "There is nothing to decide."
+        lines.append(f"{hidden} more are unconfirmed. Decide these to see the next ones.")
+    text = fit(lines, 4096) or "Nothing is unconfirmed."
     return discord.Embed(title="Was it charged?", description=text, colour=discord.Colour.orange())
 
 
@@ -237,18 +238,18 @@ def _unconfirmed_line(job: Job, hint: ChargeHint) -> str:
 
 
 def charge_hint(hint: ChargeHint, job: Job) -> str:
-    """Return what the account's balance says about an unconfirmed job; empty where it is not clear."""
+    """Return what UlazAI's balance suggests about an unconfirmed job; empty: nothing clear."""
     match hint:
         case ChargeHint.CHARGED:
-            return f"By the account's balance its {job.credits} credits were probably charged."
+            return f"UlazAI's balance suggests that its {job.credits} credits were charged."
         case ChargeHint.NOT_CHARGED:
-            return "By the account's balance it was probably **not** charged."
+            return "UlazAI's balance suggests that it was **not** charged."
         case ChargeHint.UNCLEAR:
             return ""
 
 
 def closed(case: Case) -> dict[str, Any]:
-    """Return the public message that asked about a job, as it is after the decision: content and embed."""
+    """Return content and embed of a job's public message, once it is decided."""
     if isinstance(case, ApprovalCase):
         return {"content": card_text(case.job), "embed": closed_card(case)}
     return {"content": closed_post(case)}
@@ -268,7 +269,7 @@ def closed_notice(case: UnconfirmedCase) -> str:
 def _unconfirmed_decision(case: UnconfirmedCase) -> str:
     when = relative(case.decided_at)
     if case.decided_by is None:
-        return f"Nobody decided in time, so it counts as charged since {when}."
+        return f"No moderator decided in time, so it was counted as charged {when}."
     return f"**{_LABELS[case.decision]}**: decided by <@{case.decided_by}> {when}."
 
 
@@ -282,11 +283,11 @@ def unconfirmed_notice(job: Job, posted: Posted) -> str:
 
 
 def approval_rules(policy: Policy) -> str:
-    """Return what is set by `/pool approvals`."""
+    """Return the answer to `/pool approvals`: what needs approval, and where requests are posted."""
     price = ended(wording.approval_price(policy))
     if policy.moderators_channel is None:
-        return f"{price} There is no moderators' channel: cards are posted where the video was asked for."
-    return f"{price} Cards are posted in <#{policy.moderators_channel}>."
+        return f"{price} Requests are posted where they were made, as no moderators' channel is set."
+    return f"{price} Requests are posted in <#{policy.moderators_channel}>."
 
 
 def low_balance_notice(news: LowBalanceNotice) -> str:
@@ -296,8 +297,8 @@ def low_balance_notice(news: LowBalanceNotice) -> str:
     )
     match news.level:
         case LowBalanceLevel.CHEAPEST:
-            return f"{left} From now on only 5-second silent videos are made."
+            return f"{left} From now on only {CHEAPEST_KIND} videos are made."
         case LowBalanceLevel.APPROVAL:
             return f"{left} From now on every video needs approval."
         case LowBalanceLevel.NONE:
-            return f"{left} Videos of every kind are made again."
+            return f"{left} All kinds of videos can be made again."

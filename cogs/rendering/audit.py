@@ -1,7 +1,6 @@
-"""What moderators did, and why credits moved: the codes of rows in words.
+"""Words of the audit trail and the ledger: one for each code of `AuditAction` and `LedgerReason`.
 
-Each member of `AuditAction` and `LedgerReason` has one row here. What an earlier version wrote as a sentence is shown
-as it is.
+Sentences that an earlier version stored are shown as they are.
 """
 
 import re
@@ -32,7 +31,7 @@ _ACTIONS = {
     AuditAction.LOW_BALANCE: "low-balance limits",
     AuditAction.PRIORITIZE: "prioritize",
     AuditAction.APPROVE: "approve",
-    AuditAction.APPROVE_CHEAPER: "approve a cheaper one",
+    AuditAction.APPROVE_CHEAPER: "approve cheaper",
     AuditAction.DENY: "deny",
     AuditAction.CANCEL: "cancel",
     AuditAction.CHARGED: "charged",
@@ -43,9 +42,9 @@ _ACTIONS = {
 }
 _SESSION_ENDS = {
     SessionEnd.COMMAND: "ended",
-    SessionEnd.TIME: "its time was over",
-    SessionEnd.BUDGET: "its budget was used up",
-    SessionEnd.FAILURE: "it could not be opened",
+    SessionEnd.TIME: "time limit reached",
+    SessionEnd.BUDGET: "budget used up",
+    SessionEnd.FAILURE: "could not be opened",
 }
 
 
@@ -55,21 +54,21 @@ def action(code: str) -> str:
 
 
 def detail(reason: Reason) -> str:
-    """Return what a moderator did, in detail."""
+    """Return the details of what a moderator did."""
     if reason.code == TEXT:
         return _of_an_earlier_version(str(reason.data["text"]))
     return _DETAILS.get(AuditAction(reason.code), _change)(reason.data)
 
 
 def ledger_reason(reason: Reason | None) -> str:
-    """Return why credits moved; empty: the kind of the entry says it all."""
+    """Return an entry's reason, escaped; empty: it has none."""
     if reason is None:
         return ""
     return plain(reason_text(reason))
 
 
 def reason_text(reason: Reason) -> str:
-    """Return why credits moved, as plain text for a file."""
+    """Return an entry's reason as plain text, for a file."""
     if reason.code == TEXT:
         return str(reason.data["text"])
     return _LEDGER_REASONS[LedgerReason(reason.code)].format_map(reason.data)
@@ -77,20 +76,20 @@ def reason_text(reason: Reason) -> str:
 
 _LEDGER_REASONS = {
     LedgerReason.STARTING_CREDITS: "starting credits",
-    LedgerReason.BEFORE_POOL: "held and spent before there was a pool",
+    LedgerReason.BEFORE_POOL: "held and spent before the pool existed",
     LedgerReason.SESSION: "session {session_id}: {title}",
-    LedgerReason.PRICE_ABOVE_HOLD: "UlazAI took more than its price",
+    LedgerReason.PRICE_ABOVE_HOLD: "UlazAI charged more than its list price",
 }
 
 
 def _of_an_earlier_version(sentence: str) -> str:
-    """Return a sentence in which an earlier version named members and times: these are shown, and all else is plain."""
+    """Return an earlier version's sentence, escaped except for its mentions and times."""
     parts = re.split(r"(<(?:@&?|#|t:)\d+(?::\w)?>)", sentence)
     return "".join(part if number % 2 else plain(part) for number, part in enumerate(parts))
 
 
 def _booked(data: Data) -> str:
-    return f"{data['amount']} credits, free {data['free_before']} → {data['free_after']}: {plain(data['reason'])}"
+    return f"{data['amount']} credits, available {data['free_before']} → {data['free_after']}: {plain(data['reason'])}"
 
 
 def _job(data: Data) -> str:

@@ -1,4 +1,4 @@
-"""Sentences of failures and reasons to wait: one row for each code of `Failure` and `WaitReason`."""
+"""Messages for failures and reasons to wait: one for each code of `Failure` and `WaitReason`."""
 
 from collections.abc import Callable, Mapping
 
@@ -53,13 +53,13 @@ _WAITS = {
     WaitReason.OUT_OF_CREDITS: "the UlazAI account is out of credits; please tell a moderator",
     WaitReason.ACCOUNT_REFUSED: "UlazAI refuses the bot's account; please tell a moderator",
     WaitReason.UNREACHABLE: "UlazAI can't be reached",
-    WaitReason.PAUSED: "the moderators have paused videos here",
-    WaitReason.BLOCKED: "a moderator has blocked its member from making videos",
+    WaitReason.PAUSED: "moderators have paused videos here",
+    WaitReason.BLOCKED: "a moderator has blocked this member from making videos",
 }
 
 
 def failure(reason: Reason | None) -> str:
-    """Return the sentence of a failure; what an unknown version wrote is shown as it is."""
+    """Return the message of a failure; text that another version stored is shown as it is."""
     if reason is None:
         return "No reason is known."
     if reason.code not in set(Failure):
@@ -69,7 +69,7 @@ def failure(reason: Reason | None) -> str:
 
 
 def own_words(reason: Reason | None) -> str:
-    """Return what a person wrote as the reason, escaped; empty where nobody wrote one."""
+    """Return the reason that a person wrote, escaped; empty: nobody wrote one."""
     return plain(str(reason.data.get("reason") or reason.data.get(TEXT) or "")) if reason else ""
 
 

@@ -1,12 +1,15 @@
-"""Labels of options and choices, with prices from the price list."""
+"""Labels of options, choices and kinds of video, with durations and prices from the price list."""
 
-from bot.jobs.validation import ASPECT_RATIOS, PUBLISH_DISCOUNT, list_price
+from bot.jobs.validation import ASPECT_RATIOS, DURATIONS_SECONDS, PUBLISH_DISCOUNT, list_price
 from bot.provider.models import GenerationMode, GenerationRequest
 
 SILENT = "Silent"
 WITH_SOUND = "With sound"
 PRIVATE = "Private"
 PUBLISHED = f"Publish in UlazAI's directory, {PUBLISH_DISCOUNT} credits less"
+
+CHEAPEST_KIND = f"{min(DURATIONS_SECONDS)}-second silent"
+"""The kind that low-balance limits still allow; before the word `videos`."""
 
 NO_LIMIT_NAMES = {
     "window_credits": "Credits",

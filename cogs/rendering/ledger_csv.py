@@ -10,7 +10,7 @@ from cogs.rendering.audit import reason_text
 
 COLUMNS = ("id", "time_utc", "kind", "credits", "job", "member", "session", "by", "reason_code", "reason")
 
-# What begins with these is a formula to a spreadsheet, also in full width and after blanks:
+# Spreadsheets take what begins with these for a formula, also in full width and after blanks:
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "|", "%")
 
@@ -21,12 +21,12 @@ def write_heading(file: TextIO) -> None:
 
 
 def write_entries(file: TextIO, entries: Iterable[LedgerEntry]) -> None:
-    """Write a row for each entry; what people wrote can't act as a formula."""
+    """Write a row for each entry, safe from formula injection."""
     csv.writer(file).writerows(map(_row, entries))
 
 
 def harmless(text: str) -> str:
-    """Return a text that a spreadsheet shows and never computes: one that could be a formula is quoted."""
+    """Return a text that a spreadsheet never runs as a formula: one that could be is quoted."""
     is_formula = text.lstrip().startswith(_FORMULA_SIGNS) or text[:1] in ("\t", "\r", "\n")
     return f"'{text}" if is_formula else text
 

@@ -1,19 +1,20 @@
-"""A server's rules in words, part by part: for answers, for `/why`, and for the audit trail."""
+"""Descriptions of a server's rules, used by answers, `/why` and the audit trail."""
 
 from collections.abc import Iterable
 
 from bot.pools.policy import NO_LIMIT, Allowance, Block, LowBalanceLimits, Policy
 from bot.pools.rules.changes import Target, TargetKind
+from cogs.rendering.labels import CHEAPEST_KIND
 from cogs.rendering.text import plain, relative
 
 
 def manager_roles(policy: Policy) -> str:
-    """Return whose members manage the pool, beside those with Manage Server."""
+    """Return the roles that manage the pool, besides members with Manage Server."""
     return _listed((f"<@&{role_id}>" for role_id in sorted(policy.manager_roles)), "no role")
 
 
 def channels(policy: Policy) -> str:
-    """Return where the commands may be used."""
+    """Return the channels in which videos can be made."""
     return _listed((f"<#{channel_id}>" for channel_id in sorted(policy.channels)), "every channel")
 
 
@@ -59,7 +60,7 @@ def allowance(found: Allowance, hours: float = 0) -> str:
 def low_balance(found: LowBalanceLimits) -> str:
     """Return what happens when a pool runs low."""
     return (
-        f"only 5-second silent videos {_below(found.cheapest_percent)}, "
+        f"only {CHEAPEST_KIND} videos {_below(found.cheapest_percent)}, "
         f"approval for every video {_below(found.approval_percent)}"
     )
 
@@ -72,14 +73,14 @@ def approval_price(policy: Policy) -> str:
 
 
 def moderators_channel(policy: Policy) -> str:
-    """Return where approvals are asked for."""
+    """Return where approval requests are posted."""
     if policy.moderators_channel is None:
-        return "asked where the video was asked for"
-    return f"asked in <#{policy.moderators_channel}>"
+        return "requests posted where they were made"
+    return f"requests posted in <#{policy.moderators_channel}>"
 
 
 def _below(percent: int) -> str:
-    return f"under {percent} % of the last deposit" if percent else "never"
+    return f"below {percent} % of the last deposit" if percent else "never"
 
 
 def _listed(parts: Iterable[str], nothing: str) -> str:

@@ -1,4 +1,4 @@
-"""The answers to `/pool`. People's texts are escaped."""
+"""Answers to the `/pool` commands. People's texts are escaped."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -24,15 +24,13 @@ _DETAIL_IN_LIST = 240
 _JOBS_NAMED = 10
 _COLOUR = discord.Colour.blurple()
 
-_EXPLAINED = (
-    "Days, weeks (from Monday) and months are UTC's. The pace is that of the last 7 days, or since the pool began."
-)
+_EXPLAINED = "Days, weeks (from Monday) and months are in UTC. The forecast uses the last 7 days of spending."
 
 _KINDS = {
     EntryKind.DEPOSIT: "deposit",
     EntryKind.WITHDRAWAL: "withdrawal",
     EntryKind.HOLD: "held",
-    EntryKind.CHARGE: "paid to UlazAI",
+    EntryKind.CHARGE: "charged",
     EntryKind.RELEASE: "released",
     EntryKind.REFUND: "refunded",
     EntryKind.ADJUSTMENT: "adjustment",
@@ -40,7 +38,7 @@ _KINDS = {
 
 
 def member_statement(pool: Pool, overview: MemberUsage, spending: Spending) -> discord.Embed:
-    """`/pool show` for members: what is left, and their own part.
+    """Return the answer to `/pool show` for members: what is left, and their own spending.
 
     Args:
         pool: of the server.
@@ -55,20 +53,20 @@ def member_statement(pool: Pool, overview: MemberUsage, spending: Spending) -> d
 
 
 def statement(found: Statement) -> discord.Embed:
-    """`/pool show` for moderators."""
+    """Return the answer to `/pool show` for moderators."""
     pool, funds = found.pool, found.pool.funds
     embed = discord.Embed(title="This server's credit pool", colour=_COLOUR)
-    embed.add_field(name="Free", value=f"**{funds.available}** credits")
+    embed.add_field(name="Available", value=f"**{funds.available}** credits")
     embed.add_field(name="Held for videos", value=f"{funds.held} credits")
     embed.add_field(name="Set aside for sessions", value=f"{funds.budgeted} credits")
-    embed.add_field(name="Spent", value=f"{_spending(found.spending)}\nall in all {funds.spent} credits", inline=False)
-    embed.add_field(name="Who spent most this month", value=_top(found), inline=False)
+    embed.add_field(name="Spent", value=f"{_spending(found.spending)}\n{funds.spent} credits in total", inline=False)
+    embed.add_field(name="Top spenders this month", value=_top(found), inline=False)
     embed.add_field(name="Forecast", value=_forecast(found), inline=False)
     return embed.set_footer(text=f"Last deposit: {pool.last_deposit} credits. {_EXPLAINED}")
 
 
 def with_all_servers(embed: discord.Embed, report: ReconciliationReport) -> discord.Embed:
-    """Add to a statement what concerns the operator: all servers together against the provider's account."""
+    """Add the operator's fields to a statement: the totals of all servers, compared with UlazAI's balance."""
     embed.add_field(name=f"All servers ({len(report.servers)})", value=_fit(_totals(report), _FIELD), inline=False)
     embed.add_field(name="Ledger and balance", value=_fit(_drift(report), _FIELD), inline=False)
     return embed
@@ -86,8 +84,8 @@ def deposited(pool: Pool, amount: int, missing: int, *, for_operator: bool) -> d
     embed = _booked(pool, f"{amount} credits were deposited.")
     if missing:
         much = f"{missing} credits more than UlazAI's balance" if for_operator else "more than UlazAI's balance"
-        cure = "Buy credits, or withdraw some." if for_operator else "Please tell the bot's operator."
-        embed.add_field(name="⚠️ Not covered", value=f"All servers together may now spend {much}. {cure}", inline=False)
+        fix = "Buy credits, or withdraw some." if for_operator else "Please tell the bot's operator."
+        embed.add_field(name="⚠️ Not covered", value=f"All servers together can now spend {much}. {fix}", inline=False)
     return embed
 
 
@@ -99,18 +97,18 @@ def withdrawn(pool: Pool, amount: int) -> discord.Embed:
 def _booked(pool: Pool, words: str) -> discord.Embed:
     funds = pool.funds
     return discord.Embed(
-        description=f"{words}\nThe pool has **{funds.available}** free credits now, and {funds.held} held for videos.",
+        description=f"{words}\nThe pool has **{funds.available}** credits available, and {funds.held} held for videos.",
         colour=discord.Colour.green(),
     )
 
 
 def answer(text: str, title: str | None = None) -> discord.Embed:
-    """Return the answer to a change of the rules, or to a question about them."""
+    """Return a plain answer about the rules, cut to Discord's limit."""
     return discord.Embed(title=title, description=cut(text, _DESCRIPTION), colour=_COLOUR)
 
 
 def rule_list(policy: Policy, guild_id: int, hours: float) -> discord.Embed:
-    """Return the answer to `/pool allow` without options; `hours` is the length of the window.
+    """Return the answer to `/pool allow` without options.
 
     Args:
         policy: the rules.
@@ -127,7 +125,7 @@ def word_list(policy: Policy) -> discord.Embed:
 
 def words_now(policy: Policy) -> str:
     """Return what `/pool words add` and `remove` answer."""
-    return f"{len(policy.words)} of {MAX_WORDS} words and phrases are listed now; `/pool words list` shows them."
+    return f"{len(policy.words)} of {MAX_WORDS} words and phrases are blocked; `/pool words list` shows them."
 
 
 def managers_now(policy: Policy) -> str:
@@ -138,17 +136,17 @@ def managers_now(policy: Policy) -> str:
 
 def channels_now(policy: Policy) -> str:
     """Return what `/pool channels` answers."""
-    return f"Videos are made in {wording.channels(policy)}{' and its threads' if policy.channels else ''}."
+    return f"Videos can be made in {wording.channels(policy)}{' and its threads' if policy.channels else ''}."
 
 
 def paused_now(policy: Policy) -> str:
     """Return what `/pool pause` answers."""
-    return f"No new videos are made until `/pool resume`. Members see: {plain(policy.paused or '')}"
+    return f"New videos are paused until `/pool resume`. Members see: {plain(policy.paused or '')}"
 
 
 def resumed_now(_: Policy) -> str:
     """Return what `/pool resume` answers."""
-    return "Videos are made again."
+    return "Videos can be made again."
 
 
 def low_balance_now(policy: Policy) -> str:
@@ -157,11 +155,11 @@ def low_balance_now(policy: Policy) -> str:
 
 
 def rule_now(policy: Policy, whose: Target, hours: float) -> str:
-    """Return what `/pool allow` answers to a change; `hours` is the length of the window.
+    """Return the answer to a change by `/pool allow`.
 
     Args:
         policy: the rules after the change.
-        whose: rule was changed.
+        whose: whom the changed rule is for.
         hours: length of the window in which credits are limited, in hours.
     """
     rule = wording.allowance(rule_of(policy, whose), hours)
@@ -175,7 +173,7 @@ def blocked_now(policy: Policy, member_id: int) -> str:
 
 def unblocked_now(member_id: int) -> str:
     """Return what `/pool unblock` answers."""
-    return f"<@{member_id}> may make videos again."
+    return f"<@{member_id}> can make videos again."
 
 
 def prioritized(job: Job) -> discord.Embed:
@@ -192,7 +190,7 @@ def cancelled(job: Job) -> discord.Embed:
 
 def exported(entries: int) -> str:
     """Return the text beside the file of `/pool export`."""
-    return f"{entries:,} entries of the ledger, the oldest first; times are UTC."
+    return f"{entries:,} ledger entries, oldest first; times are in UTC."
 
 
 def ledger_page(page: Page[LedgerEntry], member_id: int | None) -> discord.Embed:
@@ -229,9 +227,9 @@ def rules(policy: Policy, guild_id: int, hours: float) -> str:
 
 
 def words(listed: Sequence[str], with_endings: Collection[str] = ()) -> str:
-    """Return the listed words, as many as have room."""
+    """Return the blocked words, as many as fit."""
     if not listed:
-        return "None. `/pool words add` lists some."
+        return "None. `/pool words add` adds some."
     shown = [f"{plain(word)} (with endings)" if word in with_endings else plain(word) for word in listed]
     text = ", ".join(shown)
     if len(text) <= _DESCRIPTION:
@@ -252,8 +250,8 @@ def _forecast(found: Statement) -> str:
     if not found.pool.funds.available:
         return "The pool is empty."
     if found.empty_at is None:
-        return "At this pace it lasts for years."
-    return f"At this pace empty {relative(found.empty_at)}."
+        return "At this pace, it lasts for years."
+    return f"At this pace, empty {relative(found.empty_at)}."
 
 
 def _totals(report: ReconciliationReport) -> Iterable[str]:
@@ -264,7 +262,7 @@ def _totals(report: ReconciliationReport) -> Iterable[str]:
     if newest := report.drift.newest:
         yield f"UlazAI's balance: **{newest.account}**, updated {at(newest.sent_at, 'R')}"
     if report.missing:
-        yield f"⚠️ **{report.missing} credits more may be spent or are held than UlazAI's balance covers.**"
+        yield f"⚠️ **UlazAI's balance is {report.missing} credits short of what is left to spend and held.**"
 
 
 def _drift(report: ReconciliationReport) -> Iterable[str]:
@@ -272,12 +270,12 @@ def _drift(report: ReconciliationReport) -> Iterable[str]:
         yield "⚠️ **Sums and ledger entries differ.** `reelpool books` on the bot's machine shows where."
     drift = report.drift
     if drift.newest is None:
-        yield "The account's balance is not known yet."
+        yield "UlazAI's balance is not known yet."
         return
     if not drift.steps:
         yield "The ledger agrees with UlazAI's balance."
     else:
-        yield f"**{_signed(drift.credits)} credits** in UlazAI's balance that the ledger does not explain:"
+        yield f"**{_signed(drift.credits)} credits** in UlazAI's balance are not explained by the ledger:"
     for step in drift.steps[-3:]:
         jobs = f"between #{step.before.job_id} and #{step.after.job_id}, with {_jobs(step.job_ids)} booked there"
         yield f"{_signed(step.credits)} {jobs}: bought, used outside of the bot, or booked wrongly."
@@ -311,7 +309,7 @@ def _entry_line(entry: LedgerEntry) -> str:
 def _kind(entry: LedgerEntry) -> str:
     is_budget = entry.session_id is not None and entry.job_id is None
     if is_budget:
-        return "set aside" if entry.kind is EntryKind.HOLD else "given back"
+        return "set aside" if entry.kind is EntryKind.HOLD else "returned"
     return _KINDS[entry.kind]
 
 
@@ -321,10 +319,10 @@ def _audit_line(entry: AuditEntry) -> str:
 
 
 def _fit(lines: Iterable[str], limit: int) -> str:
-    """Join lines, each cut to its share if they would not have room together."""
+    """Join lines; if they don't fit, cut each to the same length."""
     found = list(lines)
     text = "\n".join(found)
     if len(text) <= limit:
         return text
-    share = limit // len(found) - 1
-    return "\n".join(cut(line, share) for line in found)
+    length = limit // len(found) - 1
+    return "\n".join(cut(line, length) for line in found)

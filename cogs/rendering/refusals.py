@@ -1,7 +1,6 @@
-"""The sentence of each error: what is the case, and what to do now.
+"""Messages for refused requests and errors: what is the case, and what to do now.
 
-Each code of `Refusal` has one row here: a sentence with the names of its data in braces, or a function of its data
-where the sentence depends on them.
+Each code of `Refusal` has one entry: a template with its data in braces, or a function of its data.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from typing import Any
 from bot.codes import Reason, Refusal, Value
 from bot.errors import ReelpoolError, RefusedError, StorageError
 from bot.pools.rules.input_checks import Unit
+from cogs.rendering.labels import CHEAPEST_KIND
 from cogs.rendering.text import at, cut, ended, plain, relative
 
 Data = Mapping[str, Any]
@@ -30,7 +30,7 @@ def _because(reason: str) -> str:
 
 def _wrong_channel(data: Data) -> str:
     places = ", ".join(f"<#{channel_id}>" for channel_id in data["channel_ids"])
-    return f"Videos are made in {places}. Please use the command there."
+    return f"Videos can only be made in {places}. Please use the command there."
 
 
 def _pool_empty(data: Data) -> str:
@@ -44,18 +44,18 @@ def _session_empty(data: Data) -> str:
 
 
 def _low_balance(data: Data) -> str:
-    text = f"This server's pool is low ({data['available']} credits), so only 5-second silent videos are made now."
+    text = f"This server's pool is low ({data['available']} credits), so only {CHEAPEST_KIND} videos are made now."
     return f"{text} {_what_fits(data) or 'Please ask a moderator for more credits.'}"
 
 
 def _max_price(data: Data) -> str:
-    text = f"This video costs {data['price']} credits, and one of yours may cost {data['max_price']} at most."
+    text = f"This video costs {data['price']} credits, and your limit is {data['max_price']} for one video."
     return f"{text} {_what_fits(data) or '`/why` shows where that comes from.'}"
 
 
 def _limit_jobs(data: Data) -> str:
     if not data["allowed"]:
-        return "You may make no videos here; `/why` shows where that comes from."
+        return "You can't make videos here; `/why` shows where that comes from."
     waiting = f", {data['undecided']} of them waiting for a moderator" if data.get("undecided") else ""
     return (
         f"You have {data['used']} of {data['allowed']} videos open{waiting}; `/usage` shows them. "
@@ -65,7 +65,7 @@ def _limit_jobs(data: Data) -> str:
 
 def _limit_credits(data: Data) -> str:
     if not data["allowed"]:
-        return "You may spend no credits here; `/why` shows where that comes from."
+        return "You can't spend credits here; `/why` shows where that comes from."
     used = f"You have used {data['used']} of your {data['allowed']} credits in the last {data['hours']:g} hours"
     wait = f"wait until {at(data['free_at'])}" if data["free_at"] else ""
     if fits := _what_fits(data):
@@ -149,7 +149,7 @@ _DECIDED = {
 def _decided_already(data: Data) -> str:
     when = f" {relative(data['decided_at'])}" if data["decided_at"] else ""
     if data["decided_by"] is None:
-        return f"Nobody decided about #{data['job_id']} in time, and that ended{when}. There is nothing to decide."
+        return f"The time to decide about #{data['job_id']} ended{when}. Nothing has changed."
     what = _DECIDED[data["decision"]].format(job_id=data["job_id"])
     return f"<@{data['decided_by']}> {what} already{when}. Nothing has changed."
 
@@ -179,11 +179,11 @@ def permission_names(names: Value) -> str:
 
 _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.STOPPING: "I am just being restarted. Please try again in a minute.",
-    Refusal.DONE_ALREADY: "I have done this already; nothing was done twice.",
+    Refusal.DONE_ALREADY: "That is already done; nothing was done twice.",
     Refusal.SERVERS_ONLY: "I only work in servers: please use this command in a server's channel.",
     Refusal.CHOICE_GONE: "I can't find what you chose: it may have been deleted. Please choose again.",
     Refusal.NOT_OFFERED: "I don't offer this `{option}`. Please choose one from the list that Discord shows.",
-    Refusal.FORM_LOST: "I was restarted meanwhile; please open this form again.",
+    Refusal.FORM_LOST: "I was restarted in the meantime. Please open this form again.",
     # Requests for videos.
     Refusal.PROMPT_EMPTY: "Your prompt is empty. Please describe what the video should show.",
     Refusal.PROMPT_TOO_LONG: "Your prompt has {length} characters. Please shorten it to {most}.",
@@ -215,10 +215,8 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.NO_SUCH_VIDEO: "You have no finished video #{job_id} here. `/history` lists yours.",
     Refusal.NOT_QUEUED: "#{job_id} is not queued here, so nothing has changed.",
     # Moderators' decisions about jobs.
-    Refusal.NO_SUCH_REQUEST: "There is nothing to decide about #{job_id} in this server.",
-    Refusal.OWN_REQUEST: (
-        "#{job_id} is your own request: another manager of the pool or the bot's operator has to decide."
-    ),
+    Refusal.NO_SUCH_REQUEST: "There is nothing to decide about #{job_id} here.",
+    Refusal.OWN_REQUEST: ("#{job_id} is your own request. Another moderator or the bot's operator has to decide."),
     Refusal.DECIDED_ALREADY: _decided_already,
     Refusal.NO_CHEAPER_KIND: "There is no cheaper kind of #{job_id}. Approve it, or deny it.",
     Refusal.NO_TASK_ID: "That is no task id. Copy it from UlazAI's list of generations.",
@@ -242,8 +240,8 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.OPERATOR_ONLY: "Only the bot's operator, who pays for the credits, can do this.",
     # The server's rules.
     Refusal.SERVER_NOT_APPROVED: lambda data: (
-        "This server may not spend credits yet. Please ask "
-        f"{_operator(data)}, who runs this bot, to let it in with `/pool deposit`."
+        "This server has no credits to spend yet. Please ask "
+        f"{_operator(data)}, who runs this bot, for a `/pool deposit`."
     ),
     Refusal.PAUSED: _paused,
     Refusal.BLOCKED: _blocked,
@@ -261,7 +259,7 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.LIMIT_CREDITS: _limit_credits,
     Refusal.HOLD_TOO_LARGE: "This needs {needed} credits, and this server's pool has {available} left.",
     Refusal.WITHDRAWAL_TOO_LARGE: (
-        "Only {available} credits are free in this server's pool: those held for videos and sessions stay. "
+        "Only {available} credits are available in this server's pool; the rest is held for videos and sessions. "
         "Nothing was withdrawn."
     ),
     Refusal.BUDGET_TOO_LARGE: _budget_too_large,
@@ -270,26 +268,26 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.REASON_MISSING: "Please give a reason in words.",
     Refusal.REASON_TOO_LONG: "That reason has {length} characters; please shorten it to {most}.",
     # Changes of the rules.
-    Refusal.MANAGES_ALREADY: "<@&{role_id}> manages the pool already.",
+    Refusal.MANAGES_ALREADY: "<@&{role_id}> already manages the pool.",
     Refusal.MANAGES_NOT: "That role does not manage the pool, so nothing has changed.",
-    Refusal.MANAGER_ROLES_FULL: "{most} roles manage the pool, which is the most. Remove one first.",
+    Refusal.MANAGER_ROLES_FULL: "{most} roles manage the pool, the maximum. Remove one first.",
     Refusal.EVERYONE_MANAGES_NOT: "@everyone can't manage the pool. Choose a role of your moderators.",
-    Refusal.CHANNEL_NAMED_ALREADY: "Videos are made in <#{channel_id}> already.",
+    Refusal.CHANNEL_NAMED_ALREADY: "<#{channel_id}> is already on the list.",
     Refusal.CHANNEL_NOT_NAMED: "That channel is not on the list, so nothing has changed.",
-    Refusal.CHANNELS_FULL: "{most} channels are on the list, which is the most. Remove one first.",
+    Refusal.CHANNELS_FULL: "{most} channels are on the list, the maximum. Remove one first.",
     Refusal.PAUSED_ALREADY: lambda data: (
-        f"Videos are paused already{_because(data['reason'])}. To give another reason, use `/pool resume` first."
+        f"Videos are already paused{_because(data['reason'])}. To give another reason, use `/pool resume` first."
     ),
     Refusal.PAUSED_NOT: "Videos are not paused, so nothing has changed.",
     Refusal.BLOCKED_NOT: "<@{member_id}> is not blocked, so nothing has changed.",
-    Refusal.BLOCKS_FULL: "{most} members are blocked, which is the most. Unblock one first.",
-    Refusal.RULES_FULL: "There are {most} such rules, which is the most. Remove one first.",
+    Refusal.BLOCKS_FULL: "{most} members are blocked, the maximum. Unblock one first.",
+    Refusal.RULES_FULL: "There are {most} such rules, the maximum. Remove one first.",
     Refusal.NO_SUCH_RULE: "There is no such rule, so nothing has changed. `/pool allow` lists all rules.",
     Refusal.RULE_SET_AND_REMOVED: "Give numbers or remove the rule, not both. Nothing has changed.",
     Refusal.LIMIT_AND_NO_LIMIT: "Give a number or choose no limit, not both. Nothing has changed.",
     Refusal.RULE_FOR_NOBODY: "Choose with `target` whom the rule is for: @everyone, a role or a member.",
     Refusal.LOW_BALANCE_ORDER: (
-        "With approval under {approval} %, the limit under {cheapest} % would never count. "
+        "With approval below {approval} %, the limit below {cheapest} % would never apply. "
         "Give approval the smaller number, or switch one off with 0."
     ),
     Refusal.APPROVALS_SET_AND_OFF: "Set something or switch something off, not both at once. Nothing has changed.",
@@ -298,9 +296,9 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.CHOOSE_FROM_LIST: "Choose what to remove from the list that Discord shows while you type.",
     # The list of words.
     Refusal.WORDS_NONE: "There is no word in that. Write words or phrases with commas or line breaks between them.",
-    Refusal.WORDS_FULL: "The list would have {count} words and phrases, and {most} is the most. Remove some first.",
-    Refusal.WORDS_LISTED_ALREADY: "That is listed already, so nothing has changed.",
-    Refusal.WORDS_NOT_LISTED: "That is not listed, so nothing has changed. `/pool words list` shows what is.",
+    Refusal.WORDS_FULL: "The list would have {count} words and phrases, and the maximum is {most}. Remove some first.",
+    Refusal.WORDS_LISTED_ALREADY: "That is already on the list, so nothing has changed.",
+    Refusal.WORDS_NOT_LISTED: "That is not on the list, so nothing has changed. `/pool words list` shows what is.",
     Refusal.WORD_TOO_LONG: lambda data: (
         f'"{plain(cut(data["word"], 21))}" has {data["length"]} characters. '
         f"A word or phrase can have {data['most']} at most."
@@ -313,31 +311,31 @@ _SENTENCES: dict[Refusal, str | Callable[[Data], str]] = {
     Refusal.PAGES_OF_ANOTHER: "These are another moderator's pages; use the command to get your own.",
     Refusal.EXPORT_TOO_LARGE: _export_too_large,
     # Creative sessions.
-    Refusal.SESSION_IN_THREAD: "A session has a thread of its own: please start it in a text channel.",
-    Refusal.SESSION_STARTED_ALREADY: "I have started this session already.",
+    Refusal.SESSION_IN_THREAD: "A session gets its own thread. Please start it in a text channel.",
+    Refusal.SESSION_STARTED_ALREADY: "This session is already started.",
     Refusal.SESSION_ANSWER_LOST: (
-        "Discord lost my answer, so the session is over; its {budget} credits are back in the pool."
+        "Discord lost my answer, so I ended the session; its {budget} credits are back in the pool."
     ),
     Refusal.SESSION_NOT_OPENED: (
-        "I can't make a thread here and write in it, so this session is over before it began; "
-        "its {budget} credits are back in the pool. Check my permissions, or use another channel."
+        "I couldn't open a thread for the session here, so its {budget} credits are back in the pool. "
+        "Check my permissions, or use another channel."
     ),
-    Refusal.SESSION_UNKNOWN: "There is no such session here; choose one from the list.",
+    Refusal.SESSION_UNKNOWN: "There is no such session here. Choose one from the list.",
     Refusal.SESSION_ENDED_ALREADY: _session_ended_already,
     Refusal.SESSION_NONE_OPEN: "No session is open here. `/session start` begins one.",
-    Refusal.SESSION_AMBIGUOUS: "Several sessions are open: choose one with the option `session`.",
+    Refusal.SESSION_AMBIGUOUS: "Several sessions are open. Choose one with the option `session`.",
 }
 
 
 ANSWERED_ELSEWHERE = (
-    "Another process with my token is running on a database of its own, and answers some commands before I do. What it "
-    "answers I cancel, so that nothing is charged twice. Please stop one of the two, or reset the token."
+    "Another process with my token and a database of its own answers some commands before me. I cancel my jobs for "
+    "those, so that nothing is charged twice. Please stop one of the two processes, or reset the token."
 )
-"""For the operator."""
+"""A direct message to the operator."""
 
 
 def sentence_of(error: ReelpoolError) -> str:
-    """Return what a member is shown of an error."""
+    """Return the message that a member gets for an error."""
     match error:
         case RefusedError():
             return refusal(error.reason)

@@ -1,4 +1,4 @@
-"""`/why` in words: every rule that applies to a member, and where it comes from."""
+"""The answer to `/why`: every limit and rule that applies to a member, and where it comes from."""
 
 from collections.abc import Iterable
 
@@ -10,6 +10,7 @@ from bot.pools.policy import NO_LIMIT, LowBalanceLevel
 from bot.pools.rules.changes import block_of
 from bot.pools.rules.limits import AppliedLimit, LimitKind, LimitSource
 from cogs.rendering import policy as wording
+from cogs.rendering.labels import CHEAPEST_KIND
 from cogs.rendering.text import ended
 
 _FIELD = 1024
@@ -19,8 +20,8 @@ _NAMES = {
     LimitKind.MAX_PRICE: "Max cost of a video",
 }
 _LEVELS = {
-    LowBalanceLevel.NONE: "that is not low",
-    LowBalanceLevel.CHEAPEST: "**only 5-second silent videos are made now**",
+    LowBalanceLevel.NONE: "not low",
+    LowBalanceLevel.CHEAPEST: f"**only {CHEAPEST_KIND} videos are made now**",
     LowBalanceLevel.APPROVAL: "**every video needs approval now**",
 }
 
@@ -45,10 +46,10 @@ def member_rules(rules: MemberRules, overview: MemberUsage) -> discord.Embed:
 
 
 def _number(found: list[AppliedLimit], overview: MemberUsage) -> Iterable[str]:
-    in_force, *overruled = found
+    in_force, *overridden = found
     yield f"**{_value(in_force, overview)}**, from {_source(in_force)}. {_used(in_force, overview)}".strip()
-    for origin in overruled:
-        yield f"-# overrules {_value(origin, overview)} from {_source(origin)}"
+    for origin in overridden:
+        yield f"-# overrides {_value(origin, overview)} from {_source(origin)}"
 
 
 def _value(origin: AppliedLimit, overview: MemberUsage) -> str:
@@ -86,11 +87,11 @@ def _source(origin: AppliedLimit) -> str:
 
 def _channels(rules: MemberRules) -> str:
     policy = rules.pool.policy
-    text = f"Videos are made in {wording.channels(policy)}"
+    text = f"Videos can be made in {wording.channels(policy)}"
     if rules.session or not policy.channels:
         return f"{text}."
     is_here = not policy.channels.isdisjoint(rules.channel_ids)
-    return f"{text}: {'also here' if is_here else '**not here**'}."
+    return f"{text}: {'here too' if is_here else '**not here**'}."
 
 
 def _session(rules: MemberRules) -> str:
@@ -99,20 +100,21 @@ def _session(rules: MemberRules) -> str:
         return "This session is over."
     is_in = session.role_id is None or session.role_id == session.guild_id or session.role_id in rules.role_ids
     who = "everyone" if session.role_id in (None, session.guild_id) else f"<@&{session.role_id}>"
-    verdict = "this member too" if is_in else "**not this member**"
+    verdict = "this member can take part" if is_in else "**this member can't take part**"
     return (
-        f"Videos in this thread are paid by a session, outside of the limits above. It has {session.available} of "
-        f"{session.budget} credits left, and is for {who}: {verdict}."
+        f"A session pays for videos in this thread; the limits above don't apply. It has {session.available} of "
+        f"{session.budget} credits left and is for {who}: {verdict}."
     )
 
 
 def _pool(rules: MemberRules) -> str:
     available, limits = rules.pool.funds.available, rules.pool.policy.low_balance
     return (
-        f"{available} credits are free; {_LEVELS[rules.low_balance]}. "
+        f"{available} credits are available; {_LEVELS[rules.low_balance]}. "
         f"When it runs low: {wording.low_balance(limits)} ({rules.pool.last_deposit} credits)."
     )
 
 
 def _approval(rules: MemberRules) -> str:
-    return f"{ended(wording.approval_price(rules.pool.policy))} Refused prompts can be shown to a moderator."
+    price = ended(wording.approval_price(rules.pool.policy))
+    return f"{price} For a prompt that `/pool words` refuses, members can ask a moderator."

@@ -1,4 +1,4 @@
-"""Creative sessions in words: the answers to commands, the live card, and the pages of the summary."""
+"""Creative sessions: answers to commands, the live card, and the pages of the summary."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from bot.sessions.models import EndedSession, MemberShare, SessionStatus, Summar
 from cogs.rendering.text import link, plain, relative, short, unmarked
 
 DEFAULT_TITLE = "Creative session"
-"""The title of a session that was given none."""
+"""The title of a session that was started without one."""
 
 _BAR_CELLS = 20
 # Discord allows 4096 characters in a description, and 6000 in all embeds of a message.
@@ -19,7 +19,7 @@ _LONGEST_LINK = 1000
 _CHOICE = 100
 
 _CAUSES = {
-    SessionEnd.COMMAND: "It was ended by a moderator",
+    SessionEnd.COMMAND: "A moderator ended it",
     SessionEnd.TIME: "Its time is over",
     SessionEnd.BUDGET: "Its budget is used up",
     SessionEnd.FAILURE: "It could not be opened",
@@ -38,9 +38,9 @@ def answer(session: Session) -> discord.Embed:
     embed = discord.Embed(
         title=plain(session.title),
         description=(
-            f"<@{session.started_by}> has begun a creative session with **{session.budget} credits** out of this "
-            "server's pool. Use `/video` and `/animate` in the thread below: the session pays, and your own allowance "
-            "stays as it is."
+            f"<@{session.started_by}> started a creative session with **{session.budget} credits** from this server's "
+            "pool. Use `/video` and `/animate` in the thread below: the session pays, and it doesn't count towards "
+            "your own limits."
         ),
         colour=discord.Colour.blurple(),
     )
@@ -49,7 +49,7 @@ def answer(session: Session) -> discord.Embed:
 
 
 def failed_answer(session: Session) -> discord.Embed:
-    """Return what becomes of the answer of a session that could not be opened."""
+    """Return the answer to /session start, edited because the session could not be opened."""
     return discord.Embed(
         title=plain(session.title),
         description=f"This session could not be opened; its {session.budget} credits are back in the pool.",
@@ -58,8 +58,8 @@ def failed_answer(session: Session) -> discord.Embed:
 
 
 def pin_hint() -> str:
-    """Return the hint to a manager where the bot may not pin."""
-    return "I could not pin the session's card: give me the permission **Pin Messages**, or pin it yourself."
+    """Return the hint to a moderator that the bot can't pin the card."""
+    return "I couldn't pin the session's card. Give me the permission **Pin Messages**, or pin it yourself."
 
 
 def ended(result: EndedSession) -> discord.Embed:
@@ -68,16 +68,18 @@ def ended(result: EndedSession) -> discord.Embed:
     place = f" in <#{session.thread_id}>" if session.thread_id else ""
     lines = [f"**{plain(session.title)}** is over. {_money_back(session)}"]
     if open_jobs:
-        lines.append(f"Still generating, paid by it: {_count(open_jobs, 'video')}. The summary follows{place}.")
+        lines.append(
+            f"{_count(open_jobs, 'video')} still generating, paid by this session. The summary follows{place}."
+        )
     else:
-        lines.append(f"The summary comes{place}.")
+        lines.append(f"The summary follows{place}.")
     if result.expired:
-        lines.append(f"Expired, as no moderator had decided: {_count(len(result.expired), 'request')}.")
+        lines.append(f"{_count(len(result.expired), 'request')} expired, as no moderator had decided.")
     return discord.Embed(description="\n".join(lines), colour=discord.Colour.blurple())
 
 
 def choice(session: Session) -> str:
-    """Return a session in a list of choices, whose names have at most 100 characters."""
+    """Return a session's name in autocompletion, at most 100 characters."""
     return f"{session.id}: {unmarked(session.title)}"[:_CHOICE]
 
 
@@ -109,7 +111,7 @@ def card_mark(session: Session) -> str:
 
 
 def bar(session: Session) -> str:
-    """Return what is spent, held and left of a budget, in whole cells."""
+    """Return a budget as a bar of what is spent, held and left."""
     total = max(session.budget, session.spent + session.held + session.available, 1)
     spent = round(_BAR_CELLS * session.spent / total)
     used = round(_BAR_CELLS * (session.spent + session.held) / total)
@@ -117,7 +119,7 @@ def bar(session: Session) -> str:
 
 
 def pages(summary: Summary) -> list[discord.Embed]:
-    """Return the results of a session, in as many embeds as it takes, each for a message of its own."""
+    """Return a session's results as embeds, each for a message of its own."""
     texts = list(_filled(_lines(summary)))
     title = f"{summary.session.title}: results"
     return [
@@ -143,12 +145,12 @@ def _state(status: SessionStatus) -> Iterator[str]:
         return
     yield f"**{_CAUSES[session.end_cause]}.** {_money_back(session)}"
     if not status.is_settled:
-        yield "It pays for what is still generating; the summary follows after the last of its videos."
+        yield "It still pays for the videos that are generating. The summary follows after the last one."
 
 
 def _money_back(session: Session) -> str:
     if session.returned < 0:
-        return f"UlazAI took more than its budget: the pool paid {-session.returned} credits more."
+        return f"UlazAI charged more than its budget; the pool paid the other {-session.returned} credits."
     return f"{session.returned} of {session.budget} credits went back to the pool."
 
 
@@ -156,7 +158,7 @@ def _who(session: Session, *, role_is_gone: bool) -> str:
     if session.role_id is None:
         return "Everyone"
     if role_is_gone:
-        return "Nobody any more: its role is gone. A moderator can use `/session end`."
+        return "Nobody: its role was deleted. A moderator can use `/session end`."
     return f"<@&{session.role_id}>"
 
 
@@ -175,7 +177,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     cause = f"{_CAUSES[session.end_cause]}. " if session.end_cause else ""
     yield f"{cause}{_count(summary.videos, 'video')} for **{session.spent} credits**. {_money_back(session)}"
     if session.held:
-        yield f"{session.held} credits stay held for what is unconfirmed."
+        yield f"{session.held} credits stay held for unconfirmed videos."
     if not summary.jobs:
         yield "Nobody made a video."
         return
@@ -191,7 +193,7 @@ def _share(share: MemberShare) -> str:
 
 def _video(job: Job) -> str:
     line = f"#{job.id} {_result(job)} · <@{job.requester.member_id}>"
-    # What no moderator approved stays between them and the member.
+    # Only its member and moderators see a prompt that was not approved.
     return line if job.state in (JobState.DENIED, JobState.EXPIRED) else f"{line} · {short(job.request.prompt)}"
 
 
@@ -210,7 +212,7 @@ def _links(job: Job) -> Iterator[str]:
 
 
 def _filled(lines: Iterator[str]) -> Iterator[str]:
-    """Yield texts of as many lines as have room."""
+    """Yield the lines, joined into texts that fit in an embed."""
     text = ""
     for line in lines:
         if text and len(text) + 1 + len(line) > _PAGE:

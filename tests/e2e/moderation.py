@@ -37,7 +37,7 @@ async def ask_expensive(stage: Stage, prompt: str = PROMPT, **options: Value) ->
 
 async def approval_card(stage: Stage, channel_id: int | None = None) -> Message:
     """Wait for a card on which moderators decide, in their channel or another one, and until it is written down."""
-    message = await stage.message_in(channel_id or moderators_channel(stage), "asks for a video")
+    message = await stage.message_in(channel_id or moderators_channel(stage), "requests a video")
     await stage.until(lambda: stage.rows("SELECT card_message_id FROM approvals")[-1]["card_message_id"])
     return message
 

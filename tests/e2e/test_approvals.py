@@ -43,7 +43,7 @@ async def test_an_expensive_video_waits_with_its_credits_held_and_a_complete_car
     status = await ask_expensive(stage)
     message = await approval_card(stage)
     shown = text_of(message)
-    assert f"<@{stage.member.id}> asks for a video of 110 credits" in shown
+    assert f"<@{stage.member.id}> requests a video for 110 credits" in shown
     assert PROMPT in shown
     assert "999890 credits left; the last deposit was 1000000" in shown
     assert "110 of 550 credits in 24 hours, 1 of 3 open" in shown
@@ -220,7 +220,7 @@ async def test_undecided_it_expires_and_the_member_is_notified(tmp_path: Path) -
         await stage.card_says(status, "Expired")
         assert (stage.states, stage.balance, decision(stage)) == (["expired"], (0, 0), "expired")
         listing = await pool(stage, "waiting")
-        assert "Nothing waits for a moderator" in text_of(listing.message)
+        assert "Nothing is waiting for approval" in text_of(listing.message)
 
 
 async def test_a_press_on_the_card_of_an_expired_job_says_so(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ async def test_a_press_on_the_card_of_an_expired_job_says_so(tmp_path: Path) -> 
         listing = await pool(stage, "waiting")
         await stage.delivered()
         await closed(stage, message, "Expired")
-        assert "Nobody decided about #1 in time" in refusal_of(await press(stage, listing.message, "#1: Approve"))
+        assert "The time to decide about #1 ended" in refusal_of(await press(stage, listing.message, "#1: Approve"))
         assert stage.states == ["expired"]
 
 
@@ -271,7 +271,7 @@ async def test_pool_waiting_lists_what_waits_and_decides_it(stage: Stage) -> Non
     await stage.discord.wait_for(lambda: "Approved" in text_of(second), 10)
     await deny(stage, listing.message, "not today", "#1: Deny")
     await stage.discord.wait_for(lambda: "not today" in text_of(first), 10)
-    assert "Nothing waits for a moderator" in text_of(listing.message)
+    assert "Nothing is waiting for approval" in text_of(listing.message)
     await stage.delivered(2)
     assert stage.states == ["denied", "succeeded"]
 
@@ -313,7 +313,7 @@ async def test_a_card_that_could_not_be_closed_is_closed_by_the_next_process(tmp
             await press(stage, listing.message, "#1: Approve")
             await stage.delivered()
         stage.discord.faults.clear()
-        assert "May this video be made" in text_of(message)
+        assert "Approve this video" in text_of(message)
         async with running_bot(stage):
             await closed(stage, message, f"by {mention(stage)}")
 

@@ -39,7 +39,7 @@ REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
         for command in ("pool deposit", "pool withdraw")
         for amount in (0, -5, HUGE, 1.5)
     ),
-    ("pool withdraw", {"credits": FREE + 1, "reason": "why"}, f"Only {FREE} credits are free"),
+    ("pool withdraw", {"credits": FREE + 1, "reason": "why"}, f"Only {FREE} credits are available"),
     ("pool withdraw", {"credits": 5, "reason": " \u200b\n"}, "give a reason"),
     ("pool deposit", {"credits": 5, "reason": "x" * 301}, "has 301 characters; please shorten it to 300"),
     *(("session start", {"budget": amount}, "from 45 to") for amount in (0, -5, 44, HUGE, 99.5)),

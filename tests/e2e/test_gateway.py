@@ -124,7 +124,7 @@ async def test_deposit_delivered_to_the_next_process_is_booked_once(tmp_path: Pa
         async with running_bot(stage):
             await deliver_again(stage, record)
             answers = await stage.seen(lambda: record.messages[1:])
-        assert "done this already" in text_of(answers[0])
+        assert "already done" in text_of(answers[0])
         assert funds(stage) == {"available": 1050}
 
 

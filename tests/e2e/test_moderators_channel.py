@@ -33,7 +33,11 @@ RIGHTS = {
     "Embed Links": permissions.EMBED_LINKS,
     "Read Message History": permissions.READ_MESSAGE_HISTORY,
 }
-CHEAPEST, APPROVAL, NONE = "only 5-second silent videos", "every video needs approval", "of every kind are made again"
+CHEAPEST, APPROVAL, NONE = (
+    "only 5-second silent videos",
+    "every video needs approval",
+    "All kinds of videos can be made again",
+)
 
 
 def take_away(stage: Stage, rights: int) -> None:

@@ -42,15 +42,15 @@ SHOWN = {
     MEMBER: ("Left in the pool: 835 credits", "You have 385 of 550 credits left", "You spent: 165 credits today"),
     OTHER: ("Left in the pool: 835 credits", "You have 550 of 550 credits left", "You spent: 0 credits today"),
     MODERATOR: (
-        "Free: **835** credits",
+        "Available: **835** credits",
         "Held for videos: 0 credits",
         "165 credits today, 165 this week, 165 this month",
         "{member}: 165 credits",
-        "At this pace empty <t:",
+        "At this pace, empty <t:",
         "Last deposit: 1000 credits",
     ),
     OPERATOR: (
-        "Free: **835** credits",
+        "Available: **835** credits",
         "All servers (1): Left to spend: **835** credits",
         "UlazAI's balance: **4835**, updated <t:",
         "The ledger agrees with UlazAI's balance.",
@@ -68,17 +68,17 @@ async def test_only_the_operator_deposits_and_withdraws_unless_the_operator_says
             assert audit(stage) == []
             answer = await use(stage, "pool deposit", OPERATOR, credits=500, reason="a *gift*")
             assert "500 credits were deposited." in answer
-            assert "**1500** free credits" in answer
+            assert "**1500** credits available" in answer
         stage.settings = stage.settings.model_copy(update={"pool_managers_may_deposit": True})
         async with running_bot(stage):
             assert "Only moderators" in await use(stage, "pool withdraw", MEMBER, credits=5, reason="for me")
             answer = await use(stage, "pool withdraw", credits=200, reason="back to the till")
             assert "200 credits were withdrawn." in answer
-            assert "**1300** free credits" in answer
+            assert "**1300** credits available" in answer
         assert funds(stage) == {"available": 1300}
         assert audit(stage) == [
-            (id_of(stage, OPERATOR), "deposit", "500 credits, free 1000 → 1500: a \\*gift\\*"),
-            (id_of(stage, MODERATOR), "withdraw", "200 credits, free 1500 → 1300: back to the till"),
+            (id_of(stage, OPERATOR), "deposit", "500 credits, available 1000 → 1500: a \\*gift\\*"),
+            (id_of(stage, MODERATOR), "withdraw", "200 credits, available 1500 → 1300: back to the till"),
         ]
 
 
@@ -90,7 +90,7 @@ async def test_invalid_deposits_and_withdrawals_are_refused(tmp_path: Path) -> N
                 with pytest.raises(ClientError):
                     await use(stage, command, OPERATOR, credits=amount, reason="why")
         answer = await use(stage, "pool withdraw", OPERATOR, credits=1001, reason="all of it")
-        assert "Only 1000 credits are free" in answer
+        assert "Only 1000 credits are available" in answer
         assert "give a reason" in await use(stage, "pool deposit", OPERATOR, credits=5, reason=" \u200b ")
         with pytest.raises(ClientError):
             await use(stage, "pool deposit", OPERATOR, credits=5, reason="x" * 301)
@@ -171,7 +171,7 @@ async def test_the_ledger_of_one_member(tmp_path: Path) -> None:
         about, *found = lines(await used(stage, "pool history", member=id_of(stage, MEMBER)))
         assert about == f"About {mention(stage, MEMBER)}."
         assert [line.split(" · ")[1:] for line in found] == [
-            ["**55** paid to UlazAI", f"#1 of {mention(stage, MEMBER)}"],
+            ["**55** charged", f"#1 of {mention(stage, MEMBER)}"],
             ["**55** held", f"#1 of {mention(stage, MEMBER)}"],
         ]
         assert "No entries." in await use(stage, "pool history", member=id_of(stage, OTHER))

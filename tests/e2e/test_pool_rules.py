@@ -112,15 +112,15 @@ async def test_videos_are_made_in_the_named_channels_and_their_threads(stage: St
     general = stage.discord.channel("general").id
     assert "every channel" in await use(stage, "pool channels")
     answer = await use(stage, "pool channels", add=stage.videos)
-    assert f"Videos are made in <#{stage.videos}> and its threads." in answer
-    assert f"Videos are made in <#{stage.videos}>." in await shown(stage, general)
+    assert f"Videos can be made in <#{stage.videos}> and its threads." in answer
+    assert f"Videos can only be made in <#{stage.videos}>." in await shown(stage, general)
     card = await stage.ask()
     thread = await stage.thread(card)
     assert "a dog" in await shown(stage, thread.id, prompt="a dog")
     assert "already" in await use(stage, "pool channels", add=stage.videos)
     await use(stage, "pool channels", add=general)
     await use(stage, "pool channels", remove=str(stage.videos))
-    assert f"Videos are made in <#{general}>." in await shown(stage)
+    assert f"Videos can only be made in <#{general}>." in await shown(stage)
     assert "every channel" in await use(stage, "pool channels", remove=str(general))
     assert "a bird" in await shown(stage, prompt="a bird")
 
@@ -148,7 +148,7 @@ async def test_a_member_is_blocked_and_unblocked(stage: Stage) -> None:
     assert "a cat" in await shown(stage, who=OTHER)
     # A second one changes the first.
     assert f"{mention(stage, MEMBER)} is blocked." in await use(stage, "pool block", member=someone)
-    assert "may make videos again" in await use(stage, "pool unblock", member=someone)
+    assert "can make videos again" in await use(stage, "pool unblock", member=someone)
     assert "a cat" in await shown(stage)
     with pytest.raises(ClientError):
         await use(stage, "pool block", member=someone, hours=0)
@@ -180,7 +180,7 @@ async def test_rules_for_everyone_roles_and_members(stage: Stage) -> None:
     assert "so 220 is too much" in await shown(stage, duration=10, sound=True)
     assert "Left for you: 0 credits" in await shown(stage, duration=10)
     assert f"For <@{member}>: no rule." in await use(stage, "pool allow", target=member, remove=True)
-    assert "one of yours may cost 55 at most" in await shown(stage, duration=10)
+    assert "your limit is 55 for one video" in await shown(stage, duration=10)
     assert audit(stage)[-1][1:] == ("allow", f"<@{member}>: any price for one video → no rule")
 
 
@@ -188,10 +188,10 @@ async def test_0_allows_nothing_and_no_limit_is_a_separate_option(stage: Stage) 
     member = id_of(stage, MEMBER)
     answer = await use(stage, "pool allow", target=member, credits=0)
     assert f"For <@{member}>: 0 credits per 24 hours." in answer
-    assert "You may spend no credits here; `/why` shows" in await shown(stage)
+    assert "You can't spend credits here; `/why` shows" in await shown(stage)
     await use(stage, "pool allow", target=member, remove=True)
     await use(stage, "pool allow", target=member, open_jobs=0)
-    assert "You may make no videos here; `/why` shows" in await shown(stage)
+    assert "You can't make videos here; `/why` shows" in await shown(stage)
     everything = "any number of credits, any number of open videos, any price for one video"
     assert everything in await use(stage, "pool allow", target=member, no_limit="everything")
     assert "a cat" in await shown(stage)
@@ -214,12 +214,12 @@ async def test_invalid_rules_are_refused(stage: Stage) -> None:
 
 async def test_words_are_listed_found_and_taken_off(stage: Stage) -> None:
     answer = await use(stage, "pool words add", words="Dragon, green goblin\nDRAGON")
-    assert "2 of 500 words and phrases are listed now" in answer
+    assert "2 of 500 words and phrases are blocked" in answer
     assert "Dragon, green goblin" in await use(stage, "pool words list")
     refusal = await shown(stage, prompt="a drag\u200bon flies")
     assert "may not fit this server's rules" in refusal
     assert "ragon" not in refusal
-    assert "listed already" in await use(stage, "pool words add", words="dragon")
+    assert "already on the list" in await use(stage, "pool words add", words="dragon")
     assert "not listed" in await use(stage, "pool words remove", words="unicorn")
     assert "1 of 500" in await use(stage, "pool words remove", words="dragon")
     assert "a dragon flies" in await shown(stage, prompt="a dragon flies")
@@ -243,10 +243,10 @@ async def test_invalid_words_are_refused(stage: Stage) -> None:
 
 
 async def test_low_balance_limits_are_set_and_hold(stage: Stage) -> None:
-    assert "only 5-second silent videos under 25 % of the last deposit" in await use(stage, "pool low-balance")
+    assert "only 5-second silent videos below 25 % of the last deposit" in await use(stage, "pool low-balance")
     assert "would never count" in await use(stage, "pool low-balance", approval=50)
     answer = await use(stage, "pool low-balance", cheapest=100, approval=0)
-    assert "under 100 % of the last deposit, approval for every video never." in answer
+    assert "below 100 % of the last deposit, approval for every video never." in answer
     await use(stage, "pool withdraw", OPERATOR, credits=1, reason="a test")
     assert "only 5-second silent videos are made now" in await shown(stage, duration=10)
     assert "a cat" in await shown(stage)
@@ -267,15 +267,15 @@ async def test_why_lists_every_rule_and_where_it_comes_from(stage: Stage) -> Non
     assert mine == theirs
     for words in (
         f"Credits: **110 credits per 24 hours**, from the rule for <@&{CREATORS}>. Used: 0.",
-        "-# overrules 55 credits per 24 hours from the rule for everyone",
-        "-# overrules 550 credits per 24 hours from the bot's settings",
+        "-# overrides 55 credits per 24 hours from the rule for everyone",
+        "-# overrides 550 credits per 24 hours from the bot's settings",
         "Open videos: **7 at once**, from a rule for this member. Now: 0.",
         f"Max cost of a video: **55 credits**, from the rule for <@&{CREATORS}>.",
         "Pause: Paused: tea.",
         r"Block: Blocked: spam \*again\*.",
         "**not here**",
-        "200 credits are free; **only 5-second silent videos are made now**",
-        "under 25 % of the last deposit",
+        "200 credits are available; **only 5-second silent videos are made now**",
+        "below 25 % of the last deposit",
         "No price needs approval.",
     ):
         assert words in mine, words

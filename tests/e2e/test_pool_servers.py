@@ -69,7 +69,7 @@ async def test_the_operator_approves_a_server_with_a_deposit(tmp_path: Path) -> 
         give_away(stage)
         async with running_bot(stage):
             # The operator sees how it is, and as a plain member lets nothing in by that.
-            assert "Free: **0** credits" in await use(stage, "pool show", OPERATOR)
+            assert "Available: **0** credits" in await use(stage, "pool show", OPERATOR)
             await use(stage, "pool deposit", OPERATOR, credits=100, reason="welcome")
             await stage.ask()
             await stage.delivered()

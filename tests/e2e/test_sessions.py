@@ -130,7 +130,7 @@ async def test_deleted_role_is_shown_on_the_card_and_admits_nobody(party: Party)
     # Also where the thread has gone to sleep, in which no message can be edited.
     stage.discord.admin.set_thread(thread_id, archived=True)
     stage.discord.admin.delete_role(stage.discord.guild_id, CREATORS)
-    await party.card(thread_id, "Nobody any more: its role is gone")
+    await party.card(thread_id, "Nobody: its role was deleted")
     assert "This session is for" in refusal_of(await party.make(thread_id))
     assert "300 of 300 credits went back" in text_of((await party.end(thread_id)).message)
     await party.summarised()
@@ -156,7 +156,7 @@ async def test_job_that_runs_at_the_end_is_still_paid_by_it_and_listed(party: Pa
     await party.make(thread_id)
     await stage.until(lambda: stage.states == ["processing"])
     ended = await party.end(thread_id)
-    assert "Still generating, paid by it: 1 video." in text_of(ended.message)
+    assert "1 video still generating, paid by this session." in text_of(ended.message)
     await party.card(thread_id, "the summary follows after the last of its videos")
     assert party.funds == {"available": 945, "budgeted": 0, "held": 0, "spent": 55}
     assert party.pages(thread_id) == []
@@ -252,7 +252,7 @@ async def test_session_without_a_thread_is_over_and_its_budget_returned(party: P
     stage.discord.faults.add("POST", THREADS, REFUSED, times=None)
     answer = await party.start(stage.videos)
     told = await stage.seen(lambda: next((m for m in answer.messages if m.ephemeral), None))
-    assert "this session is over before it began; its 300 credits are back in the pool" in told.content
+    assert "so its 300 credits are back in the pool" in told.content
     await stage.card_says(answer, "could not be opened")
     await party.summarised()
     assert (party.rows[0]["end_cause"], party.funds["available"]) == ("failure", 1000)
@@ -276,7 +276,7 @@ async def test_session_whose_answer_is_lost_is_over(party: Party, cut: Literal["
     stage.discord.faults.add("POST", CALLBACK, Fault(cut=cut))
     record = await party.moderator.slash(stage.videos, "session start", budget=300)
     told = await stage.seen(lambda: next((m for m in record.messages if m.ephemeral), None))
-    assert "Discord lost my answer, so the session is over; its 300 credits are back in the pool." in text_of(told)
+    assert "Discord lost my answer, so I ended the session; its 300 credits are back in the pool." in text_of(told)
     await party.summarised()
     assert (party.rows[0]["end_cause"], party.funds["available"]) == ("failure", 1000)
     # Where the answer had arrived, it says what became of it.
@@ -364,7 +364,7 @@ async def test_what_waits_for_a_moderator_expires_with_the_session(party: Party)
     await ask_a_moderator(party, thread_id)
     ended = await party.end(thread_id)
     assert "300 of 300 credits went back" in text_of(ended.message)
-    assert "Expired, as no moderator had decided: 1 request." in text_of(ended.message)
+    assert "1 request expired, as no moderator had decided." in text_of(ended.message)
     await party.summarised()
     summary = text_of(party.pages(thread_id)[0])
     assert f"expired, as no moderator decided · 0 credits · <@{stage.member.id}>" in summary

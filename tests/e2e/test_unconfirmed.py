@@ -109,7 +109,7 @@ async def test_the_second_decision_is_refused_as_too_late(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [(CUT_AFTER, "were probably charged"), (CUT_BEFORE, "probably **not** charged")]
+    ("fault", "words"), [(CUT_AFTER, "credits were charged"), (CUT_BEFORE, "it was **not** charged")]
 )
 async def test_the_next_balance_hints_whether_it_was_charged(tmp_path: Path, fault: Fault, words: str) -> None:
     async with staged(tmp_path) as stage:

@@ -33,7 +33,7 @@ async def test_the_bot_starts_and_makes_the_other_videos(tmp_path: Path, spoil: 
             async with running_bot(stage):
                 hold.release()
                 await stage.until(lambda: stage.states[1] == "succeeded" and stage.jobs[1]["delivered_at"])
-                assert "Free: " in text_of((await pool(stage, "show")).message)
+                assert "Available: " in text_of((await pool(stage, "show")).message)
         of_a_policy = "a server's rules can't be read: it is paused"
         event = of_a_policy if spoil == "policy" else "row can't be read and is left out"
         assert event in {line["event"] for line in logs}

@@ -42,11 +42,11 @@ def test_every_code_has_words() -> None:
         (lambda policy: changes.add_manager_role(policy, 9), "<@&5> → <@&5>, <@&9>"),
         (lambda policy: changes.remove_channel(policy, 6), "<#6> → every channel"),
         (changes.resume, "paused: tired → not paused"),
-        (lambda policy: changes.set_low_balance_limits(policy, 50, 0), "under 50 % of the last deposit, approval"),
+        (lambda policy: changes.set_low_balance_limits(policy, 50, 0), "below 50 % of the last deposit, approval"),
         (lambda policy: changes.set_approval_price(policy, None), "110 credits or more need approval → no price needs"),
         (
             lambda policy: changes.set_moderators_channel(policy, 4),
-            "video was asked for → asked in <#4>",
+            "where they were made → requests posted in <#4>",
         ),
         (lambda policy: changes.list_words(policy, ("a_b_c",)), "added: a_b_c"),
         (lambda policy: changes.unlist_words(policy, ("dragon",)), "removed: dragon"),
@@ -90,7 +90,7 @@ def test_a_change_keeps_the_rest_of_the_rules_out_of_its_entry() -> None:
         (
             AuditAction.DEPOSIT,
             {"amount": 5, "free_before": 1, "free_after": 6, "reason": "*more*"},
-            "5 credits, free 1 → 6: \\*more\\*",
+            "5 credits, available 1 → 6: \\*more\\*",
         ),
         (AuditAction.PRIORITIZE, {"job_id": 7, "member_id": 8}, "#7 of <@8>"),
         (
@@ -103,7 +103,7 @@ def test_a_change_keeps_the_rest_of_the_rules_out_of_its_entry() -> None:
         (
             AuditAction.SESSION_END,
             {"session_id": 1, "title": "Night", "cause": "time", "returned": 45, "budget": 300},
-            "1: Night, its time was over: 45 of 300 credits went back",
+            "1: Night, time limit reached: 45 of 300 credits went back",
         ),
     ],
 )
@@ -122,9 +122,9 @@ def test_what_an_earlier_version_wrote_is_shown_as_it_is() -> None:
     ("code", "data", "text"),
     [
         (LedgerReason.STARTING_CREDITS, {}, "starting credits"),
-        (LedgerReason.BEFORE_POOL, {}, "held and spent before there was a pool"),
+        (LedgerReason.BEFORE_POOL, {}, "held and spent before the pool existed"),
         (LedgerReason.SESSION, {"session_id": 3, "title": "A night"}, "session 3: A night"),
-        (LedgerReason.PRICE_ABOVE_HOLD, {}, "UlazAI took more than its price"),
+        (LedgerReason.PRICE_ABOVE_HOLD, {}, "UlazAI charged more than its list price"),
     ],
 )
 def test_reasons_of_the_bots_own_are_shown(code: LedgerReason, data: dict[str, Any], text: str) -> None:

@@ -28,7 +28,7 @@ SHORTER = {"fits_price": 55, "fits_seconds": 5, "fits_sound": False, "fits_publi
         (
             Refusal.WRONG_CHANNEL,
             {"channel_ids": [6, 7]},
-            "Videos are made in <#6>, <#7>. Please use the command there.",
+            "Videos can only be made in <#6>, <#7>. Please use the command there.",
         ),
         (
             Refusal.POOL_EMPTY,

@@ -136,7 +136,7 @@ def test_summary_has_the_result_of_each_job(state: JobState, charged: int | None
 def test_summary_has_the_cost_and_what_was_returned() -> None:
     (page,) = _session_render.pages(Summary(session(300, spent=110, held=55), (job(1), job(2))))
     assert (page.description or "").startswith(
-        "It was ended by a moderator. 2 videos for **110 credits**. 135 of 300 credits went back to the pool.\n"
+        "A moderator ended it. 2 videos for **110 credits**. 135 of 300 credits went back to the pool.\n"
         "55 credits stay held for what is unconfirmed."
     )
     (costlier,) = _session_render.pages(Summary(session(55, spent=80), (job(1, charged=80),)))
@@ -152,7 +152,7 @@ def test_titles_and_prompts_are_shown_and_do_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("role_id", "role_is_gone", "words"),
-    [(None, False, "Everyone"), (5, False, "<@&5>"), (5, True, "Nobody any more: its role is gone.")],
+    [(None, False, "Everyone"), (5, False, "<@&5>"), (5, True, "Nobody: its role was deleted.")],
 )
 def test_card_says_for_whom_it_is(role_id: int | None, role_is_gone: bool, words: str) -> None:
     card = _session_render.card(SessionStatus(session(role_id=role_id, end=None)), role_is_gone=role_is_gone)
@@ -163,5 +163,5 @@ def test_manager_who_ends_it_sees_which_jobs_continue_and_which_expired() -> Non
     status = SessionStatus(session(300, spent=55, held=55), ready=1, open_jobs=1)
     text = _session_render.ended(EndedSession(status, (job(2, JobState.EXPIRED),))).description or ""
     assert "190 of 300 credits went back to the pool." in text
-    assert "Still generating, paid by it: 1 video. The summary follows in <#201>." in text
-    assert "Expired, as no moderator had decided: 1 request." in text
+    assert "1 video still generating, paid by this session. The summary follows in <#201>." in text
+    assert "1 request expired, as no moderator had decided." in text
