@@ -46,7 +46,7 @@ async def test_an_expensive_video_waits_with_its_credits_held_and_a_complete_car
     assert f"<@{stage.member.id}> requests a video for 110 credits" in shown
     assert PROMPT in shown
     assert "999890 credits left; the last deposit was 1000000" in shown
-    assert "110 of 550 credits in 24 hours, 1 of 3 open" in shown
+    assert "110 of 550 credits in the last 24 hours; 1 of 3 videos open" in shown
     assert "videos of 100 credits or more need approval" in shown
     assert f"in <#{stage.videos}>" in shown
     assert "Expires: <t:" in shown

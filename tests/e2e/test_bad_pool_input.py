@@ -60,7 +60,7 @@ REFUSED: list[tuple[str, Mapping[str, Value], str]] = [
     # Discord itself lets no text through that is longer.
     ("pool words add", {"words": ",".join(f"w{n:03}" for n in range(1000))}, "would have 1001 words"),
     ("pool words add", {"words": "w" * 6000}, "6000 characters"),
-    ("pool words remove", {"words": "unicorns"}, "not listed"),
+    ("pool words remove", {"words": "unicorns"}, "not on the list"),
     ("pool managers", {"remove": "nonsense"}, ""),
     ("pool managers", {"remove": "9" * 40}, ""),
     ("pool channels", {"remove": "nonsense"}, ""),

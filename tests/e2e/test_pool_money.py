@@ -211,7 +211,7 @@ async def test_the_ledger_is_exported_as_a_table(tmp_path: Path) -> None:
         await stage.delivered()
         await use(stage, "pool deposit", OPERATOR, credits=7, reason='=HYPERLINK("https://x")')
         record = await used(stage, "pool export")
-        assert "4 entries" in record.message.content
+        assert "4 ledger entries" in record.message.content
         rows = table_of(stage, record)
         assert [(row["kind"], row["credits"], row["job"], row["reason"]) for row in rows] == [
             ("deposit", "1000", "", "starting credits"),

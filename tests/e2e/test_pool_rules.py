@@ -130,7 +130,7 @@ async def test_a_pause_is_shown_to_members_and_ends(stage: Stage) -> None:
     answer = await use(stage, "pool pause", reason="we are *saving* for the party")
     assert r"Members see: we are \*saving\* for the party" in answer
     assert r"paused videos here: we are \*saving\* for the party" in await shown(stage)
-    assert r"paused already: we are \*saving\*" in await use(stage, "pool pause", reason="again")
+    assert r"already paused: we are \*saving\*" in await use(stage, "pool pause", reason="again")
     assert "made again" in await use(stage, "pool resume")
     assert "a cat" in await shown(stage)
     assert [action for _, action, _ in audit(stage)] == ["pause", "resume"]
@@ -220,7 +220,7 @@ async def test_words_are_listed_found_and_taken_off(stage: Stage) -> None:
     assert "may not fit this server's rules" in refusal
     assert "ragon" not in refusal
     assert "already on the list" in await use(stage, "pool words add", words="dragon")
-    assert "not listed" in await use(stage, "pool words remove", words="unicorn")
+    assert "not on the list" in await use(stage, "pool words remove", words="unicorn")
     assert "1 of 500" in await use(stage, "pool words remove", words="dragon")
     assert "a dragon flies" in await shown(stage, prompt="a dragon flies")
     assert [entry[1:] for entry in audit(stage)] == [
@@ -244,7 +244,7 @@ async def test_invalid_words_are_refused(stage: Stage) -> None:
 
 async def test_low_balance_limits_are_set_and_hold(stage: Stage) -> None:
     assert "only 5-second silent videos below 25 % of the last deposit" in await use(stage, "pool low-balance")
-    assert "would never count" in await use(stage, "pool low-balance", approval=50)
+    assert "would never apply" in await use(stage, "pool low-balance", approval=50)
     answer = await use(stage, "pool low-balance", cheapest=100, approval=0)
     assert "below 100 % of the last deposit, approval for every video never." in answer
     await use(stage, "pool withdraw", OPERATOR, credits=1, reason="a test")
@@ -288,7 +288,7 @@ async def test_why_in_a_session_names_the_session(stage: Stage) -> None:
     await stage.until(lambda: stage.rows("SELECT thread_id FROM sessions")[0]["thread_id"])
     assert "It has 300 of 300 credits left" in await use(stage, "why", MEMBER, thread_id)
     answer = await use(stage, "why", OPERATOR, thread_id)
-    assert f"is for <@&{CREATORS}>: **not this member**" in answer
+    assert f"is for <@&{CREATORS}>: **this member can't take part**" in answer
     assert "Session" not in await use(stage, "why", MEMBER)
 
 

@@ -101,7 +101,7 @@ async def test_session_from_its_start_to_its_summary(party: Party) -> None:
     for job in stage.jobs:
         assert f"[video]({job['video_url']})" in text_of(summary)
         assert f"/{job['result_channel_id']}/{job['result_message_id']})" in text_of(summary)
-    over = await party.card(thread_id, "ended by a moderator")
+    over = await party.card(thread_id, "A moderator ended it")
     assert (over.id, over.pinned) == (card.id, True)
     assert "Back in the pool: 190 credits" in text_of(over)
     assert party.funds == {"available": 890, "budgeted": 0, "held": 0, "spent": 110}
@@ -157,7 +157,7 @@ async def test_job_that_runs_at_the_end_is_still_paid_by_it_and_listed(party: Pa
     await stage.until(lambda: stage.states == ["processing"])
     ended = await party.end(thread_id)
     assert "1 video still generating, paid by this session." in text_of(ended.message)
-    await party.card(thread_id, "the summary follows after the last of its videos")
+    await party.card(thread_id, "The summary follows after the last one")
     assert party.funds == {"available": 945, "budgeted": 0, "held": 0, "spent": 55}
     assert party.pages(thread_id) == []
     hold.release()

@@ -127,4 +127,4 @@ async def test_killed_before_its_summary_was_recorded_it_is_not_posted_again(kil
         await kills.up()
         await party.summarised()
     assert party.pages(thread_id) == [summary]
-    await party.card(thread_id, "ended by a moderator")
+    await party.card(thread_id, "A moderator ended it")

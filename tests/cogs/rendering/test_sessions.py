@@ -137,10 +137,10 @@ def test_summary_has_the_cost_and_what_was_returned() -> None:
     (page,) = _session_render.pages(Summary(session(300, spent=110, held=55), (job(1), job(2))))
     assert (page.description or "").startswith(
         "A moderator ended it. 2 videos for **110 credits**. 135 of 300 credits went back to the pool.\n"
-        "55 credits stay held for what is unconfirmed."
+        "55 credits stay held for unconfirmed videos."
     )
     (costlier,) = _session_render.pages(Summary(session(55, spent=80), (job(1, charged=80),)))
-    assert "the pool paid 25 credits more" in (costlier.description or "")
+    assert "the pool paid the other 25 credits" in (costlier.description or "")
 
 
 def test_titles_and_prompts_are_shown_and_do_nothing() -> None:
